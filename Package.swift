@@ -1,0 +1,47 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Executables are linked fully static: they start in 1–2 ms instead of 10, and the warden must run inside any root
+// file system, where no Swift runtime exists (docs/architecture.md, "Linking").
+let staticExecutable: [LinkerSetting] = [.unsafeFlags(["-static-executable"])]
+
+// The test build can leave out one named protection, so that each escape test can show that it would fail without it.
+// A release build has no such switch (docs/security.md, "How it is tested").
+let testHooks: [SwiftSetting] = [.define("COOP_TEST_HOOKS", .when(configuration: .debug))]
+
+let package = Package(
+    name: "coop",
+    products: [
+        .executable(name: "coop", targets: ["coop"]),
+        .executable(name: "coop-warden", targets: ["Warden"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    ],
+    targets: [
+        .target(name: "CLinux"),
+        .target(name: "CoopErrors"),
+        .target(name: "LinuxKernel", dependencies: ["CLinux"]),
+        .target(name: "Seccomp"),
+        .target(name: "TOML"),
+        .target(name: "WardenProtocol", dependencies: ["LinuxKernel"]),
+        .executableTarget(
+            name: "Warden", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"],
+            swiftSettings: testHooks, linkerSettings: staticExecutable),
+        .target(name: "Sandbox", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol"]),
+        .target(
+            name: "NativeEngine",
+            dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol", "Seccomp", "Sandbox"],
+            swiftSettings: testHooks),
+        .target(name: "Projects", dependencies: ["CoopErrors", "LinuxKernel", "TOML"]),
+        .target(name: "Workspaces", dependencies: ["CLinux", "CoopErrors", "LinuxKernel"]),
+        .executableTarget(
+            name: "coop",
+            dependencies: [
+                "CoopErrors", "LinuxKernel", "WardenProtocol", "Sandbox", "NativeEngine", "Projects", "Workspaces", "TOML",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: testHooks, linkerSettings: staticExecutable),
+    ],
+    swiftLanguageModes: [.v6]
+)

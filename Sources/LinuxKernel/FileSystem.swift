@@ -1,0 +1,213 @@
+import Glibc
+
+/// What kind of thing a path names.
+public enum FileKind: Sendable, Equatable {
+    case file, directory, symlink, socket, fifo, characterDevice, blockDevice
+
+    public init?(mode: mode_t) {
+        switch mode & S_IFMT {
+        case S_IFREG: self = .file
+        case S_IFDIR: self = .directory
+        case S_IFLNK: self = .symlink
+        case S_IFSOCK: self = .socket
+        case S_IFIFO: self = .fifo
+        case S_IFCHR: self = .characterDevice
+        case S_IFBLK: self = .blockDevice
+        default: return nil
+        }
+    }
+}
+
+/// The file system calls that coop makes on the host, with errors that name the path.
+public enum FileSystem {
+    /// The status of `path`; nil when nothing is there (or a parent is not a directory).
+    public static func status(_ path: String, followLinks: Bool = true) throws(SystemError) -> stat? {
+        var result = stat()
+        let code = path.withOSBytes { followLinks ? stat($0, &result) : lstat($0, &result) }
+        if code == 0 { return result }
+        if errno == ENOENT || errno == ENOTDIR { return nil }
+        throw SystemError("stat", path)
+    }
+
+    /// The kind of `path`, nil when nothing is there or it cannot be looked at.
+    public static func kind(_ path: String, followLinks: Bool = true) -> FileKind? {
+        guard let found = try? status(path, followLinks: followLinks) else { return nil }
+        return FileKind(mode: found.st_mode)
+    }
+
+    /// Whether `path` may be executed by this process (access(2)).
+    public static func isExecutable(_ path: String) -> Bool {
+        kind(path) == .file && path.withOSBytes { access($0, X_OK) } == 0
+    }
+
+    /// The whole contents of a file.
+    public static func read(_ path: String, limit: Int = 64 << 20) throws(SystemError) -> [UInt8] {
+        try Descriptor.open(path, O_RDONLY).readAll(limit: limit, subject: path)
+    }
+
+    /// Replaces a file in one step: a reader, and a crash at any point, sees the old or the new bytes, never a mixture.
+    public static func replace(_ path: String, with bytes: some Sequence<UInt8>, mode: mode_t = 0o600) throws(SystemError) {
+        let temporary = path + ".\(getpid()).\(UInt32.random(in: 0...UInt32.max)).tmp"
+        let file = try Descriptor.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
+        do {
+            try check("fchmod", temporary) { fchmod(file.number, mode) }
+            try file.writeAll(bytes, subject: path)
+            try check("fsync", temporary) { fsync(file.number) }
+            try rename(temporary, to: path)
+        } catch {
+            temporary.withOSBytes { _ = unlink($0) }
+            throw error
+        }
+        // The rename itself is durable only once its directory is (rename(2), fsync(2)).
+        let directory = try Descriptor.open(parent(of: path), O_RDONLY | O_DIRECTORY)
+        _ = fsync(directory.number)
+    }
+
+    /// Renames (rename(2)): atomic on one file system.
+    public static func rename(_ from: String, to target: String) throws(SystemError) {
+        let code = from.withOSBytes { old in target.withOSBytes { new in Glibc.rename(old, new) } }
+        guard code == 0 else { throw SystemError("rename", target) }
+    }
+
+    /// Makes `path` and every missing parent.
+    public static func makeDirectories(_ path: String, mode: mode_t = 0o700) throws(SystemError) {
+        if path.withOSBytes({ mkdir($0, mode) }) == 0 { return }
+        switch errno {
+        case EEXIST:
+            if kind(path) == .directory { return }
+            throw SystemError("mkdir", path, errno: EEXIST)
+        case ENOENT:
+            let above = parent(of: path)
+            guard above != path else { throw SystemError("mkdir", path, errno: ENOENT) }
+            try makeDirectories(above, mode: mode)
+            try makeDirectories(path, mode: mode)
+        default:
+            throw SystemError("mkdir", path)
+        }
+    }
+
+    /// The names in a directory, without `.` and `..`, in the kernel's order.
+    public static func list(_ path: String) throws(SystemError) -> [String] {
+        try entries(path).map(\.name)
+    }
+
+    /// The names and kinds in a directory; a link is reported as a link.
+    public static func entries(_ path: String) throws(SystemError) -> [(name: String, kind: FileKind?)] {
+        guard let handle = path.withOSBytes({ opendir($0) }) else { throw SystemError("opendir", path) }
+        defer { closedir(handle) }
+        var result: [(name: String, kind: FileKind?)] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(handle) else {
+                if errno != 0 { throw SystemError("readdir", path) }
+                return result
+            }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(osBytes: $0) }
+            }
+            if name == "." || name == ".." { continue }
+            var found: FileKind?
+            switch Int32(entry.pointee.d_type) {
+            case Int32(DT_REG): found = .file
+            case Int32(DT_DIR): found = .directory
+            case Int32(DT_LNK): found = .symlink
+            case Int32(DT_SOCK): found = .socket
+            case Int32(DT_FIFO): found = .fifo
+            case Int32(DT_CHR): found = .characterDevice
+            case Int32(DT_BLK): found = .blockDevice
+            default: found = kind(join(path, name), followLinks: false)
+            }
+            result.append((name, found))
+        }
+    }
+
+    /// Removes a file (unlink(2)); nothing there is no error.
+    public static func removeFile(_ path: String) throws(SystemError) {
+        if path.withOSBytes({ unlink($0) }) != 0, errno != ENOENT { throw SystemError("unlink", path) }
+    }
+
+    /// Removes an empty directory (rmdir(2)); nothing there is no error.
+    public static func removeDirectory(_ path: String) throws(SystemError) {
+        if path.withOSBytes({ rmdir($0) }) != 0, errno != ENOENT { throw SystemError("rmdir", path) }
+    }
+
+    /// Removes a tree that belongs to coop. Links are removed, never followed; a directory without permissions is
+    /// opened up first.
+    public static func removeTree(_ path: String) throws(SystemError) {
+        guard let parentHandle = try? Descriptor.open(parent(of: path), O_RDONLY | O_DIRECTORY) else { return }
+        try removeTree(named: lastComponent(of: path), in: parentHandle.number, path: path)
+    }
+
+    private static func removeTree(named name: String, in directory: Int32, path: String) throws(SystemError) {
+        if name.withOSBytes({ unlinkat(directory, $0, 0) }) == 0 || errno == ENOENT { return }
+        guard errno == EISDIR || errno == EPERM || errno == EACCES else { throw SystemError("unlink", path) }
+        var handle = name.withOSBytes { openat(directory, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
+        if handle < 0, errno == EACCES {
+            _ = name.withOSBytes { fchmodat(directory, $0, 0o700, 0) }
+            handle = name.withOSBytes { openat(directory, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
+        }
+        guard handle >= 0 else { throw SystemError("open", path) }
+        let owner = Descriptor(owning: handle)
+        _ = fchmod(handle, 0o700)
+        for entry in try list("/proc/self/fd/\(handle)") {
+            try removeTree(named: entry, in: owner.number, path: join(path, entry))
+        }
+        if name.withOSBytes({ unlinkat(directory, $0, AT_REMOVEDIR) }) != 0, errno != ENOENT { throw SystemError("rmdir", path) }
+    }
+
+    /// The text of a symbolic link (readlink(2)); nil when `path` is not one.
+    public static func readLink(_ path: String) -> String? {
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX) + 1)
+        let count = path.withOSBytes { name in
+            buffer.withUnsafeMutableBytes { raw in
+                guard let base = raw.baseAddress else { return -1 }
+                return readlink(name, base.assumingMemoryBound(to: CChar.self), raw.count)
+            }
+        }
+        guard count >= 0 else { return nil }
+        return String(osBytes: buffer[0..<count])
+    }
+
+    /// The absolute path with every link resolved (realpath(3)); nil when something on the way is missing.
+    public static func realPath(_ path: String) -> String? {
+        guard let resolved = path.withOSBytes({ realpath($0, nil) }) else { return nil }
+        defer { free(resolved) }
+        return String(osBytes: UnsafePointer(resolved))
+    }
+
+    /// The directory that holds `path`.
+    public static func parent(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// The last component of `path`.
+    public static func lastComponent(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return path }
+        return String(path[path.utf8.index(after: slash)...])
+    }
+
+    /// `directory/name`, without a doubled slash; an absolute `name` stands for itself.
+    public static func join(_ directory: String, _ name: String) -> String {
+        if name.hasPrefix("/") { return name }
+        return directory.hasSuffix("/") ? directory + name : directory + "/" + name
+    }
+
+    /// Removes `.`, `..` and doubled slashes from an absolute path by text alone, without looking at the file system.
+    public static func normalize(_ path: String) -> String {
+        var parts: [Substring] = []
+        for part in path.split(separator: "/") where part != "." {
+            if part == ".." {
+                if !parts.isEmpty { parts.removeLast() }
+            } else {
+                parts.append(part)
+            }
+        }
+        return "/" + parts.joined(separator: "/")
+    }
+
+    /// Whether `path` is `directory` or lies below it (both normalised).
+    public static func contains(_ directory: String, _ path: String) -> Bool {
+        directory == "/" || path == directory || path.hasPrefix(directory + "/")
+    }
+}
