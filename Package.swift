@@ -24,7 +24,7 @@ let package = Package(
         .target(name: "LinuxKernel", dependencies: ["CLinux"]),
         .target(name: "Seccomp"),
         .target(name: "TOML"),
-        .target(name: "WardenProtocol", dependencies: ["LinuxKernel"]),
+        .target(name: "WardenProtocol", dependencies: ["CLinux", "LinuxKernel"]),
         .executableTarget(
             name: "Warden", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"],
             swiftSettings: testHooks, linkerSettings: staticExecutable),
