@@ -22,7 +22,7 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "CoopErrors"),
         .target(name: "LinuxKernel", dependencies: ["CLinux"]),
-        .target(name: "Seccomp"),
+        .target(name: "Seccomp", dependencies: ["CoopErrors"]),
         .target(name: "TOML"),
         .target(name: "WardenProtocol", dependencies: ["CLinux", "LinuxKernel"]),
         .executableTarget(
@@ -42,6 +42,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: testHooks, linkerSettings: staticExecutable),
+        .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
     ],
     swiftLanguageModes: [.v6]
 )
