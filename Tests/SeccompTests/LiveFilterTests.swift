@@ -57,7 +57,7 @@ struct LiveFilterTests {
     }
 
     @Test("let real toolchains work", arguments: [
-        "python3 -c 'import threading, subprocess, tempfile; t = threading.Thread(target=print, args=(1,)); t.start(); t.join(); subprocess.run([\"true\"], check=True)'",
+        "python3 -c 'import threading as t, subprocess as s; x = t.Thread(target=print); x.start(); x.join(); s.check_call([\"true\"])'",
         "git --version",
         "node -e 'new Promise(r => setTimeout(r, 1)).then(() => require(\"child_process\").execSync(\"true\"))'",
         "printf 'int main(void){return 0;}' | cc -x c -o \"$SCRATCH/a.out\" - && \"$SCRATCH/a.out\"",
