@@ -41,7 +41,8 @@ newer_x86='335 uretprobe
 336 uprobe'
 
 # Names of architectures for which no header is at hand here; container profiles list them for all architectures at once.
-elsewhere='arm_fadvise64_64 arm_sync_file_range breakpoint cacheflush get_tls multiplexer oldwait4 recv
+elsewhere='arm_fadvise64_64 arm_sync_file_range breakpoint cacheflush get_tls multiplexer oldwait4 pciconfig_iobase
+pciconfig_read pciconfig_write recv syscall
 riscv_flush_icache riscv_hwprobe rtas s390_guarded_storage s390_pci_mmio_read s390_pci_mmio_write
 s390_runtime_instr s390_sthyi send set_tls subpage_prot swapcontext switch_endian sync_file_range2 sys_debug_setcontext
 usr26 usr32 utrap_install'

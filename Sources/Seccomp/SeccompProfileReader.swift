@@ -93,7 +93,9 @@ struct SeccompProfileReader {
         var number: UInt16?
         if let errno, !errno.isNull {
             let given = try unsigned(errno)
-            guard given <= UInt64(ErrorNumber.limit) else { throw failure("an error number is at most \(ErrorNumber.limit)", at: errno.offset) }
+            guard given <= UInt64(ErrorNumber.limit) else {
+                throw failure("an error number is at most \(ErrorNumber.limit)", at: errno.offset)
+            }
             number = UInt16(given)
         }
         let name = try string(value)

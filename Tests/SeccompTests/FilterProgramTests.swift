@@ -26,7 +26,8 @@ struct FilterProgramTests {
             let interpreter = try BPFInterpreter(policy.program(for: architecture))
             for _ in 0..<20_000 {
                 let call = randomCall(filter, &generator)
-                let audit = Int.random(in: 0..<50, using: &generator) == 0 ? UInt32.random(in: 0...(.max), using: &generator) : architecture.auditNumber
+                let foreign = Int.random(in: 0..<50, using: &generator) == 0
+                let audit = foreign ? UInt32.random(in: 0...(.max), using: &generator) : architecture.auditNumber
                 let expected = filter.action(audit: audit, number: call.number, arguments: call.arguments).returnValue
                 let found = interpreter.run(audit: audit, number: call.number, arguments: call.arguments)
                 #expect(found == expected, "\(call)")
@@ -82,7 +83,9 @@ struct FilterProgramTests {
 
     @Test("compare 64-bit arguments at every edge")
     func comparisons() throws {
-        let edges: [UInt64] = [0, 1, 5, 0xFFFF_FFFE, 0xFFFF_FFFF, 1 << 32, 1 << 32 | 5, 5 << 32, 5 << 32 | 5, 5 << 32 | 6, 6 << 32, .max - 1, .max]
+        let edges: [UInt64] = [
+            0, 1, 5, 0xFFFF_FFFE, 0xFFFF_FFFF, 1 << 32, 1 << 32 | 5, 5 << 32, 5 << 32 | 5, 5 << 32 | 6, 6 << 32, .max - 1, .max,
+        ]
         let masks: [UInt64] = [.max, 0xFFFF_FFFF, 0xFFFF_FFFF_0000_0000, 0xF, 0, 0x8000_0000_0000_0001]
         for comparison in [ArgumentTest.Comparison.equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual] {
             for value in edges {
@@ -133,7 +136,8 @@ struct FilterProgramTests {
         case 1: number |= 0x4000_0000
         case 2...12:
             // Calls with argument tests are few; look for the next one.
-            if let found = (0..<512).lazy.map({ (number + $0) % 512 }).first(where: { filter[$0]?.clauses.isEmpty == false }) { number = found }
+            let following = (0..<512).lazy.map { (number + $0) % 512 }
+            if let found = following.first(where: { filter[$0]?.clauses.isEmpty == false }) { number = found }
         default: break
         }
         var arguments = (0..<6).map { _ in interesting(&generator) }

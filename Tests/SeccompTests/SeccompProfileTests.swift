@@ -78,11 +78,19 @@ struct SeccompProfileTests {
     @Test("need all tests of an entry, or any where two are about one argument")
     func severalTests() throws {
         let all = try probe(
-            closed(#"{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 2, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 1, "op": "SCMP_CMP_EQ"}]}"#))
+            closed(
+                #"""
+                {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [
+                  {"index": 0, "value": 2, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 1, "op": "SCMP_CMP_EQ"}]}
+                """#))
         #expect(all("socket", 2, 1) == "allow")
         #expect(all("socket", 2, 2) == "EPERM")
         let any = try probe(
-            closed(#"{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 2, "op": "SCMP_CMP_EQ"}, {"index": 0, "value": 10, "op": "SCMP_CMP_EQ"}]}"#))
+            closed(
+                #"""
+                {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [
+                  {"index": 0, "value": 2, "op": "SCMP_CMP_EQ"}, {"index": 0, "value": 10, "op": "SCMP_CMP_EQ"}]}
+                """#))
         #expect(any("socket", 2) == "allow")
         #expect(any("socket", 10) == "allow")
         #expect(any("socket", 16) == "EPERM")
@@ -145,9 +153,15 @@ struct SeccompProfileTests {
             ("[]", "p.json:1:1: the profile must be an object"),
             ("{\"defaultAction\": \"SCMP_ACT_NOTIFY\"}", "p.json:1:19: coop has no agent for SCMP_ACT_NOTIFY"),
             ("{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"sycalls\": []}", "p.json:1:37: unknown key 'sycalls'; did you mean 'syscalls'?"),
-            ("{\"defaultAction\": \"SCMP_ACT_ALLOW\",\n\"syscalls\": [{\"names\": [\"read\"]}]}", "p.json:2:14: 'action' is missing in this entry"),
+            (
+                "{\"defaultAction\": \"SCMP_ACT_ALLOW\",\n\"syscalls\": [{\"names\": [\"read\"]}]}",
+                "p.json:2:14: 'action' is missing in this entry"
+            ),
             ("{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrnoRet\": 5000}", "p.json:1:56: an error number is at most 4095"),
-            ("{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrnoRet\": -1}", "p.json:1:56: a whole number from 0 to 2^64-1 is expected here"),
+            (
+                "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrnoRet\": -1}",
+                "p.json:1:56: a whole number from 0 to 2^64-1 is expected here"
+            ),
             ("{\"a\": 1, \"a\": 2}", "p.json:1:10: the key is already set in this object"),
             ("{\"defaultAction\": \"SCMP_ACT_ALLOW\"} x", "p.json:1:37: text after the end of the document"),
         ])
