@@ -11,10 +11,27 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-static void give_up(int channel, int32_t step) {
-    int32_t report[2] = {step, errno};
+static void append(unsigned char *frame, size_t *length, const void *bytes, size_t count) {
+    memcpy(frame + *length, bytes, count);
+    *length += count;
+}
+
+/// Reports a failed step as the frame `failed` of the warden protocol: step, subject, errno, reason.
+static void give_up(int channel, const char *step) {
+    int32_t number = errno;
+    uint32_t step_length = (uint32_t)strlen(step), nothing = 0;
+    unsigned char frame[128] = {0}, head[2] = {17, 0};
+    size_t length = 4;
+    append(frame, &length, head, 2);
+    append(frame, &length, &step_length, 4);
+    append(frame, &length, step, step_length);
+    append(frame, &length, &nothing, 4);
+    append(frame, &length, &number, 4);
+    append(frame, &length, &nothing, 4);
+    uint32_t body = (uint32_t)length - 4;
+    memcpy(frame, &body, 4);
     // The parent reads end-of-file if even this fails.
-    ssize_t ignored = write(channel, report, sizeof(report));
+    ssize_t ignored = write(channel, frame, length);
     (void)ignored;
     _exit(125);
 }
@@ -38,36 +55,33 @@ pid_t coop_spawn_namespaced(const struct coop_spawn *spawn, int *pidfd) {
     do count = read(spawn->sync, &go, 1);
     while (count < 0 && errno == EINTR);
     if (count != 1 || go != 'g') _exit(125);
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) give_up(spawn->channel, 1);
-    if (setsid() < 0) give_up(spawn->channel, 2);
-    if (spawn->drop_groups && syscall(SYS_setgroups, 0, NULL) != 0) give_up(spawn->channel, 3);
-    if (coop_setresgid(spawn->gid) != 0) give_up(spawn->channel, 4);
-    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) give_up(spawn->channel, 5);
-    if (coop_setresuid(spawn->uid) != 0) give_up(spawn->channel, 6);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) give_up(spawn->channel, "PR_SET_PDEATHSIG");
+    if (setsid() < 0) give_up(spawn->channel, "setsid");
+    // Opened while still the user, who may be the only one to reach it. The detached read-only mount is not to be reopened
+    // for writing through /proc/1/exe (CVE-2019-5736).
+    int executable = coop_open_tree(AT_FDCWD, spawn->program, OPEN_TREE_CLONE | O_CLOEXEC);
+    if (executable < 0) give_up(spawn->channel, "open_tree of the warden");
+    if (coop_mount_setattr(executable, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, 0) != 0)
+        give_up(spawn->channel, "mount_setattr of the warden");
+    if (spawn->drop_groups && syscall(SYS_setgroups, 0, NULL) != 0) give_up(spawn->channel, "setgroups");
+    if (coop_setresgid(spawn->gid) != 0) give_up(spawn->channel, "setresgid");
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) give_up(spawn->channel, "PR_SET_KEEPCAPS");
+    if (coop_setresuid(spawn->uid) != 0) give_up(spawn->channel, "setresuid");
 
     // An identity other than root loses its capabilities on exec unless they are ambient (capabilities(7)).
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2];
-    if (syscall(SYS_capget, &header, data) != 0) give_up(spawn->channel, 7);
+    if (syscall(SYS_capget, &header, data) != 0) give_up(spawn->channel, "capget");
     for (int i = 0; i < 2; i++) {
         data[i].effective = data[i].permitted;
         data[i].inheritable = data[i].permitted;
     }
-    if (syscall(SYS_capset, &header, data) != 0) give_up(spawn->channel, 8);
+    if (syscall(SYS_capset, &header, data) != 0) give_up(spawn->channel, "capset");
     for (int capability = 0; capability < 64; capability++) {
         if (!(data[capability / 32].permitted & (1u << (capability % 32)))) continue;
-        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) != 0) give_up(spawn->channel, 9);
+        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) != 0) give_up(spawn->channel, "PR_CAP_AMBIENT");
     }
 
-    int executable = spawn->executable;
-    if (spawn->detach) {
-        // The workload could otherwise reopen the program for writing through /proc/1/exe (CVE-2019-5736).
-        int tree = coop_open_tree(executable, "", OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH);
-        if (tree < 0) give_up(spawn->channel, 10);
-        if (coop_mount_setattr(tree, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, 0) != 0)
-            give_up(spawn->channel, 11);
-        executable = tree;
-    }
     // The clean-up of signals: the program starts with defaults and nothing blocked.
     for (int signal_number = 1; signal_number < 65; signal_number++) signal(signal_number, SIG_DFL);
     sigset_t none;
@@ -76,18 +90,18 @@ pid_t coop_spawn_namespaced(const struct coop_spawn *spawn, int *pidfd) {
 
     int channel = spawn->channel;
     if (channel == 3) {
-        if (fcntl(3, F_SETFD, 0) != 0) give_up(channel, 12);
+        if (fcntl(3, F_SETFD, 0) != 0) give_up(channel, "descriptor 3");
     } else {
         if (executable == 3) {
             int moved = fcntl(executable, F_DUPFD_CLOEXEC, 4);
-            if (moved < 0) give_up(channel, 12);
+            if (moved < 0) give_up(channel, "descriptor 3");
             executable = moved;
         }
-        if (dup2(channel, 3) != 3) give_up(channel, 12);
+        if (dup2(channel, 3) != 3) give_up(channel, "descriptor 3");
     }
-    if (coop_close_range(4, ~0u, CLOSE_RANGE_CLOEXEC) != 0) give_up(3, 13);
+    if (coop_close_range(4, ~0u, CLOSE_RANGE_CLOEXEC) != 0) give_up(3, "close_range");
     syscall(SYS_execveat, executable, "", spawn->argv, spawn->envp, AT_EMPTY_PATH);
-    give_up(3, 14);
+    give_up(3, "execve of the warden");
     return -1;
 }
 

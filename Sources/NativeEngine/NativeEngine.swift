@@ -54,8 +54,9 @@ public struct NativeEngine: Engine {
                     try journal(cgroup.directories)
                 }
             }
-            // The kernel takes the plan while the command is still being prepared; `ready` or `failed` comes later.
-            try warden.channel.send(.plan(prepared.plan))
+            // Not waited for: `ready` or `failed` comes while the command is being prepared. A warden that could not even
+            // start has left its reason in the stream.
+            try warden.channel.sendIfOpen(.plan(prepared.plan))
             return LaunchedSandbox(
                 channel: warden.channel, pid: warden.pid, environment: spec.environment.map { "\($0.name)=\($0.value)" },
                 workingDirectory: spec.workingDirectory

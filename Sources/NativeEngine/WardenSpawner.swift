@@ -24,12 +24,10 @@ struct WardenSpawner {
 
     /// - Parameter beforeStart: called with the new process before it does anything: the time to put it into a cgroup.
     func spawn(beforeStart: (Int32) throws -> Void) throws -> Warden {
-        let program: Descriptor
-        do {
-            program = try Descriptor.open(wardenPath, Int32(COOP_O_PATH))
-        } catch {
+        guard FileSystem.isExecutable(wardenPath) else {
             throw CoopError(
-                .notReady, "cannot find the warden", error.description, next: "make install, or set COOP_WARDEN to its path")
+                .notReady, "cannot find the warden", "\(wardenPath.printable) is not an executable file",
+                next: "make install, or set COOP_WARDEN to the path of coop-warden")
         }
         var sockets: [Int32] = [-1, -1]
         try check("socketpair") { socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &sockets) }
@@ -41,7 +39,7 @@ struct WardenSpawner {
         let syncWriter = Descriptor(owning: ends[1])
 
         var pidfd: Int32 = -1
-        let pid = start(program: program, channel: theirs, sync: syncReader, pidfd: &pidfd)
+        let pid = start(channel: theirs, sync: syncReader, pidfd: &pidfd)
         guard pid > 0 else { throw spawnFailure(SystemError("clone3")) }
         let handle = Descriptor(owning: pidfd)
         do {
@@ -57,7 +55,7 @@ struct WardenSpawner {
         return Warden(pid: pid, channel: FrameChannel(ours, limit: 1 << 20))
     }
 
-    private func start(program: Descriptor, channel: Descriptor, sync: Descriptor, pidfd: inout Int32) -> pid_t {
+    private func start(channel: Descriptor, sync: Descriptor, pidfd: inout Int32) -> pid_t {
         var flags: UInt64 = 0
         for (name, flag) in WardenSpawner.namespaceFlags where facts.namespaces.contains(name) { flags |= flag }
         let argv: [UnsafeMutablePointer<CChar>?] = [strdup("coop-warden"), nil]
@@ -66,11 +64,13 @@ struct WardenSpawner {
         defer { free(argv[0]) }
         return argv.withUnsafeBufferPointer { arguments in
             envp.withUnsafeBufferPointer { environment in
-                var request = coop_spawn(
-                    clone_flags: flags, cgroup: -1, channel: channel.number, sync: sync.number, executable: program.number,
-                    uid: plan.warden.user, gid: plan.warden.group, drop_groups: facts.separatesWarden || facts.isRoot ? 1 : 0,
-                    detach: 1, argv: arguments.baseAddress, envp: environment.baseAddress)
-                return coop_spawn_namespaced(&request, &pidfd)
+                wardenPath.withOSBytes { program in
+                    var request = coop_spawn(
+                        clone_flags: flags, cgroup: -1, channel: channel.number, sync: sync.number, program: program,
+                        uid: plan.warden.user, gid: plan.warden.group, drop_groups: facts.separatesWarden || facts.isRoot ? 1 : 0,
+                        argv: arguments.baseAddress, envp: environment.baseAddress)
+                    return coop_spawn_namespaced(&request, &pidfd)
+                }
             }
         }
     }

@@ -34,6 +34,10 @@ public final class Supervisor {
     private var mainHasEnded = false
     /// Why the sandbox could not start.
     public private(set) var failure: CoopError?
+    /// Whether every process of the sandbox is gone.
+    public private(set) var isOver = false
+    /// Called once every process is gone.
+    public var whenOver: () -> Void = {}
     /// Whether the time limit ended it.
     public private(set) var timedOut = false
 
@@ -54,11 +58,11 @@ public final class Supervisor {
 
     /// Asks every process to end, and ends them after the grace period.
     public func terminate() throws {
-        try sandbox.channel.send(.signal(.everything, UInt8(SIGTERM)))
+        try tellWarden(.signal(.everything, UInt8(SIGTERM)))
         // A stopped process cannot act on TERM.
-        try sandbox.channel.send(.signal(.everything, UInt8(SIGCONT)))
+        try tellWarden(.signal(.everything, UInt8(SIGCONT)))
         loop.after(milliseconds: Supervisor.grace) { [unowned self] in
-            try self.sandbox.channel.send(.signal(.everything, UInt8(SIGKILL)))
+            try self.tellWarden(.signal(.everything, UInt8(SIGKILL)))
         }
     }
 
@@ -74,7 +78,7 @@ public final class Supervisor {
     /// Accepts clients of the same user on a listening socket.
     public func listen(_ socket: Descriptor) {
         loop.watch(socket.number) { [unowned self] _ in
-            let number = accept4(socket.number, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
+            let number = coop_accept(socket.number)
             // The client may be gone again; nothing else depends on it.
             guard number >= 0 else { return }
             let connection = Descriptor(owning: number)
@@ -106,15 +110,15 @@ public final class Supervisor {
                 request.isMain = client.ownsSandbox && !keep
                 request.environment = sandbox.environment + request.environment
                 if request.workingDirectory.isEmpty { request.workingDirectory = sandbox.workingDirectory }
-                try sandbox.channel.send(.start(request), descriptors: descriptors.map(\.number))
+                try tellWarden(.start(request), descriptors)
             case .signal(.command(let theirs), let number):
                 guard let ours = client.commands.first(where: { $0.value == theirs })?.key else { continue }
-                try sandbox.channel.send(.signal(.command(ours), number))
+                try tellWarden(.signal(.command(ours), number))
             case .signal(.everything, let number):
-                try sandbox.channel.send(.signal(.everything, number))
+                try tellWarden(.signal(.everything, number))
             case .end:
-                if keep, mainHasEnded { try sandbox.channel.send(.end) } else { try terminate() }
-                if keep { loop.after(milliseconds: Supervisor.grace + 500) { [unowned self] in try self.sandbox.channel.send(.end) } }
+                if keep, mainHasEnded { try tellWarden(.end) } else { try terminate() }
+                if keep { loop.after(milliseconds: Supervisor.grace + 500) { [unowned self] in try self.tellWarden(.end) } }
             default:
                 try drop(client)
                 return
@@ -127,13 +131,17 @@ public final class Supervisor {
         loop.unwatch(client.channel.socket.number)
         clients[client.channel.socket.number] = nil
         for id in client.commands.keys {
-            try sandbox.channel.send(.signal(.command(id), UInt8(SIGHUP)))
-            try sandbox.channel.send(.signal(.command(id), UInt8(SIGCONT)))
+            try tellWarden(.signal(.command(id), UInt8(SIGHUP)))
+            try tellWarden(.signal(.command(id), UInt8(SIGCONT)))
         }
         if client.ownsSandbox, !keep { try terminate() }
     }
 
     // MARK: - Warden
+
+    private func tellWarden(_ frame: Frame, _ descriptors: [Descriptor] = []) throws {
+        try sandbox.channel.sendIfOpen(frame, descriptors: descriptors.map(\.number))
+    }
 
     private func readWarden() throws {
         let frames: [(frame: Frame, descriptors: [Descriptor])]?
@@ -142,8 +150,10 @@ public final class Supervisor {
         }
         guard let frames else {
             // The kernel ends every process of the sandbox with its first one.
+            loop.unwatch(sandbox.channel.socket.number)
             try reportEnd(.signaled(UInt8(SIGKILL)))
-            loop.stop()
+            isOver = true
+            whenOver()
             return
         }
         for (frame, descriptors) in frames { try handle(frame, descriptors) }
@@ -167,7 +177,10 @@ public final class Supervisor {
                 client.commands[id] = nil
                 try client.channel.send(.exited(id: theirs, end))
             }
-        case .ended: loop.stop()
+        case .ended:
+            loop.unwatch(sandbox.channel.socket.number)
+            isOver = true
+            whenOver()
         default: throw CoopError(.failed, "the warden does not keep to the protocol", "an unexpected frame", next: "coop doctor")
         }
     }

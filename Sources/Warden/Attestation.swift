@@ -9,12 +9,15 @@ struct Attestation {
     let skippedMasks: Set<String>
     /// The seccomp filters of this process before the plan ran.
     let inheritedFilters: Int
+    /// Descriptors that came with a request for a command.
+    let streams: Set<Int32>
     private(set) var checks: UInt32 = 0
 
-    init(plan: LaunchPlan, skippedMasks: Set<String>, inheritedFilters: Int) {
+    init(plan: LaunchPlan, skippedMasks: Set<String>, inheritedFilters: Int, streams: Set<Int32>) {
         self.plan = plan
         self.skippedMasks = skippedMasks
         self.inheritedFilters = inheritedFilters
+        self.streams = streams
     }
 
     mutating func verify() throws(SetupFailure) {
@@ -93,10 +96,10 @@ struct Attestation {
         try require(getpid() == 1, "warden", "is not the first process of its namespace")
     }
 
-    /// Descriptor 3 is the channel; the plan leaves nothing else open.
+    /// Descriptor 3 is the channel; beside the streams of a command that waits to be started, nothing else is open.
     private mutating func verifyDescriptors() throws {
         for entry in try Descriptors.open() {
-            try require(entry == 3, "descriptor \(entry)", "is open in the warden, but not in the plan")
+            try require(entry == 3 || streams.contains(entry), "descriptor \(entry)", "is open in the warden, but not in the plan")
         }
     }
 

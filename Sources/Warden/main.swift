@@ -39,7 +39,9 @@ func runWarden() -> Never {
             pending.append(contentsOf: frames)
         }
         guard case .plan(let plan) = pending.removeFirst().frame else { throw WireError("the first frame is not a plan") }
-        try setUp(plan, channel)
+        // A command that was asked for together with the plan has brought its streams already.
+        let streams = Set(pending.flatMap { $0.descriptors.map(\.number) } + channel.waitingDescriptors)
+        try setUp(plan, channel, streams: streams)
 
         let table = ProcessTable(plan: plan, channel: channel)
         let children = Descriptor(owning: try check("signalfd") { coop_signalfd(&blocked) })
@@ -80,13 +82,13 @@ func runWarden() -> Never {
 }
 
 /// Runs the plan, proves it, and says so.
-func setUp(_ plan: LaunchPlan, _ channel: FrameChannel) throws {
+func setUp(_ plan: LaunchPlan, _ channel: FrameChannel, streams: Set<Int32>) throws {
     let inherited = try ProcessStatus.read().seccompFilters
     // What coop's own process had open was close-on-exec; the reserved numbers are no longer needed.
     var executor = PlanExecutor(plan: plan)
     try executor.run()
     for number in 0...2 { close(Int32(number)) }
-    var attestation = Attestation(plan: plan, skippedMasks: executor.skippedMasks, inheritedFilters: inherited)
+    var attestation = Attestation(plan: plan, skippedMasks: executor.skippedMasks, inheritedFilters: inherited, streams: streams)
     executor.release()
     try attestation.verify()
     for number in 0...2 {

@@ -18,6 +18,9 @@ public final class FrameChannel {
         self.limit = limit
     }
 
+    /// Descriptors that have arrived ahead of the rest of their frame.
+    public var waitingDescriptors: [Int32] { received.map(\.number) }
+
     /// Sends one frame with the descriptors that belong to it. Blocks while the socket's buffer is full.
     public func send(_ frame: Frame, descriptors: [Int32] = []) throws(SystemError) {
         let bytes = frame.encoded(descriptors: descriptors.count)
@@ -35,6 +38,16 @@ public final class FrameChannel {
                 throw SystemError("sendmsg", "channel")
             }
             done += count
+        }
+    }
+
+    /// Sends one frame, unless the other side has closed: it is then noticed by its end of file, which also brings what
+    /// it said last.
+    public func sendIfOpen(_ frame: Frame, descriptors: [Int32] = []) throws(SystemError) {
+        do {
+            try send(frame, descriptors: descriptors)
+        } catch {
+            if error.errno != EPIPE && error.errno != ECONNRESET { throw error }
         }
     }
 

@@ -50,17 +50,16 @@ struct coop_spawn {
     int cgroup;                  // directory of a cgroup v2 to be born in, or -1
     int channel;                 // becomes descriptor 3 of the new program
     int sync;                    // the child reads one byte here before it goes on: 'g' go, anything else: give up
-    int executable;              // open O_PATH on the program
+    const char *program;         // path of the program, executed from a detached read-only mount of its file
     uint32_t uid;                // identity inside the namespace
     uint32_t gid;
     int drop_groups;             // setgroups(0) once mapped
-    int detach;                  // execute from a detached read-only mount of the program's file
     char *const *argv;
     char *const *envp;
 };
 
 /// clone3(2) into new namespaces, then execve(2) of the program. Returns the child's pid and sets *pidfd, or -1.
-/// On failure after the clone the child writes "<step> <errno>" as two int32 to `channel` and exits 125.
+/// On failure after the clone the child writes a `failed` frame to `channel` and exits 125.
 pid_t coop_spawn_namespaced(const struct coop_spawn *spawn, int *pidfd);
 
 static inline int coop_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
@@ -184,6 +183,9 @@ int coop_peer(int socket, pid_t *pid, uid_t *uid);
 
 /// Binds or connects a unix stream socket at `path`, which must fit sun_path.
 int coop_unix_socket(const char *path, int listen_backlog);
+
+/// accept4(2), close-on-exec, without the peer's address.
+static inline int coop_accept(int listener) { return (int)syscall(SYS_accept4, listener, NULL, NULL, SOCK_CLOEXEC); }
 
 /// Brings up the loopback device of this network namespace (netdevice(7)).
 int coop_loopback_up(void);
