@@ -42,6 +42,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: testHooks, linkerSettings: staticExecutable),
+        .testTarget(name: "NativeEngineTests", dependencies: ["CoopErrors", "LinuxKernel", "NativeEngine"]),
     ],
     swiftLanguageModes: [.v6]
 )

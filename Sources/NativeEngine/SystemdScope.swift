@@ -19,7 +19,7 @@ package enum SystemdScope {
     ///
     /// - Parameters:
     ///   - name: the unit's name without `.scope`: letters, digits, `:`, `-`, `_` and `.`.
-    ///   - pid: the process to move, of the caller's own user; nil for the calling process.
+    ///   - pid: the process to move, which must have the caller's own uid still; nil for the calling process.
     ///   - timeoutMilliseconds: how long systemd may take for all of it.
     /// - Returns: the scope's directory: `/sys/fs/cgroup/user.slice/…/app.slice/name.scope`.
     /// - Throws: `notReady` when there is no cgroup v2, no systemd to ask or no answer in time; `failed` when systemd says no.
@@ -196,16 +196,22 @@ extension SystemdScope {
         private let socket: Socket
         private let uid: uid_t
         private let deadline: Deadline
+        /// What has come in and is not yet read as a line or message.
         private var received: [UInt8] = []
 
-        init(_ socket: Socket, uid: uid_t, deadline: Deadline) throws(SystemError) {
+        /// Goes on with a connection that stands.
+        init(connected descriptor: Descriptor, to socket: Socket, uid: uid_t, deadline: Deadline) {
+            self.descriptor = descriptor
             self.socket = socket
             self.uid = uid
             self.deadline = deadline
+        }
+
+        init(_ socket: Socket, uid: uid_t, deadline: Deadline) throws(SystemError) {
             let number = try check("socket") {
                 Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
             }
-            descriptor = Descriptor(owning: number)
+            self.init(connected: Descriptor(owning: number), to: socket, uid: uid, deadline: deadline)
             var address = sockaddr_un()
             address.sun_family = sa_family_t(AF_UNIX)
             let name = socket.path.osBytes
@@ -319,6 +325,8 @@ extension SystemdScope {
         }
 
         private mutating func receive() throws(SystemError) {
+            // A peer that never stops talking must not outlast the deadline either.
+            guard deadline.left > 0 else { throw timeout }
             var buffer = [UInt8](repeating: 0, count: 4096)
             while true {
                 let count = buffer.withUnsafeMutableBytes { recv(descriptor.number, $0.baseAddress, $0.count, 0) }
@@ -338,7 +346,9 @@ extension SystemdScope {
         private func wait(for event: Int32) throws(SystemError) {
             var entry = pollfd(fd: descriptor.number, events: Int16(event), revents: 0)
             let count = try check("poll", socket.path) { poll(&entry, 1, deadline.left) }
-            if count == 0 { throw SystemError("wait for systemd at", socket.path, errno: ETIMEDOUT) }
+            if count == 0 { throw timeout }
         }
+
+        private var timeout: SystemError { SystemError("wait for systemd at", socket.path, errno: ETIMEDOUT) }
     }
 }
