@@ -50,6 +50,7 @@ let package = Package(
             ],
             swiftSettings: testHooks, linkerSettings: staticExecutable + staticFoundation),
         .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
+        .testTarget(name: "NativeEngineTests", dependencies: ["CoopErrors", "LinuxKernel", "NativeEngine"]),
     ],
     swiftLanguageModes: [.v6]
 )

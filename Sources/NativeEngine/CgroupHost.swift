@@ -39,9 +39,8 @@ public struct CgroupHost: Codable, Sendable, Equatable {
             let directory = directory(mount: mount, path: membership.path)
             if isWritable(directory) { places[controller] = .separate(directory) }
         }
-        if user != 0, places.count < Controller.allCases.count, mounts.contains(where: { $0.type == "cgroup2" }),
-            SystemdScope.isAvailable(user: user) {
-            for controller in Controller.allCases where places[controller] == nil { places[controller] = .systemd }
+        if user != 0, places.count < Controller.allCases.count {
+            for controller in SystemdScope.controllers(user: user) where places[controller] == nil { places[controller] = .systemd }
         }
         return CgroupHost(places: places)
     }

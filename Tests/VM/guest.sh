@@ -1,0 +1,66 @@
+#!/bin/sh
+# Runs inside the test VM, as root: every test of the second drive in every context it asks for. What goes to the
+# second serial port is read by run.sh: lines of a test as they are, and lines that begin with `@@` about it.
+#
+# A test names its contexts in a line `# contexts: session user root alone`:
+#   session  cooptest, logged in (su -l through PAM): a session scope of logind, below which nothing is delegated, and
+#            the user's own systemd in reach, from which a delegated scope can be had. The ordinary case: ssh, a console
+#   user     cooptest, in a service of the user's systemd: a terminal of a desktop
+#   root     root, in a service of the system
+#   alone    cooplone, without session, without a user's systemd, in a cgroup that is root's: nothing is delegated
+set -u
+
+payload=/mnt/payload
+report=/dev/ttyS1
+stty -F "$report" raw -echo
+say() { printf '@@ %s\n' "$*" >"$report"; }
+
+mkdir -p /usr/local/bin
+install -m 755 "$payload"/bin/* /usr/local/bin/
+export PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin LANG=C.UTF-8
+seconds=$(cat "$payload/seconds")
+
+# A plain script beside the environment, because each context passes variables on in its own way.
+cat >/usr/local/bin/vm-test <<'RUN'
+#!/bin/sh
+export PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin LANG=C.UTF-8 COOP_VM_CONTEXT="$1" COOP_VM_LIB=/mnt/payload/lib.sh
+directory=$(mktemp -d "${HOME:-/root}/work.XXXXXX") && cd "$directory" || exit 99
+sh "/mnt/payload/tests/$2"
+code=$?
+cd / && rm -rf "$directory"
+exit "$code"
+RUN
+chmod 755 /usr/local/bin/vm-test
+
+run_as() {  # run_as CONTEXT TEST
+    case $1 in
+    root) HOME=/root timeout --kill-after=5 "$seconds" vm-test "$1" "$2" ;;
+    session) timeout --kill-after=5 "$seconds" su -l cooptest -c "vm-test $1 $2" ;;
+    user)
+        timeout --kill-after=5 "$seconds" setpriv --reuid=1000 --regid=1000 --init-groups env HOME=/home/cooptest \
+            XDG_RUNTIME_DIR=/run/user/1000 systemd-run --user --quiet --pipe --wait --collect \
+            --setenv=HOME=/home/cooptest --setenv=XDG_RUNTIME_DIR=/run/user/1000 vm-test "$1" "$2"
+        ;;
+    alone)
+        timeout --kill-after=5 "$seconds" setpriv --reuid=1001 --regid=1001 --init-groups --reset-env vm-test "$1" "$2"
+        ;;
+    *) echo "not ok a test asked for the context $1, which does not exist" ;;
+    esac
+}
+
+say "booted $(cut -d ' ' -f 1 /proc/uptime) $(uname -r)"
+for path in "$payload"/tests/*.sh; do
+    test=$(basename "$path")
+    contexts=$(sed -n 's/^# contexts: //p' "$path" | head -n 1)
+    for context in ${contexts:-session}; do
+        say "start $context $test"
+        before=$(cut -d ' ' -f 1 /proc/uptime)
+        { run_as "$context" "$test" 2>&1; echo "$?" >/run/vm-code; } </dev/null | cat >"$report"
+        # What a test started must not disturb the next one; and that something was left is worth a line.
+        say "end $context $test $(cat /run/vm-code) $before $(cut -d ' ' -f 1 /proc/uptime)"
+    done
+done
+say done
+sync
+# The line goes out before the machine goes off.
+stty -F "$report" 2>/dev/null >/dev/null
