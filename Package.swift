@@ -42,6 +42,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: testHooks, linkerSettings: staticExecutable),
+        .testTarget(name: "TOMLTests", dependencies: ["TOML"]),
+        .testTarget(name: "ProjectsTests", dependencies: ["CoopErrors", "LinuxKernel", "Projects", "TOML"]),
     ],
     swiftLanguageModes: [.v6]
 )
