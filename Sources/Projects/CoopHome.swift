@@ -151,7 +151,7 @@ public func environmentVariable(_ name: String) -> String? {
 
 extension String {
     /// The text as one word of a shell command line.
-    var shellQuoted: String {
+    package var shellQuoted: String {
         let plain = utf8.allSatisfy { byte in
             (byte >= 0x30 && byte <= 0x39) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || "/._-+=:@,~".utf8.contains(byte)
         }

@@ -1,7 +1,7 @@
 /// Finds what a person probably meant.
-enum NearestName {
+package enum NearestName {
     /// The candidate with the fewest edits from `name`, nil when none is near enough to be worth mentioning.
-    static func find(_ name: String, among candidates: some Sequence<String>) -> String? {
+    package static func find(_ name: String, among candidates: some Sequence<String>) -> String? {
         let wanted = Array(name.lowercased().utf8.prefix(100))
         var best: (name: String, distance: Int)?
         for candidate in candidates {

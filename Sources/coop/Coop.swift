@@ -1,0 +1,44 @@
+import ArgumentParser
+import CoopErrors
+import Glibc
+import LinuxKernel
+
+/// `coop`: run coding agents, and any command, in a sandbox on your own machine.
+@main
+struct Coop: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "coop",
+        abstract: "Run coding agents, and any command, in a sandbox on your own machine.",
+        discussion: """
+            Examples:
+              coop run -- make test          run a command in a sandbox of this project
+              coop shell                     look around inside
+              coop explain -- make test      everything it would see and may do
+              coop why ~/.ssh/id_rsa         whether a path is visible inside, and by which rule
+            """,
+        version: Version.text,
+        groupedSubcommands: [
+            CommandGroup(name: "Run", subcommands: [RunCommand.self, ShellCommand.self, ExecCommand.self, ExplainCommand.self, WhyCommand.self]),
+            CommandGroup(name: "Sessions", subcommands: [PsCommand.self, StopCommand.self]),
+            CommandGroup(name: "Projects and trust", subcommands: [TrustCommand.self, ConfigCommand.self]),
+            CommandGroup(name: "System", subcommands: [DoctorCommand.self, VersionCommand.self, CapabilitiesCommand.self, CompletionsCommand.self]),
+        ])
+
+    static func main() {
+        let arguments = (1..<Int(CommandLine.argc)).compactMap { index in
+            CommandLine.unsafeArgv[index].map { String(osBytes: UnsafePointer($0)) }
+        }
+        let report = ErrorReport(arguments: arguments)
+        do {
+            var command = try parseAsRoot(arguments)
+            try command.run()
+        } catch {
+            report.exit(with: error)
+        }
+    }
+}
+
+/// The version of the product.
+enum Version {
+    static let text = "0.1.0"
+}

@@ -1,0 +1,92 @@
+import ArgumentParser
+import CLinux
+import CoopErrors
+import Glibc
+import LinuxKernel
+import Sandbox
+
+/// Starts a supervisor that outlives this process, in a session of its own.
+struct BackgroundSupervisor {
+    let options: RunOptions
+
+    /// - Returns: the id of the sandbox, once it can be reached.
+    func start(_ command: [String]) throws -> String {
+        var ends: [Int32] = [-1, -1]
+        try check("pipe2") { coop_pipe(&ends) }
+        let reader = Descriptor(owning: ends[0])
+        let writer = Descriptor(owning: ends[1])
+
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0)
+        posix_spawn_file_actions_adddup2(&actions, 0, 1)
+        posix_spawn_file_actions_adddup2(&actions, writer.number, 3)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        posix_spawnattr_setflags(&attributes, Int16(0x80 /* POSIX_SPAWN_SETSID */))
+
+        // The same options, as they were typed, for the same meaning.
+        let own = (1..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0].map { String(osBytes: UnsafePointer($0)) } }
+        let typed = own.dropFirst().prefix(own.count - 1 - wordCount(command, in: own))
+        let arguments = ["coop", "supervise"] + typed.filter { $0 != "--" } + ["--"] + command
+        var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { argument in argument.withOSBytes { strdup($0) } }
+        argv.append(nil)
+        defer { for pointer in argv { free(pointer) } }
+        var pid: pid_t = 0
+        let code = posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, argv, environ)
+        guard code == 0 else {
+            throw CoopError(.failed, "cannot start a supervisor", SystemError.text(for: code), next: "coop doctor")
+        }
+        close(writer)
+        let answer = String(decoding: try reader.readAll(limit: 65536, subject: "supervisor"), as: UTF8.self)
+        guard answer.hasPrefix("ready ") else {
+            // The supervisor has said why on standard error already.
+            throw ProcessResult(code: Int32(answer.split(separator: " ").last ?? "") ?? 125)
+        }
+        return String(answer.dropFirst(6))
+    }
+
+    /// How many of the typed words are the command, with the `--` before it.
+    private func wordCount(_ command: [String], in own: [String]) -> Int {
+        let separator = own.count > command.count && own[own.count - command.count - 1] == "--" ? 1 : 0
+        // `shell` has no command words of its own.
+        return own.suffix(command.count) == command[...] ? command.count + separator : 0
+    }
+
+    private func close(_ descriptor: Descriptor) {
+        // Our copy of the writing end, so that end of file means that the supervisor has spoken or ended.
+        if let null = try? Descriptor.open("/dev/null", O_RDWR) { coop_dup3(null.number, descriptor.number, O_CLOEXEC) }
+    }
+}
+
+/// The supervisor's own process; started by coop, not by people.
+struct SuperviseCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "supervise", abstract: "Supervise a kept sandbox.", shouldDisplay: false)
+
+    @OptionGroup var options: RunOptions
+
+    @Argument(parsing: .captureForPassthrough) var words: [String] = []
+
+    func run() throws {
+        let answer = Descriptor(owning: 3)
+        guard fcntl(3, F_SETFD, FD_CLOEXEC) == 0 else {
+            throw CoopError(.usage, "cannot supervise", "this command is started by coop itself", next: "coop run --keep -- COMMAND")
+        }
+        signal(SIGHUP, SIG_IGN)
+        signal(SIGPIPE, SIG_IGN)
+        let run = try SandboxRun(context: try Context(), options: options, command: try CommandWords(words, command: "run").words)
+        do {
+            try run.serve {
+                try answer.writeAll("ready \(run.spec.id)".utf8, subject: "the command that started it")
+                guard let null = try? Descriptor.open("/dev/null", O_RDWR) else { return }
+                coop_dup3(null.number, answer.number, O_CLOEXEC)
+            }
+        } catch {
+            try? run.cleanUp()
+            throw error
+        }
+        try run.cleanUp()
+    }
+}

@@ -1,0 +1,72 @@
+import ArgumentParser
+import CoopErrors
+import Glibc
+import LinuxKernel
+import Sandbox
+
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Run a command in a sandbox of the current project.",
+        discussion: """
+            Coop's options end at the first word that is not an option, or at `--`; the rest belongs to the command.
+
+            Examples:
+              coop run -- make test
+              coop run --memory 4G --timeout 15m -- cargo build
+              coop run -m ~/datasets:/data:ro -e MODE=fast -- python3 train.py
+            """)
+
+    @OptionGroup var options: RunOptions
+
+    @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("The command and its arguments.", valueName: "CMD"))
+    var words: [String] = []
+
+    func run() throws {
+        let command = try CommandWords(words, command: "run").words
+        guard !command.isEmpty else {
+            throw CoopError(.usage, "there is no command to run", "none was given, and this version starts no agent by itself", next: "coop run -- COMMAND")
+        }
+        try SandboxLauncher(options: options).run(command)
+    }
+}
+
+/// Runs a command in a fresh sandbox, for `run` and `shell`.
+struct SandboxLauncher {
+    let options: RunOptions
+
+    func run(_ command: [String]) throws {
+        let context = try Context()
+        if options.keep {
+            let id = try BackgroundSupervisor(options: options).start(command)
+            FileHandleOutput.standardError("coop: the sandbox \(id) stays until `coop stop \(id)`\n")
+            try RunningSandbox(context: context, id: id).run(command, terminal: options.tty)
+            return
+        }
+        let run = try SandboxRun(context: context, options: options, command: command)
+        let result: (code: Int32, interrupted: Bool)
+        do {
+            result = try run.run(terminal: options.tty)
+        } catch {
+            // The first error is the one to tell; a clean-up that fails as well is finished by the next command.
+            try? run.cleanUp()
+            throw error
+        }
+        do { try run.cleanUp() } catch {
+            // The command's own result stands; what could not be cleared away is said, and swept later.
+            FileHandleOutput.standardError("coop: cannot clean up completely: \("\(error)".printableLines)\nNext: coop ps\n")
+        }
+        if result.interrupted { Interrupt.dieOf(SIGINT) }
+        throw ProcessResult(code: result.code)
+    }
+}
+
+/// Ends this process by a signal, so that a shell in a loop sees the interrupt and stops.
+enum Interrupt {
+    static func dieOf(_ number: Int32) {
+        signal(number, SIG_DFL)
+        var none = sigset_t()
+        sigemptyset(&none)
+        sigprocmask(SIG_SETMASK, &none, nil)
+        kill(getpid(), number)
+    }
+}

@@ -1,0 +1,134 @@
+import CLinux
+import CoopErrors
+import Glibc
+import LinuxKernel
+import NativeEngine
+import Projects
+import Sandbox
+import WardenProtocol
+
+/// One sandbox from preparation to clean-up, supervised in this process.
+final class SandboxRun {
+    private let context: Context
+    private let options: RunOptions
+    private let project: Project
+    private let session: SessionDirectory
+    private let work: WorkspaceSession
+    let spec: SandboxSpec
+    private let loop = EventLoop()
+    private var sandbox: LaunchedSandbox?
+    private var supervisor: Supervisor?
+    private var control: Descriptor?
+
+    /// Prepares everything that the sandbox needs on the host. From here on `cleanUp` must be called.
+    init(context: Context, options: RunOptions, command: [String]) throws {
+        self.context = context
+        self.options = options
+        project = try context.project()
+        let configuration = try context.configuration(of: project, flags: options.flags)
+        try context.home.prepare(context.run)
+        try Sweep(context: context).run()
+        if let name = options.name, try Sessions(context: context).all().contains(where: { $0.name == name }) {
+            throw CoopError(.usage, "cannot name the sandbox \(name.printable)", "another one has that name", next: "coop ps")
+        }
+        let id = SessionDirectory.newID()
+        session = try SessionDirectory.create(in: context.run, id: id)
+        do {
+            let builder = SpecBuilder(context: context, project: project, configuration: configuration, options: options, id: id)
+            var spec = try builder.build(command: command)
+            if let source = spec.home.source { try context.home.prepare(source) }
+            work = try WorkspaceSession.prepare(
+                spec: &spec, session: session, context: context, project: project,
+                protect: configuration.effective.sandbox.protect.map(\.value))
+            self.spec = spec
+        } catch {
+            // What was prepared goes with the directory; if even that fails the next command sweeps.
+            try? session.remove()
+            throw error
+        }
+    }
+
+    /// Starts the sandbox and its supervision.
+    private func launch() throws -> Supervisor {
+        let session = self.session
+        let engine = NativeEngine(wardenPath: try WardenProgram.locate()) { try session.recordCgroups($0) }
+        let sandbox = try engine.launch(spec)
+        self.sandbox = sandbox
+        let record = SessionRecord(
+            id: spec.id, name: spec.name, supervisor: getpid(), warden: sandbox.pid, started: Int64(time(nil)),
+            workspace: spec.workspace.path, command: spec.command, engine: engine.name)
+        try session.publish(Array(try JSONText.encode(record, pretty: false).utf8))
+        let supervisor = Supervisor(sandbox: sandbox, loop: loop, keep: options.keep)
+        let control = try session.listen()
+        self.control = control
+        supervisor.listen(control)
+        if let seconds = spec.timeout { supervisor.limit(seconds: seconds) }
+        self.supervisor = supervisor
+        return supervisor
+    }
+
+    /// Runs the spec's command at this process's own streams.
+    ///
+    /// - Returns: how it ended, and whether coop itself was interrupted with it.
+    func run(terminal: Bool?) throws -> (code: Int32, interrupted: Bool) {
+        let plan = try StreamPlan(terminal: terminal)
+        let supervisor = try launch()
+        var ends: [Int32] = [-1, -1]
+        try check("socketpair") { socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) }
+        supervisor.serve(Descriptor(owning: ends[0]), ownsSandbox: true)
+        let client = CommandClient(socket: Descriptor(owning: ends[1]), loop: loop, plan: plan)
+        try client.start(spec.command)
+        try loop.run()
+        if let failure = supervisor.failure { throw failure }
+        if supervisor.timedOut { return (124, false) }
+        return (try CommandOutcome.code(of: client, command: spec.command), client.wasInterrupted)
+    }
+
+    /// Supervises the sandbox for clients on the control socket until `coop stop`.
+    ///
+    /// - Parameter ready: called once the sandbox can be reached.
+    func serve(ready: () throws -> Void) throws {
+        let supervisor = try launch()
+        supervisor.whenOver = { [loop] in loop.stop() }
+        try ready()
+        try loop.run()
+        if let failure = supervisor.failure { throw failure }
+    }
+
+    /// Clears away everything on the host; commits made inside arrive in the repository.
+    func cleanUp() throws {
+        var first: (any Error)?
+        func attempt(_ body: () throws -> Void) { do { try body() } catch { first = first ?? error } }
+        attempt { try sandbox?.release() }
+        attempt { try work.finish() }
+        attempt { if work.isSettled { try session.remove() } }
+        if let first { throw first }
+    }
+}
+
+/// Turns the end of a command into an exit code, and a command that never began into an error that helps.
+enum CommandOutcome {
+    static func code(of client: CommandClient, command: [String]) throws(CoopError) -> Int32 {
+        guard let end = client.end else {
+            throw CoopError(.failed, "the sandbox ended without an answer", "its first process is gone", next: "coop doctor")
+        }
+        guard case .notStarted(let step, let number) = end else { return end.code }
+        let name = command.first ?? ""
+        switch (step, number) {
+        case ("exec", ENOENT):
+            throw CoopError(
+                .notFound, "cannot run \(name.printable)", "no such program inside the sandbox",
+                next: "coop why \(name.shellQuoted)")
+        case ("exec", _):
+            throw CoopError(
+                .refused, "cannot run \(name.printable)", SystemError.text(for: number), next: "coop why \(name.shellQuoted)")
+        case ("chdir", _):
+            throw CoopError(
+                .failed, "cannot start in the working directory", "\(SystemError.text(for: number)) (inside the sandbox)",
+                next: "coop run --workdir DIRECTORY -- …")
+        default:
+            throw CoopError(
+                .failed, "cannot start \(name.printable)", "\(step.printable): \(SystemError.text(for: number))", next: "coop doctor")
+        }
+    }
+}

@@ -1,0 +1,210 @@
+import CoopErrors
+import Glibc
+import LinuxKernel
+import Projects
+import Sandbox
+
+/// Builds the spec of a sandbox from the project, its configuration and the command line. Looks at the host, changes
+/// nothing on it.
+struct SpecBuilder {
+    let context: Context
+    let project: Project
+    let configuration: ResolvedConfiguration
+    let options: RunOptions
+    let id: String
+
+    func build(command: [String]) throws(CoopError) -> SandboxSpec {
+        let sandbox = configuration.effective.sandbox
+        try refuseUnavailable()
+        let user = try self.user()
+        let workspace = Workspace(path: project.root, mode: sandbox.workspace?.value == WorkspaceMode.none ? .none : .bind)
+        guard !FileSystem.contains(workspace.path, context.home.path) else {
+            throw CoopError(
+                .refused, "cannot use \(workspace.path.printable) as the workspace", "coop's own directory lies in it",
+                next: "export COOP_HOME to a directory outside the project")
+        }
+        let homeSource = options.ephemeral ? nil : context.home.directory(.home, of: project.key)
+        var mounts = try self.mounts(workspace: workspace)
+        let toolchains = Toolchain.resolve(
+            path: environmentVariable("PATH") ?? "", home: context.home.userHome, environment: environmentVariable
+        ) { directory in
+            SpecBuilder.systemDirectories.contains { FileSystem.contains($0, directory) }
+                || FileSystem.contains(workspace.path, directory) || mounts.contains { FileSystem.contains($0.target, directory) }
+        }
+        mounts += toolchains.mounts
+        let workingDirectory = try self.workingDirectory(workspace: workspace)
+        let seccomp = options.seccomp.map { FileSystem.normalize(FileSystem.join(context.currentDirectory, $0)) }
+        let builder = EnvironmentBuilder(context: context, configuration: configuration, options: options)
+        let environment = try builder.build(
+            path: toolchains.path, user: user, home: context.home.userHome, workingDirectory: workingDirectory, id: id)
+        let name = try self.name()
+        return SandboxSpec(
+            id: id, name: name, workspace: workspace, home: Home(path: context.home.userHome, source: homeSource), mounts: mounts,
+            excludes: try excludes(workspace: workspace), protected: try hostSockets(workspace: workspace, mounts: mounts),
+            environment: environment, user: user, workingDirectory: workingDirectory,
+            hostname: "coop",
+            limits: Limits(
+                memory: sandbox.memory?.value, cpus: sandbox.cpus?.value, processes: sandbox.pids.map { UInt64($0.value) },
+                disk: sandbox.disk?.value),
+            systemCalls: SystemCalls(groups: sandbox.allowSyscalls.map(\.value), profile: seccomp),
+            degraded: try options.degradedLayers(),
+            timeout: sandbox.timeout.map { seconds(of: $0.value) }, command: command)
+    }
+
+    private static let systemDirectories = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/nix"]
+
+    private func seconds(of time: Duration) -> Double {
+        Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18
+    }
+
+    /// What this version cannot do is said, never ignored.
+    private func refuseUnavailable() throws(CoopError) {
+        let effective = configuration.effective
+        if let engine = effective.sandbox.engine, engine.value != .native, engine.value != .auto {
+            throw unavailable("the engine \(engine.value.rawValue)", engine.origin, "use native")
+        }
+        if let root = effective.sandbox.rootfs, root.value != "host" {
+            throw unavailable("the root file system \(root.value)", root.origin, "use host")
+        }
+        if let mode = effective.sandbox.workspace, mode.value == .overlay || mode.value == .worktree {
+            throw unavailable("the workspace mode \(mode.value.rawValue)", mode.origin, "use bind or none")
+        }
+        // A mode that a file names is a wish for less or more than nothing; this version reaches nothing, which is never more.
+        if let mode = effective.network.mode, mode.value != .none, mode.origin.layer == .flags {
+            throw unavailable("--network \(mode.value.rawValue)", mode.origin, "use --network none")
+        }
+    }
+
+    private func unavailable(_ what: String, _ origin: ConfigurationOrigin, _ next: String) -> CoopError {
+        CoopError(.notReady, "cannot use \(what.printable)", "it is not in this version (\(origin))", next: next)
+    }
+
+    private func user() throws(CoopError) -> User {
+        do {
+            let entry = try UserDatabase.entry(of: getuid())
+            let groupName = try UserDatabase.groupName(of: getgid())
+            let shell = entry?.shell ?? "/bin/sh"
+            return User(
+                name: entry?.name ?? "user", id: getuid(), group: getgid(), groupName: groupName ?? "users",
+                shell: FileSystem.isExecutable(shell) ? shell : "/bin/sh")
+        } catch {
+            throw CoopError(.failed, "cannot read the user database", "\(error)", next: "ls -l /etc/passwd /etc/group")
+        }
+    }
+
+    /// A name is shown in lists and becomes a part of messages: letters, digits, `-`, `_` and `.`.
+    private func name() throws(CoopError) -> String? {
+        guard let name = options.name else { return nil }
+        let valid = !name.isEmpty && name.utf8.count <= 64 && name != "." && name != ".."
+            && name.utf8.allSatisfy { byte in
+                (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5A) || (byte >= 0x61 && byte <= 0x7A)
+                    || byte == 0x2D || byte == 0x5F || byte == 0x2E
+            } && !name.hasPrefix("-") && !name.hasPrefix(".")
+        guard valid else {
+            throw CoopError(
+                .usage, "cannot name the sandbox `\(name.printable)`", "a name is 1 to 64 letters, digits, `-`, `_` and `.`",
+                next: "coop run --name my-task -- …")
+        }
+        return name
+    }
+
+    private func workingDirectory(workspace: Workspace) throws(CoopError) -> String {
+        guard let asked = options.workdir else {
+            return workspace.mode == .none ? workspace.path : project.currentDirectory
+        }
+        guard !asked.isEmpty else { throw CoopError(.usage, "cannot start in ``", "--workdir is empty", next: "coop run --workdir . -- …") }
+        return FileSystem.normalize(FileSystem.join(context.currentDirectory, asked))
+    }
+
+    // MARK: - Mounts
+
+    private func mounts(workspace: Workspace) throws(CoopError) -> [Mount] {
+        var result: [Mount] = []
+        for setting in configuration.effective.sandbox.mounts {
+            let mount = try self.mount(setting, workspace: workspace)
+            if let other = result.first(where: { $0.target == mount.target }) {
+                throw CoopError(
+                    .usage, "cannot mount two things at \(mount.target.printable)",
+                    "\(other.source.printable) (\(other.reason)) and \(mount.source.printable) (\(mount.reason))",
+                    next: "give one of them another GUEST: --mount HOST:GUEST")
+            }
+            result.append(mount)
+        }
+        return result
+    }
+
+    private func mount(_ setting: Setting<MountSetting>, workspace: Workspace) throws(CoopError) -> Mount {
+        let origin = setting.origin.description
+        let base = setting.origin.layer.isRepository ? project.root : context.currentDirectory
+        var host = setting.value.host
+        if host == "~" { host = context.home.userHome }
+        if host.hasPrefix("~/") { host = FileSystem.join(context.home.userHome, String(host.dropFirst(2))) }
+        let path = FileSystem.normalize(FileSystem.join(base, host))
+        guard let source = FileSystem.realPath(path), let kind = FileSystem.kind(source) else {
+            throw CoopError(
+                .notFound, "cannot mount \(host.printable)", "nothing is there (\(origin))", next: "check the path, or make it: mkdir -p \(path.shellQuoted)")
+        }
+        guard kind == .directory || kind == .file else {
+            throw CoopError(
+                .refused, "cannot mount \(host.printable)", "it is neither a file nor a directory (\(origin))",
+                next: "mount a file or a directory")
+        }
+        let target = FileSystem.normalize(setting.value.guest ?? path)
+        if FileSystem.contains(source, context.home.path) || FileSystem.contains(context.home.path, source) {
+            throw CoopError(
+                .refused, "cannot mount \(host.printable)", "it holds coop's own directory, with secrets and approvals (\(origin))",
+                next: "mount a directory that does not contain \(context.home.path.printable)")
+        }
+        if source == "/" || ["/proc", "/sys", "/dev"].contains(where: { FileSystem.contains($0, source) }) {
+            throw CoopError(
+                .refused, "cannot mount \(host.printable)", "it would show the whole host, or the kernel's own files (\(origin))",
+                next: "mount the directory that the command needs")
+        }
+        let exact = SpecBuilder.systemDirectories + [context.home.userHome, workspace.path, "/etc", "/tmp", "/var", "/run", "/home"]
+        let below = ["/proc", "/dev", "/sys", "/run/coop"]
+        if target == "/" || exact.contains(target) || below.contains(where: { FileSystem.contains($0, target) })
+            || FileSystem.contains(target, workspace.path) || FileSystem.contains(target, context.home.userHome) {
+            throw CoopError(
+                .refused, "cannot mount something at \(target.printable)", "the sandbox has a directory of its own there (\(origin))",
+                next: "choose another GUEST: --mount \(host.printable):/mnt/NAME")
+        }
+        return Mount(source: source, target: target, readOnly: setting.value.isReadOnly, isDirectory: kind == .directory, reason: origin)
+    }
+
+    private func excludes(workspace: Workspace) throws(CoopError) -> [String] {
+        var result: [String] = []
+        for setting in configuration.effective.sandbox.excludes {
+            let path = FileSystem.normalize(FileSystem.join(workspace.path, setting.value))
+            guard path != workspace.path, FileSystem.contains(workspace.path, path), !setting.value.split(separator: "/").contains("..") else {
+                throw CoopError(
+                    .configuration, "cannot exclude \(setting.value.printable)", "it is not a directory in the project (\(setting.origin))",
+                    next: "name a directory of the project: node_modules")
+            }
+            if !result.contains(path) { result.append(path) }
+        }
+        return result
+    }
+
+    /// A unix socket can be connected to through any mount, read-only or not; those of the host are covered.
+    private func hostSockets(workspace: Workspace, mounts: [Mount]) throws(CoopError) -> [Protection] {
+        let text: [UInt8]
+        do { text = try FileSystem.read("/proc/net/unix") } catch {
+            throw CoopError(.failed, "cannot list the host's unix sockets", "\(error)", next: "coop doctor")
+        }
+        var trees = mounts.map { ($0.source, $0.target) }
+        if workspace.mode == .bind { trees.append((workspace.path, workspace.path)) }
+        var result: [Protection] = []
+        for line in text.split(separator: UInt8(ascii: "\n")).dropFirst() {
+            // Num RefCount Protocol Flags Type St Inode Path (proc_net(5)); abstract names begin with @.
+            guard let slash = line.firstIndex(of: UInt8(ascii: "/")) else { continue }
+            let path = String(osBytes: line[slash...])
+            for (source, target) in trees where FileSystem.contains(source, path) && path != source {
+                let inside = target + path.dropFirst(source.count)
+                if !result.contains(where: { $0.path == inside }) {
+                    result.append(Protection(path: inside, form: .masked, reason: "a socket of the host"))
+                }
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,45 @@
+import CoopErrors
+import Glibc
+import LinuxKernel
+import Projects
+import Sandbox
+
+/// Where a command works: coop's own directory, the project and its configuration.
+struct Context {
+    let home: CoopHome
+    /// The directory the user stands in, as the shell shows it.
+    let currentDirectory: String
+
+    init() throws(CoopError) {
+        home = try CoopHome.locate()
+        guard let pointer = getcwd(nil, 0) else {
+            throw CoopError(.failed, "cannot tell the current directory", SystemError.text(for: errno), next: "cd ~")
+        }
+        defer { free(pointer) }
+        currentDirectory = String(osBytes: UnsafePointer(pointer))
+    }
+
+    /// The project of the current directory.
+    func project() throws(CoopError) -> Project {
+        // The shell's own idea of the path is kept where it names the same directory, so that messages look familiar.
+        let shown = environmentVariable("PWD").flatMap { FileSystem.realPath($0) == currentDirectory ? $0 : nil }
+        return try ProjectLocator(home: home).project(at: currentDirectory, shown: shown)
+    }
+
+    /// The project's configuration, with what its repository asks approved or refused.
+    func configuration(of project: Project, flags: [ConfigurationFlag]) throws(CoopError) -> ResolvedConfiguration {
+        let loaded = try LoadedConfiguration.load(project: project, home: home, flags: flags)
+        let asking = loaded.resolve()
+        let store = TrustStore(home: home)
+        switch try store.verdict(project, digest: loaded.contentDigest, requests: asking.requests) {
+        case .notNeeded: return asking
+        case .approved(let record): return loaded.resolve { record.items.contains($0.text) }
+        case .needed(let difference):
+            try Approval(project: project, home: home).ask(difference, digest: loaded.contentDigest, all: asking.requests)
+            return loaded.resolve { request in asking.requests.contains { $0.text == request.text } }
+        }
+    }
+
+    /// The directory of live sandboxes.
+    var run: String { home.directory(.run) }
+}
