@@ -45,7 +45,7 @@ let package = Package(
         .executableTarget(
             name: "coop",
             dependencies: [
-                "CoopErrors", "LinuxKernel", "WardenProtocol", "Sandbox", "NativeEngine", "Projects", "Workspaces", "TOML",
+                "CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol", "Sandbox", "NativeEngine", "Projects", "Workspaces", "Seccomp",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: testHooks, linkerSettings: staticExecutable + staticFoundation),

@@ -19,7 +19,7 @@ struct Coop: ParsableCommand {
         version: Version.text,
         groupedSubcommands: [
             CommandGroup(name: "Run", subcommands: [RunCommand.self, ShellCommand.self, ExecCommand.self, ExplainCommand.self, WhyCommand.self]),
-            CommandGroup(name: "Sessions", subcommands: [PsCommand.self, StopCommand.self]),
+            CommandGroup(name: "Sessions", subcommands: [PsCommand.self, StopCommand.self, SuperviseCommand.self]),
             CommandGroup(name: "Projects and trust", subcommands: [TrustCommand.self, ConfigCommand.self]),
             CommandGroup(name: "System", subcommands: [DoctorCommand.self, VersionCommand.self, CapabilitiesCommand.self, CompletionsCommand.self]),
         ])

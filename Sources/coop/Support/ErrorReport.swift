@@ -98,7 +98,7 @@ enum FileHandleOutput {
     static func standardOutput(_ text: String) { write(text, to: 1) }
 
     private static func write(_ text: String, to number: Int32) {
-        fflush(stdout)
+        fflush(nil)
         let bytes = Array(text.utf8)
         var done = 0
         while done < bytes.count {

@@ -1,0 +1,67 @@
+import ArgumentParser
+import LinuxKernel
+import NativeEngine
+import Projects
+import Sandbox
+import WardenProtocol
+
+struct ExplainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain", abstract: "Show everything a sandbox would see and may do; runs nothing.",
+        discussion: """
+            The first column of a layer says how strong it is here: enforced, weaker, missing or unused.
+
+            Examples:
+              coop explain -- make test
+              coop explain --memory 4G --json -- make test
+            """)
+
+    @OptionGroup var options: RunOptions
+
+    @Flag(help: "Print the whole spec, plan and layers as JSON.") var json = false
+
+    @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("The command and its arguments.", valueName: "CMD"))
+    var words: [String] = []
+
+    func run() throws {
+        let context = try Context()
+        let project = try context.project()
+        let configuration = try context.configuration(of: project, flags: options.flags)
+        var command = try CommandWords(words, command: "explain").words
+        if command.isEmpty { command = [try ShellCommand.shell()] }
+        let builder = SpecBuilder(
+            context: context, project: project, configuration: configuration, options: options, id: SessionDirectory.newID())
+        var spec = try builder.build(command: command)
+        try WorkspaceSession.describe(
+            spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))
+        let explanation = try NativeEngine(wardenPath: try WardenProgram.locate()).explain(spec)
+        if json {
+            print(try JSONText.encode(explanation))
+        } else {
+            FileHandleOutput.standardOutput(text(explanation))
+        }
+    }
+
+    private func text(_ explanation: Explanation) -> String {
+        let spec = explanation.spec
+        var result = "command    \(spec.command.map(\.printable).joined(separator: " "))\n"
+        result += "engine     \(explanation.engine)\n"
+        result += "workspace  \(spec.workspace.path.printable) (\(spec.workspace.mode.rawValue))\n"
+        result += "starts in  \(spec.workingDirectory.printable)\n"
+        result += "home       \(spec.home.path.printable) (\(spec.home.source.map { "private, kept in \($0.printable)" } ?? "in memory"))\n"
+        result += "network    \(spec.network.rawValue)\n"
+        if let timeout = spec.timeout { result += "timeout    \(timeout) s\n" }
+        result += "\nLayers\n" + Table.text(explanation.layers.map { ["  " + $0.strength.rawValue, $0.layer.rawValue, $0.detail.printable] })
+        if !spec.mounts.isEmpty {
+            result += "\nMounts\n" + Table.text(spec.mounts.map {
+                ["  " + ($0.readOnly ? "ro" : "rw"), $0.target.printable, $0.source == $0.target ? "" : "from " + $0.source.printable, "(\($0.reason))"]
+            })
+        }
+        if !spec.protected.isEmpty {
+            result += "\nProtected\n" + Table.text(spec.protected.map { ["  " + $0.form.rawValue, $0.path.printable, "(\($0.reason))"] })
+        }
+        result += "\nEnvironment\n" + Table.text(spec.environment.map { ["  " + $0.name, $0.value.printable, "(\($0.origin.printable))"] })
+        result += "\nPlan\n" + Table.text(explanation.plan.operations.map { ["  " + $0.name, $0.summary.printable] })
+        return result
+    }
+}

@@ -1,0 +1,102 @@
+import Glibc
+import LinuxKernel
+import Projects
+import Sandbox
+import WardenProtocol
+
+/// Works out why something is or is not there inside, from the plan that would be run.
+struct Reason {
+    let spec: SandboxSpec
+    let plan: LaunchPlan
+    let policy: EnvironmentPolicy
+    let currentDirectory: String
+    let home: String
+
+    struct Answer: Encodable {
+        enum Verdict: String, Encodable { case writable, readable, hidden, allowed, denied }
+
+        var version = 1
+        var subject: String
+        var verdict: Verdict
+        /// The rule that decides.
+        var rule: String
+        /// How to change it.
+        var next: String?
+    }
+
+    func answer(_ subject: String) -> Answer {
+        if subject.hasPrefix("$") { return variable(String(subject.dropFirst())) }
+        if subject.contains("/") || subject.hasPrefix("~") || subject == "." || subject == ".." { return path(subject) }
+        if FileSystem.kind(FileSystem.join(currentDirectory, subject), followLinks: false) != nil { return path(subject) }
+        if let found = program(subject) { return path(found) }
+        if subject.contains(".") { return host(subject) }
+        return Answer(
+            subject: subject, verdict: .hidden, rule: "no program of that name is on the PATH of the sandbox, and no file of that name is here",
+            next: "coop run -m DIRECTORY:ro -e PATH=DIRECTORY:$PATH -- \(subject.shellQuoted)")
+    }
+
+    private func program(_ name: String) -> String? {
+        let hostPath = environmentVariable("PATH") ?? ""
+        for directory in hostPath.split(separator: ":") {
+            let candidate = FileSystem.join(String(directory), name)
+            if FileSystem.isExecutable(candidate) { return candidate }
+        }
+        return nil
+    }
+
+    private func variable(_ name: String) -> Answer {
+        if let found = spec.environment.first(where: { $0.name == name }) {
+            return Answer(subject: "$\(name)", verdict: .allowed, rule: "set, from \(found.origin)")
+        }
+        let verdict = policy.verdict(for: name)
+        if verdict.passes { return Answer(subject: "$\(name)", verdict: .allowed, rule: "\(verdict.rule); it is not set here") }
+        return Answer(subject: "$\(name)", verdict: .denied, rule: verdict.rule, next: "coop run -e \(name) -- …")
+    }
+
+    private func host(_ name: String) -> Answer {
+        Answer(subject: name, verdict: .denied, rule: "network \(spec.network.rawValue): nothing leaves the sandbox")
+    }
+
+    private func path(_ text: String) -> Answer {
+        var wanted = text
+        if wanted == "~" { wanted = home }
+        if wanted.hasPrefix("~/") { wanted = FileSystem.join(home, String(wanted.dropFirst(2))) }
+        let path = FileSystem.normalize(FileSystem.join(currentDirectory, wanted))
+        var answer = Answer(
+            subject: path, verdict: .hidden, rule: "nothing of the host appears there inside",
+            next: "coop run -m \(path.shellQuoted):ro -- …")
+        // The last operation that covers the path decides, as in the kernel.
+        for operation in plan.operations {
+            switch operation {
+            case .bind(let source, let target, let restrictions, _) where FileSystem.contains(target, path):
+                let readOnly = restrictions.contains(.readOnly)
+                if target == spec.home.path {
+                    answer = Answer(
+                        subject: path, verdict: .hidden, rule: "HOME is private: \(target) inside is another directory, \(source)",
+                        next: "coop run -m \(path.shellQuoted):ro -- …")
+                } else {
+                    let reason = spec.mounts.first { $0.target == target }.map { " (\($0.reason))" } ?? (target == spec.workspace.path ? " (workspace)" : "")
+                    let place = source == target ? target : "\(source) at \(target)"
+                    answer = Answer(subject: path, verdict: readOnly ? .readable : .writable, rule: "\(place)\(reason) is shown \(readOnly ? "read-only" : "writable")")
+                }
+            case .tmpfs(let target, _, _, _, _, _) where FileSystem.contains(target, path):
+                answer = Answer(
+                    subject: path, verdict: .hidden, rule: "\(target) inside is empty at the start and in memory",
+                    next: "coop run -m \(path.shellQuoted):ro -- …")
+            case .readOnly(let place) where FileSystem.contains(place, path):
+                let reason = spec.protected.first { $0.path == place }?.reason ?? "it changes the kernel"
+                answer = Answer(subject: path, verdict: .readable, rule: "\(place) is read-only: \(reason)")
+            case .mask(let place) where FileSystem.contains(place, path):
+                let reason = spec.protected.first { $0.path == place }?.reason ?? "it tells about the whole machine"
+                answer = Answer(subject: path, verdict: .hidden, rule: "\(place) is hidden: \(reason)")
+            case .symlink(let place, let destination) where FileSystem.contains(place, path):
+                let target = FileSystem.normalize(FileSystem.join(FileSystem.parent(of: place), destination)) + path.dropFirst(place.count)
+                if target != path { return self.path(target) }
+            case .file(let place, _, _) where place == path:
+                answer = Answer(subject: path, verdict: .readable, rule: "coop writes a \(FileSystem.lastComponent(of: place)) of the sandbox's own")
+            default: break
+            }
+        }
+        return answer
+    }
+}
