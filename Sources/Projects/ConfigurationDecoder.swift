@@ -191,6 +191,7 @@ struct ConfigurationDecoder {
 
     /// The nearest key: in the same table, else one of that name in another table.
     static func hint(_ key: String, parent: String) -> String {
+        if Schema.keys[key] != nil { return "; did you mean `\(key)`?" }
         let all = Schema.entries.map(\.path)
         let siblings = all.filter { $0.hasPrefix(parent) }.map { String($0.dropFirst(parent.count)) }
         let local = siblings.filter { !$0.contains(".") } + (parent.isEmpty ? Schema.sections : [])

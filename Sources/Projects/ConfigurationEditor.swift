@@ -96,10 +96,7 @@ public struct ConfigurationEditor: Sendable {
 
     /// The form of the value at a path, also inside tables with names.
     private func form(of path: [String], _ key: String) throws(CoopError) -> ConfigurationSchema.Form {
-        for length in [2, 1] where length <= path.count {
-            let prefix = path.prefix(length)
-            guard !prefix.contains(where: { $0.contains(".") }), let found = ConfigurationSchema.keys[prefix.joined(separator: ".")] else { continue }
-            let rest = path.dropFirst(length)
+        if let (found, rest) = ConfigurationSchema.key(at: path) {
             switch (found.schema.form, rest.count) {
             case (.records, _), (.named, 0):
                 throw CoopError(
@@ -136,7 +133,8 @@ public struct ConfigurationEditor: Sendable {
                 part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
             }.map { String($0) }
             if form == .ports {
-                return .array(parts.map { TOMLNode(value: Int64($0).map { .integer($0) } ?? .string($0), position: TOMLPosition(line: 1, column: 1, range: 0..<0)) })
+                let nowhere = TOMLPosition(line: 1, column: 1, range: 0..<0)
+                return .array(parts.map { TOMLNode(value: Int64($0).map { .integer($0) } ?? .string($0), position: nowhere) })
             }
             return .strings(parts)
         case .map: return try literal(text, key)

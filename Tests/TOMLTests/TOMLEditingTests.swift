@@ -47,6 +47,7 @@ struct TOMLEditingTests {
         ("t = { x = 1, y = 2, z = 3 }\n", "t.y", "t = { x = 1, z = 3 }\n"), ("t = { x = 1, y = 2 }\n", "t.y", "t = { x = 1 }\n"),
         ("t = { x = 1 }\n", "t", ""), ("a.b = 1\na.c = 2\n", "a.b", "a.c = 2\n"), ("a.b = 1\nc = 2\n", "a.b", "c = 2\n"),
         ("a = [\n 1,\n 2\n]\nb = 1\n", "a", "b = 1\n"), ("t = { x = 1 }\n", "t.x", "t = {  }\n"),
+        ("a = 1\n[t]\nx = 1\ny = [\n2]\n# c\n[u]\n", "t", "a = 1\n# c\n[u]\n"), ("[s.t]\nx = 1\n", "s.t", ""), ("[s]\n[s.t]\n", "s.t", "[s]\n"),
         ("t = { x = { y = 1 }, z.w = 2 }\n", "t.z.w", "t = { x = { y = 1 } }\n"),
     ]
 
@@ -65,6 +66,11 @@ struct TOMLEditingTests {
         let error = #expect(throws: TOMLError.self) { try Self.edit(text, key, .integer(2)) }
         #expect(error?.place == "t.toml:\(place)")
         #expect(error?.reason.contains(reason) == true, "\(error?.reason ?? "")")
+    }
+
+    @Test("does not remove a table whose comments or parts elsewhere would be lost", arguments: ["[t]\nx = 1 # c\n", "[t]\n[t.u]\n", "[[t]]\n"])
+    func tableRemoval(text: String) throws {
+        #expect(throws: TOMLError.self) { try Self.edit(text, "t", nil) }
     }
 
     @Test("leaves every other line alone, in generated documents")
