@@ -66,7 +66,8 @@ public struct ConfigurationEditor: Sendable {
         if file.layer == .user { try home.prepare(home.path) }
         guard try file.read() == before else {
             throw CoopError(
-                .failed, "cannot change \(file.name.printable)", "another program has just changed it", next: "coop config get \(key.shellQuoted)")
+                .failed, "cannot change \(file.name.printable)", "another program has just changed it",
+                next: "coop config get \(key.shellQuoted)")
         }
         do {
             let mode = try FileSystem.status(target).map { $0.st_mode & 0o777 } ?? (file.layer == .user ? 0o600 : 0o644)
@@ -100,7 +101,8 @@ public struct ConfigurationEditor: Sendable {
             switch (found.schema.form, rest.count) {
             case (.records, _), (.named, 0):
                 throw CoopError(
-                    .usage, "cannot set `\(key.printable)`", "`\(found.path)` holds tables; edit the file by hand", next: "coop config edit")
+                    .usage, "cannot set `\(key.printable)`", "`\(found.path)` holds tables; edit the file by hand", next: "coop config edit"
+                )
             case (let form, 0): return form
             case (.map(_, let values), 1): return .text(values)
             case (.named(let fields), 2):

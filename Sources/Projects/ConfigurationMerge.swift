@@ -41,7 +41,8 @@ public enum ConfigurationMerge {
         let standing =
             candidates.first { $0.origin.layer == .user } ?? entry.standard.map { Setting(.text($0), .defaults) }
         var order = candidates
-        if case .nearest = entry.merge {} else {
+        if case .nearest = entry.merge {
+        } else {
             // What the user says for this run, then the repository, then what the user says always; or the user before all.
             let userFirst = entry.merge == .userFirst
             order = candidates.filter { $0.origin.layer < .local } + (userFirst ? candidates.filter { $0.origin.layer == .user } : [])

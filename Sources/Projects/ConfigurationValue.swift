@@ -57,12 +57,17 @@ public struct NetworkRuleSetting: Sendable, Equatable {
 public struct GrantSetting: Sendable, Equatable {
     /// Where the credential goes.
     public enum Place: Sendable, Equatable {
-        case header(String), query(String), basic(user: String)
+        case header(String)
+        case query(String)
+        case basic(user: String)
     }
 
     /// Where the credential comes from.
     public enum Source: Sendable, Equatable {
-        case stored(String), environment(String), file(String), command(String)
+        case stored(String)
+        case environment(String)
+        case file(String)
+        case command(String)
     }
 
     public var name: String

@@ -20,7 +20,8 @@ extension ResolvedConfiguration {
             switch item.content {
             case .pair(let value) where item.name == name && field == nil: return (value, item.origin)
             case .service(let service) where service.name == name && field == "version": return (service.version, item.origin)
-            case .command(let command) where command.command == name && command.action.rawValue == field: return (command.pattern, item.origin)
+            case .command(let command) where command.command == name && command.action.rawValue == field:
+                return (command.pattern, item.origin)
             default: return nil
             }
         }

@@ -149,7 +149,9 @@ extension TOMLDocument {
             guard let node = table[key] else { throw cannotEdit(whole, at: .start, "it does not exist") }
             guard case .table(let inner) = node.value else {
                 let name = TOMLValue.keyText(path.prefix(depth + 1))
-                if case .array = node.value { throw cannotEdit(whole, at: node.position, "`\(name)` is an array, so it is unclear which element is meant") }
+                if case .array = node.value {
+                    throw cannotEdit(whole, at: node.position, "`\(name)` is an array, so it is unclear which element is meant")
+                }
                 throw cannotEdit(whole, at: node.position, "`\(name)` is \(node.value.kindName), not a table")
             }
             table = inner

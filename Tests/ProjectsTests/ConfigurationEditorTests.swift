@@ -16,15 +16,19 @@ struct ConfigurationEditorTests {
 
     func editor(_ text: String?) throws -> ConfigurationEditor { ConfigurationEditor(.project(try scratch.project(text)), home: home) }
 
-    @Test("write each form of value and keep the comments", arguments: [
-        ("sandbox.memory", "4G", "memory = \"4G\""), ("sandbox.memory", "1073741824", "memory = 1073741824"), ("sandbox.cpus", "1.5", "cpus = 1.5"),
-        ("sandbox.cpus", "2", "cpus = 2"), ("sandbox.pids", "64", "pids = 64"), ("sandbox.timeout", "15m", "timeout = \"15m\""),
-        ("sandbox.caches", "npm, pip", "caches = [\"npm\", \"pip\"]"), ("sandbox.caches", "['a,b']", "caches = [\"a,b\"]"),
-        ("sandbox.mounts", "~/d:/data:ro", "mounts = [\"~/d:/data:ro\"]"), ("sandbox.env.NODE_ENV", "x=y", "NODE_ENV = \"x=y\""),
-        ("sandbox.env", "{ A = 'b' }", "env = { A = \"b\" }"), ("network.host_ports", "1,2", "host_ports = [1, 2]"),
-        ("network.hosts.\"a.org\"", "b:1", "\"a.org\" = \"b:1\""), ("commands.git.allow", "push", "allow = [\"push\"]"),
-        ("services.postgres.version", "17", "version = \"17\""), ("agent", "claude", "agent = \"claude\""), ("hooks.prepare", "npm ci", "prepare = \"npm ci\""),
-    ])
+    @Test(
+        "write each form of value and keep the comments",
+        arguments: [
+            ("sandbox.memory", "4G", "memory = \"4G\""), ("sandbox.memory", "1073741824", "memory = 1073741824"),
+            ("sandbox.cpus", "1.5", "cpus = 1.5"),
+            ("sandbox.cpus", "2", "cpus = 2"), ("sandbox.pids", "64", "pids = 64"), ("sandbox.timeout", "15m", "timeout = \"15m\""),
+            ("sandbox.caches", "npm, pip", "caches = [\"npm\", \"pip\"]"), ("sandbox.caches", "['a,b']", "caches = [\"a,b\"]"),
+            ("sandbox.mounts", "~/d:/data:ro", "mounts = [\"~/d:/data:ro\"]"), ("sandbox.env.NODE_ENV", "x=y", "NODE_ENV = \"x=y\""),
+            ("sandbox.env", "{ A = 'b' }", "env = { A = \"b\" }"), ("network.host_ports", "1,2", "host_ports = [1, 2]"),
+            ("network.hosts.\"a.org\"", "b:1", "\"a.org\" = \"b:1\""), ("commands.git.allow", "push", "allow = [\"push\"]"),
+            ("services.postgres.version", "17", "version = \"17\""), ("agent", "claude", "agent = \"claude\""),
+            ("hooks.prepare", "npm ci", "prepare = \"npm ci\""),
+        ])
     func set(key: String, text: String, line: String) throws {
         let editor = try editor("# top\nname = \"x\" # mine\n\n# more\n[sandbox] # box\n")
         try editor.set(key, to: text)
@@ -39,13 +43,20 @@ struct ConfigurationEditorTests {
         #expect(try !editor.unset(key))
     }
 
-    @Test("refuse what is no key or no value, and leave the file as it was", arguments: [
-        ("sandbox.memroy", "1", "did you mean `sandbox.memory`?"), ("memory", "4G", "did you mean `sandbox.memory`?"), ("sandbox.memory", "lots", "is not a size"),
-        ("sandbox.cpus", "0", "greater than zero"), ("sandbox.engine", "nativ", "did you mean `native`?"), ("sandbox", "1", "there is no such key"),
-        ("network.rules", "[]", "edit the file by hand"), ("commands.git.alow", "x", "did you mean `allow`?"), ("a..b", "1", "expected a key"),
-        ("sandbox.caches", "[1", "is not TOML"), ("network.host_ports", "a", "must be an integer"), ("services.postgres", "17", "it is a table"),
-        ("sandbox.protect", "/etc", "relative to the project"), ("name", "../x", "may not hold /"), ("sandbox.env.A-B", "1", "name of a variable"),
-    ])
+    @Test(
+        "refuse what is no key or no value, and leave the file as it was",
+        arguments: [
+            ("sandbox.memroy", "1", "did you mean `sandbox.memory`?"), ("memory", "4G", "did you mean `sandbox.memory`?"),
+            ("sandbox.memory", "lots", "is not a size"),
+            ("sandbox.cpus", "0", "greater than zero"), ("sandbox.engine", "nativ", "did you mean `native`?"),
+            ("sandbox", "1", "there is no such key"),
+            ("network.rules", "[]", "edit the file by hand"), ("commands.git.alow", "x", "did you mean `allow`?"),
+            ("a..b", "1", "expected a key"),
+            ("sandbox.caches", "[1", "is not TOML"), ("network.host_ports", "a", "must be an integer"),
+            ("services.postgres", "17", "it is a table"),
+            ("sandbox.protect", "/etc", "relative to the project"), ("name", "../x", "may not hold /"),
+            ("sandbox.env.A-B", "1", "name of a variable"),
+        ])
     func refuse(key: String, text: String, reason: String) throws {
         let before = "name = 'x'\n[sandbox]\ncaches = [ 'a' ]\n"
         let editor = try editor(before)

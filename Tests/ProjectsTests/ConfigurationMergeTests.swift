@@ -48,7 +48,8 @@ struct ConfigurationMergeTests {
     }
 
     /// All layers; what only the repository says is a request.
-    static func uniteRequests(_ key: ConfigurationKey, _ f: String = "f", _ l: String = "l", _ p: String = "p", _ u: String = "u") -> [Row] {
+    static func uniteRequests(_ key: ConfigurationKey, _ f: String = "f", _ l: String = "l", _ p: String = "p", _ u: String = "u") -> [Row]
+    {
         [
             row(key, local: "['\(l)', '\(u)']", project: "['\(p)']", user: "['\(u)']", u, approved: "\(u), \(l), \(p)", requests: 2),
             row(key, project: "['\(p)']", "", approved: p, requests: 1), row(key, flag: [p], project: "['\(p)']", p),
@@ -83,43 +84,57 @@ struct ConfigurationMergeTests {
             row(.networkMode, project: "'scoped'", user: "'open'", "scoped"),
             row(.networkMode, project: "'open'", user: "'scoped'", "scoped", approved: "open", requests: 1),
             row(.networkMode, local: "'none'", project: "'open'", user: "'open'", "none"),
-            row(.networkMode, flag: ["open"], project: "'none'", user: "'none'", "open"), row(.networkMode, env: "scoped", project: "'open'", "scoped"),
+            row(.networkMode, flag: ["open"], project: "'none'", user: "'none'", "open"),
+            row(.networkMode, env: "scoped", project: "'open'", "scoped"),
         ] + uniteRequests(.mounts, "/f:ro", "~/l:/l", "/p", "/u:ro") + unite(.excludes) + unite(.caches) + [
             row(.env, local: "{ A = 'l' }", project: "{ A = 'p', B = 'p' }", user: "{ B = 'u', C = 'u' }", "A=l, B=p, C=u"),
             row(.env, flag: ["A=f"], local: "{ A = 'l' }", "A=f"), row(.env, nil),
         ] + uniteRequests(.envAllow, "F_*", "L", "P", "U") + unite(.envBlock) + smallest(.memory, "1G", "2G", "3G")
-        + smallest(.cpus, "1", "2.5", "3", quoted: false) + smallest(.pids, "10", "20", "30", quoted: false) + smallest(.disk, "1G", "2G", "3G")
+        + smallest(.cpus, "1", "2.5", "3", quoted: false) + smallest(.pids, "10", "20", "30", quoted: false)
+        + smallest(.disk, "1G", "2G", "3G")
         + smallest(.timeout, "1m", "1h", "1h30m") + uniteRequests(.allowSyscalls, "f", "ptrace", "nested-userns", "u") + unite(.protect)
-        + uniteRequests(.bundles, "f", "npm", "pypi", "u") + uniteRequests(.allow, "f.org", "*.l.org:8443", "p.org", "[::1]:80") + unite(.deny)
+        + uniteRequests(.bundles, "f", "npm", "pypi", "u") + uniteRequests(.allow, "f.org", "*.l.org:8443", "p.org", "[::1]:80")
+        + unite(.deny)
         + [
             row(.hostPorts, local: "[1, 3]", project: "[2]", user: "[3]", "3", approved: "3, 1, 2", requests: 2),
             row(.hostPorts, flag: ["5"], env: "6,7", user: "[8]", "5, 6, 7, 8"),
         ] + uniteRequests(.ca, "f.pem", "l.pem", "p.pem", "/u.pem") + [
             row(.proxy, project: "'http://p:1'", nil, approved: "http://p:1", requests: 1),
-            row(.proxy, local: "'http://l:1'", user: "'http://u:1'", "http://u:1"), row(.proxy, flag: ["http://f:1"], user: "'http://u:1'", "http://f:1"),
+            row(.proxy, local: "'http://l:1'", user: "'http://u:1'", "http://u:1"),
+            row(.proxy, flag: ["http://f:1"], user: "'http://u:1'", "http://f:1"),
             row(.proxy, nil),
-            row(.hosts, local: "{ 'a.org' = 'l:1', 'b.org' = 'l:1' }", user: "{ 'a.org' = 'u:1' }", "a.org=u:1", approved: "a.org=u:1, b.org=l:1", requests: 1),
+            row(
+                .hosts, local: "{ 'a.org' = 'l:1', 'b.org' = 'l:1' }", user: "{ 'a.org' = 'u:1' }", "a.org=u:1",
+                approved: "a.org=u:1, b.org=l:1", requests: 1),
             row(.hosts, local: "{ 'a.org' = 'l:1' }", project: "{ 'a.org' = 'p:1' }", "", approved: "a.org=l:1", requests: 1),
             row(.hosts, flag: ["a.org=f:1"], project: "{ 'a.org' = 'p:1' }", user: "{ 'a.org' = 'u:1' }", "a.org=f:1"),
             row(
                 .rules, project: "[{ host = 'p', action = 'allow' }, { host = 'q', action = 'deny' }, { host = 'r', action = 'ask' }]",
-                user: "[{ host = 'u', action = 'allow' }]", "allow * u, deny * q", approved: "allow * u, allow * p, deny * q, ask * r", requests: 2),
+                user: "[{ host = 'u', action = 'allow' }]", "allow * u, deny * q", approved: "allow * u, allow * p, deny * q, ask * r",
+                requests: 2),
             row(.rules, project: "[{ host = 'u', action = 'allow' }]", user: "[{ host = 'u', action = 'allow' }]", "allow * u"),
             row(
                 .grants, project: "[\(grant("g", "p.org")), \(grant("h", "p.org"))]", user: "[\(grant("g", "u.org"))]", "g@u.org",
                 approved: "g@u.org, h@p.org", requests: 1),
             row(.grants, local: "[\(grant("g", "l.org"))]", project: "[\(grant("g", "p.org"))]", "", approved: "g@l.org", requests: 1),
             row(
-                .commands, project: "{ git = { allow = ['push'], approve = ['push --tags'], deny = ['gc'] } }", user: "{ git = { allow = ['fetch'] } }",
-                "git allow fetch, git deny gc", approved: "git allow fetch, git allow push, git approve push --tags, git deny gc", requests: 2),
-            row(.commands, local: "{ git = { allow = ['x'] } }", project: "{ git = { allow = ['x'] } }", "", approved: "git allow x", requests: 1),
+                .commands, project: "{ git = { allow = ['push'], approve = ['push --tags'], deny = ['gc'] } }",
+                user: "{ git = { allow = ['fetch'] } }",
+                "git allow fetch, git deny gc", approved: "git allow fetch, git allow push, git approve push --tags, git deny gc",
+                requests: 2),
             row(
-                .services, project: "{ postgres = { version = '17' }, redis = { version = '7' } }", user: "{ postgres = { version = '17' } }", "postgres 17",
+                .commands, local: "{ git = { allow = ['x'] } }", project: "{ git = { allow = ['x'] } }", "", approved: "git allow x",
+                requests: 1),
+            row(
+                .services, project: "{ postgres = { version = '17' }, redis = { version = '7' } }",
+                user: "{ postgres = { version = '17' } }", "postgres 17",
                 approved: "postgres 17, redis 7", requests: 1),
             row(
-                .services, project: "{ postgres = { version = '18' } }", user: "{ postgres = { version = '17' } }", "postgres 17", approved: "postgres 18",
+                .services, project: "{ postgres = { version = '18' } }", user: "{ postgres = { version = '17' } }", "postgres 17",
+                approved: "postgres 18",
                 requests: 1),
-            row(.prepare, project: "'npm ci'", nil, approved: "npm ci", requests: 1), row(.prepare, project: "'p'", user: "'u'", "u", approved: "p", requests: 1),
+            row(.prepare, project: "'npm ci'", nil, approved: "npm ci", requests: 1),
+            row(.prepare, project: "'p'", user: "'u'", "u", approved: "p", requests: 1),
             row(.prepare, flag: ["f"], project: "'p'", user: "'u'", "f"), row(.prepare, local: "'u'", user: "'u'", "u"),
         ]
 
@@ -132,7 +147,9 @@ struct ConfigurationMergeTests {
         for entry in ConfigurationSchema.entries {
             let rows = Self.table.filter { $0.key == entry.key }
             #expect(rows.count >= 2, "\(entry.path) has no test")
-            #expect(rows.contains { $0.project != nil || $0.local != nil } && rows.contains { $0.user != nil || $0.flag != nil }, "\(entry.path)")
+            #expect(
+                rows.contains { $0.project != nil || $0.local != nil } && rows.contains { $0.user != nil || $0.flag != nil },
+                "\(entry.path)")
             if entry.approval != .never { #expect(rows.contains { $0.requests > 0 }, "\(entry.path) is never asked for") }
             #expect(!entry.documentation.isEmpty && !entry.reason.isEmpty)
         }
@@ -194,9 +211,11 @@ struct ConfigurationMergeTests {
         #expect(
             loaded.resolve().requests.map(\.description) == [
                 "mount ~/datasets read-only at /data (coop.toml:3:11)", "mount /etcA writable (coop.toml:3:34)",
-                "reach the network, as far as it is allowed (scoped) (coop.toml:5:8)", "reach port 5432 of this machine's loopback (coop.toml:6:15)",
+                "reach the network, as far as it is allowed (scoped) (coop.toml:5:8)",
+                "reach port 5432 of this machine's loopback (coop.toml:6:15)",
                 "connect to 127.0.0.1:8443 in place of api.example.com (coop.toml:8:1)",
-                "send what `pass show x`, run on this machine, prints to api.example.com in the header Authorization, as `Bearer {value}` (grant g) (coop.toml:9:1)",
+                "send what `pass show x`, run on this machine, prints to api.example.com in the header Authorization"
+                    + ", as `Bearer {value}` (grant g) (coop.toml:9:1)",
                 "run `git push --tags` on this machine, asking you each time (coop.toml:16:12)",
                 "run inside before the first start: npm \\u{202e} ci (coop.toml:18:11)",
             ])

@@ -4,10 +4,13 @@ import Testing
 
 @Suite("A project's key")
 struct ProjectKeyTests {
-    @Test("is readable", arguments: [
-        ("/home/ann/work/my_app", "home-ann-work-my__app"), ("/a/b-c", "a-b_-c"), ("/a-b/c", "a_-b-c"), ("/", "-"), ("/.x/.y", "_x2Ex-.y"),
-        ("/a b", "a_x20b"), ("/é/日本", "é-日本"), ("/a\nb", "a_x0Ab"),
-    ])
+    @Test(
+        "is readable",
+        arguments: [
+            ("/home/ann/work/my_app", "home-ann-work-my__app"), ("/a/b-c", "a-b_-c"), ("/a-b/c", "a_-b-c"), ("/", "-"),
+            ("/.x/.y", "_x2Ex-.y"),
+            ("/a b", "a_x20b"), ("/é/日本", "é-日本"), ("/a\nb", "a_x0Ab"),
+        ])
     func readable(path: String, key: String) {
         #expect(ProjectKey(path: path).text == key)
     }

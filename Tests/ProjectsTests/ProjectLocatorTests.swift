@@ -48,7 +48,9 @@ struct ProjectLocatorTests {
         #expect(try locate("home/plain/sub").evidence == .currentDirectory)
     }
 
-    @Test("never in the home directory, above it, the root, or coop's own directory", arguments: ["home", ".", "/", "home/.coop", "home/.coop/run/x"])
+    @Test(
+        "never in the home directory, above it, the root, or coop's own directory",
+        arguments: ["home", ".", "/", "home/.coop", "home/.coop/run/x"])
     func forbidden(name: String) throws {
         _ = try scratch.directory("home/.coop/run/x")
         let error = coopError { try locate(name) }
@@ -135,7 +137,8 @@ struct CoopHomeTests {
         let file = try scratch.write("passwd", "root:x:0:0::/root:/bin/sh\nbroken\nann:x:4242:1::\(scratch("home/ann")):/bin/sh\n")
         #expect(try CoopHome.userHome(environment: { _ in nil }, passwordFile: file, user: 4242) == scratch("home/ann"))
         #expect(coopError { try CoopHome.userHome(environment: { _ in nil }, passwordFile: file, user: 4243) }?.code == .configuration)
-        #expect(coopError { try CoopHome.userHome(environment: { _ in nil }, passwordFile: scratch("no"), user: 1) }?.code == .configuration)
+        #expect(
+            coopError { try CoopHome.userHome(environment: { _ in nil }, passwordFile: scratch("no"), user: 1) }?.code == .configuration)
     }
 
     @Test("has directories of mode 0700")
