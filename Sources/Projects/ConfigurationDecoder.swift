@@ -59,12 +59,13 @@ struct ConfigurationDecoder {
             return .items(elements.compactMap { item($0, form, path) })
         case .map(let names, let values):
             return table(node, path).map { table in
-                .items(table.entries.compactMap { entry in
-                    check(entry, names, path)
-                    return text(entry.node, values, path + "." + TOMLValue.keyText(entry.key)).map {
-                        ConfigurationItem(name: entry.key, content: .pair($0), origin: origin(entry.keyPosition))
-                    }
-                })
+                .items(
+                    table.entries.compactMap { entry in
+                        check(entry, names, path)
+                        return text(entry.node, values, path + "." + TOMLValue.keyText(entry.key)).map {
+                            ConfigurationItem(name: entry.key, content: .pair($0), origin: origin(entry.keyPosition))
+                        }
+                    })
             }
         case .records(let fields):
             guard case .array(let elements) = node.value else {
@@ -74,10 +75,11 @@ struct ConfigurationDecoder {
             return .items(elements.compactMap { record($0, fields, path) })
         case .named(let fields):
             return table(node, path).map { table in
-                .items(table.entries.flatMap { entry -> [ConfigurationItem] in
-                    check(entry, .commandName, path)
-                    return named(entry, fields, path)
-                })
+                .items(
+                    table.entries.flatMap { entry -> [ConfigurationItem] in
+                        check(entry, .commandName, path)
+                        return named(entry, fields, path)
+                    })
             }
         }
     }
@@ -169,7 +171,8 @@ struct ConfigurationDecoder {
             guard let action = CommandSetting.Action(rawValue: field.name) else { return [] }
             return (found.lists[field.name] ?? []).map { pattern in
                 let command = CommandSetting(command: entry.key, action: action, pattern: pattern.name)
-                return ConfigurationItem(name: "\(entry.key) \(action.rawValue) \(pattern.name)", content: .command(command), origin: pattern.origin)
+                return ConfigurationItem(
+                    name: "\(entry.key) \(action.rawValue) \(pattern.name)", content: .command(command), origin: pattern.origin)
             }
         }
     }
@@ -191,12 +194,15 @@ struct ConfigurationDecoder {
 
     /// The nearest key: in the same table, else one of that name in another table.
     static func hint(_ key: String, parent: String) -> String {
+        if Schema.keys[key] != nil { return "; did you mean `\(key)`?" }
         let all = Schema.entries.map(\.path)
         let siblings = all.filter { $0.hasPrefix(parent) }.map { String($0.dropFirst(parent.count)) }
         let local = siblings.filter { !$0.contains(".") } + (parent.isEmpty ? Schema.sections : [])
         if let near = NearestName.find(key, among: local) { return "; did you mean `\(parent)\(near)`?" }
         let leaves = all.filter { $0.contains(".") }
-        let same = leaves.filter { $0.split(separator: ".").last.map { NearestName.distance(Array($0.utf8), Array(key.utf8)) <= 1 } ?? false }
+        let same = leaves.filter {
+            $0.split(separator: ".").last.map { NearestName.distance(Array($0.utf8), Array(key.utf8)) <= 1 } ?? false
+        }
         return same.first.map { "; did you mean `\($0)`?" } ?? ""
     }
 }

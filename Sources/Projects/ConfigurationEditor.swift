@@ -66,7 +66,8 @@ public struct ConfigurationEditor: Sendable {
         if file.layer == .user { try home.prepare(home.path) }
         guard try file.read() == before else {
             throw CoopError(
-                .failed, "cannot change \(file.name.printable)", "another program has just changed it", next: "coop config get \(key.shellQuoted)")
+                .failed, "cannot change \(file.name.printable)", "another program has just changed it",
+                next: "coop config get \(key.shellQuoted)")
         }
         do {
             let mode = try FileSystem.status(target).map { $0.st_mode & 0o777 } ?? (file.layer == .user ? 0o600 : 0o644)
@@ -96,14 +97,12 @@ public struct ConfigurationEditor: Sendable {
 
     /// The form of the value at a path, also inside tables with names.
     private func form(of path: [String], _ key: String) throws(CoopError) -> ConfigurationSchema.Form {
-        for length in [2, 1] where length <= path.count {
-            let prefix = path.prefix(length)
-            guard !prefix.contains(where: { $0.contains(".") }), let found = ConfigurationSchema.keys[prefix.joined(separator: ".")] else { continue }
-            let rest = path.dropFirst(length)
+        if let (found, rest) = ConfigurationSchema.key(at: path) {
             switch (found.schema.form, rest.count) {
             case (.records, _), (.named, 0):
                 throw CoopError(
-                    .usage, "cannot set `\(key.printable)`", "`\(found.path)` holds tables; edit the file by hand", next: "coop config edit")
+                    .usage, "cannot set `\(key.printable)`", "`\(found.path)` holds tables; edit the file by hand", next: "coop config edit"
+                )
             case (let form, 0): return form
             case (.map(_, let values), 1): return .text(values)
             case (.named(let fields), 2):
@@ -136,7 +135,8 @@ public struct ConfigurationEditor: Sendable {
                 part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
             }.map { String($0) }
             if form == .ports {
-                return .array(parts.map { TOMLNode(value: Int64($0).map { .integer($0) } ?? .string($0), position: TOMLPosition(line: 1, column: 1, range: 0..<0)) })
+                let nowhere = TOMLPosition(line: 1, column: 1, range: 0..<0)
+                return .array(parts.map { TOMLNode(value: Int64($0).map { .integer($0) } ?? .string($0), position: nowhere) })
             }
             return .strings(parts)
         case .map: return try literal(text, key)

@@ -44,7 +44,8 @@ public struct ConfigurationFile: Sendable, Equatable {
         do {
             return try file.readAll(limit: TOMLDocument.sizeLimit, subject: path)
         } catch {
-            let reason = error.errno == EFBIG ? "it is larger than \(TOMLDocument.sizeLimit) bytes, which no configuration needs" : error.reason
+            let reason =
+                error.errno == EFBIG ? "it is larger than \(TOMLDocument.sizeLimit) bytes, which no configuration needs" : error.reason
             throw failure(reason)
         }
     }

@@ -56,7 +56,8 @@ extension ConfigurationLayer {
                 try layer.set(key, parts.filter { !$0.isEmpty }, origin, next: "unset \(name)")
             case .map, .records, .named:
                 throw ConfigurationProblem(
-                    key: key.path, origin: origin, reason: "`\(key.path)` can only be set in a file", next: "coop config set --user \(key.path)…")
+                    key: key.path, origin: origin, reason: "`\(key.path)` can only be set in a file",
+                    next: "coop config set --user \(key.path)…")
             default: try layer.set(key, [text], origin, next: "unset \(name)")
             }
         }

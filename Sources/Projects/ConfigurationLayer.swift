@@ -1,4 +1,5 @@
 import CoopErrors
+import LinuxKernel
 
 /// What one source says.
 public struct ConfigurationLayer: Sendable {
@@ -19,7 +20,8 @@ public struct ConfigurationProblem: Error, Sendable, Equatable {
     init(key: String, origin: ConfigurationOrigin, reason: String, next: String = "coop config list   # every key, with its type") {
         self.key = key
         self.origin = origin
-        self.reason = reason
+        // It may quote the file, which a stranger may have written.
+        self.reason = reason.printable
         self.next = next
     }
 

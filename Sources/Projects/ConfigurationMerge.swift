@@ -41,7 +41,8 @@ public enum ConfigurationMerge {
         let standing =
             candidates.first { $0.origin.layer == .user } ?? entry.standard.map { Setting(.text($0), .defaults) }
         var order = candidates
-        if case .nearest = entry.merge {} else {
+        if case .nearest = entry.merge {
+        } else {
             // What the user says for this run, then the repository, then what the user says always; or the user before all.
             let userFirst = entry.merge == .userFirst
             order = candidates.filter { $0.origin.layer < .local } + (userFirst ? candidates.filter { $0.origin.layer == .user } : [])
@@ -102,15 +103,18 @@ public enum ConfigurationMerge {
         let all = entry.merge == .uniteNames ? candidates.flatMap(\.value.items) : userItems + repositoryItems
         let byName = entry.merge != .unite
         var taken = Set<Identity>()
+        // What the repository says twice counts once, by the nearer file, whether it is approved or not.
+        var asked = Set<Identity>()
         var kept: [ConfigurationItem] = []
         var dropped: [ConfigurationItem] = []
         for item in all {
             let identity = byName ? Identity(name: item.name) : Identity(item)
-            if taken.contains(identity) {
+            let isRepository = item.origin.layer.isRepository
+            if taken.contains(identity) || (isRepository && !asked.insert(identity).inserted) {
                 if byName { dropped.append(item) }
                 continue
             }
-            if item.origin.layer.isRepository, !userSays.contains(Identity(item)), needsApproval(entry, item) {
+            if isRepository, !userSays.contains(Identity(item)), needsApproval(entry, item) {
                 let request = ApprovalRequest(entry.key, item)
                 requests.append(request)
                 if !isApproved(request) {

@@ -156,7 +156,8 @@ public enum ConfigurationSchema {
             reason: "a limit of the repository can only narrow the user's", documentation: "The most processes and threads at once."),
         Entry(
             key: .disk, path: "sandbox.disk", form: .size, merge: .smallest, approval: .never,
-            reason: "a limit of the repository can only narrow the user's", documentation: "Limit of what the sandbox may write outside the workspace."),
+            reason: "a limit of the repository can only narrow the user's",
+            documentation: "Limit of what the sandbox may write outside the workspace."),
         Entry(
             key: .timeout, path: "sandbox.timeout", form: .duration, merge: .smallest, approval: .never,
             reason: "a limit of the repository can only narrow the user's", documentation: "The longest a run may take: 90s, 15m, 1h30m."),
@@ -188,7 +189,8 @@ public enum ConfigurationSchema {
             documentation: "Loopback ports of the host, reachable at the same port inside."),
         Entry(
             key: .ca, path: "network.ca", form: .list(.path), merge: .unite, approval: .always,
-            reason: "who holds such a root can read and change the traffic", documentation: "Further roots for verifying upstream servers."),
+            reason: "who holds such a root can read and change the traffic",
+            documentation: "Further roots for verifying upstream servers."),
         Entry(
             key: .proxy, path: "network.proxy", form: .text(.proxy), merge: .userFirst, approval: .always,
             reason: "all traffic would pass there, so the user's own proxy stays", documentation: "The upstream proxy."),

@@ -44,18 +44,30 @@ public struct NetworkRuleSetting: Sendable, Equatable {
     /// Empty for all.
     public var paths: [String]
     public var action: Action
+
+    public init(host: String, methods: [String] = [], paths: [String] = [], action: Action) {
+        self.host = host
+        self.methods = methods
+        self.paths = paths
+        self.action = action
+    }
 }
 
 /// A credential for a host, of `[[grants]]`.
 public struct GrantSetting: Sendable, Equatable {
     /// Where the credential goes.
     public enum Place: Sendable, Equatable {
-        case header(String), query(String), basic(user: String)
+        case header(String)
+        case query(String)
+        case basic(user: String)
     }
 
     /// Where the credential comes from.
     public enum Source: Sendable, Equatable {
-        case stored(String), environment(String), file(String), command(String)
+        case stored(String)
+        case environment(String)
+        case file(String)
+        case command(String)
     }
 
     public var name: String
@@ -64,6 +76,14 @@ public struct GrantSetting: Sendable, Equatable {
     /// Holds `{value}` once.
     public var template: String?
     public var source: Source
+
+    public init(name: String, domain: String, place: Place, template: String? = nil, source: Source) {
+        self.name = name
+        self.domain = domain
+        self.place = place
+        self.template = template
+        self.source = source
+    }
 }
 
 /// One pattern of `[commands.NAME]`.
@@ -73,10 +93,21 @@ public struct CommandSetting: Sendable, Equatable {
     public var command: String
     public var action: Action
     public var pattern: String
+
+    public init(command: String, action: Action, pattern: String) {
+        self.command = command
+        self.action = action
+        self.pattern = pattern
+    }
 }
 
 /// A service of `[services]`.
 public struct ServiceSetting: Sendable, Equatable {
     public var name: String
     public var version: String
+
+    public init(name: String, version: String) {
+        self.name = name
+        self.version = version
+    }
 }

@@ -115,7 +115,7 @@ public struct CoopHome: Sendable, Equatable {
 
     /// `$HOME`, else the entry of /etc/passwd (passwd(5)). Not getpwuid(3): in a static executable it loads whatever name
     /// service modules the machine has.
-    static func userHome(
+    package static func userHome(
         environment: (String) -> String?, passwordFile: String = "/etc/passwd", user: uid_t = getuid()
     ) throws(CoopError) -> String {
         if let home = environment("HOME"), !home.isEmpty {

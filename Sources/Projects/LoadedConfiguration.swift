@@ -64,7 +64,7 @@ public struct LoadedConfiguration: Sendable {
     }
 
     /// One file's contents as a layer, with what is wrong in it.
-    static func decode(_ bytes: [UInt8], _ file: ConfigurationFile) -> (ConfigurationLayer, [ConfigurationProblem]) {
+    package static func decode(_ bytes: [UInt8], _ file: ConfigurationFile) -> (ConfigurationLayer, [ConfigurationProblem]) {
         var decoder = ConfigurationDecoder(file.layer, name: file.name)
         do {
             decoder.decode(try TOMLDocument(parsing: bytes, name: file.name))

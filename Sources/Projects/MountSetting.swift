@@ -40,11 +40,3 @@ public struct MountSetting: Sendable, Equatable {
         return .success(MountSetting(host: host, guest: guest, isReadOnly: isReadOnly))
     }
 }
-
-/// Why a value is not accepted, without its place.
-public struct ValueProblem: Error, Sendable, Equatable, ExpressibleByStringInterpolation {
-    public var reason: String
-
-    public init(stringLiteral value: String) { reason = value }
-    public init(_ reason: String) { self.reason = reason }
-}

@@ -20,6 +20,13 @@ public struct Project: Sendable, Equatable {
     public var currentDirectory: String
     public var evidence: Evidence
 
+    public init(root: String, shownRoot: String, currentDirectory: String, evidence: Evidence) {
+        self.root = root
+        self.shownRoot = shownRoot
+        self.currentDirectory = currentDirectory
+        self.evidence = evidence
+    }
+
     /// The key of everything coop keeps for it.
     public var key: ProjectKey { ProjectKey(path: root) }
     /// The committed configuration file.

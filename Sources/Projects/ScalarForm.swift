@@ -6,7 +6,8 @@ enum ScalarForm {
     /// A size, duration or number from a document.
     static func value(_ value: TOMLValue, _ form: ConfigurationSchema.Form) -> Result<ConfigurationValue, ValueProblem> {
         switch (form, value) {
-        case (.size, .string(let text)), (.duration, .string(let text)): return self.value(text, form).mapError { "has a wrong value: \($0.reason)" }
+        case (.size, .string(let text)), (.duration, .string(let text)):
+            return self.value(text, form).mapError { "has a wrong value: \($0.reason)" }
         case (.size, .integer(let number)):
             return number > 0 ? .success(.size(UInt64(number))) : .failure("must be greater than zero")
         case (.size, _): return .failure("must be a size such as \"4G\", or an integer of bytes, not \(value.kindName)")
@@ -62,7 +63,9 @@ enum ScalarForm {
             if let problem = TextRule.problem(text, rule) { return .failure(ValueProblem(problem)) }
             return .success(ConfigurationItem(name: text, content: .text(text), origin: origin))
         case .ports:
-            guard let port = Int(text), (1...65535).contains(port) else { return .failure("`\(text.printable)` is not a port between 1 and 65535") }
+            guard let port = Int(text), (1...65535).contains(port) else {
+                return .failure("`\(text.printable)` is not a port between 1 and 65535")
+            }
             return .success(ConfigurationItem(name: String(port), content: .port(port), origin: origin))
         case .mounts:
             return MountSetting.parse(text).map { ConfigurationItem(name: text, content: .mount($0), origin: origin) }

@@ -26,7 +26,8 @@ enum TextRule {
         case .hostPort: return hostProblem(text, wildcard: false, port: .required)
         case .proxy: return proxyProblem(text)
         case .method:
-            let valid = !text.isEmpty && text.utf8.count <= 32 && text.utf8.allSatisfy { ($0.isLetter && $0 < 0x61) || $0 == UInt8(ascii: "-") }
+            let valid =
+                !text.isEmpty && text.utf8.count <= 32 && text.utf8.allSatisfy { ($0.isLetter && $0 < 0x61) || $0 == UInt8(ascii: "-") }
             return valid ? nil : "`\(text.printable)` is not an HTTP method; write GET"
         case .urlPath: return text.hasPrefix("/") && !hasControls(text) ? nil : "`\(text.printable)` is not a path; it must start with /"
         case .secretSource: return secretSourceProblem(text)
@@ -109,7 +110,9 @@ enum TextRule {
                 guard rest.first == ":" else { return "`\(shown)` is not a host" }
                 written = rest.dropFirst()
             }
-            let valid = host.contains(":") && host.utf8.allSatisfy { $0.isDigit || ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x66) || $0 == 0x3A || $0 == 0x2E }
+            let valid =
+                host.contains(":")
+                && host.utf8.allSatisfy { $0.isDigit || ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x66) || $0 == 0x3A || $0 == 0x2E }
             if !valid { return "`\(shown)` is not an IPv6 address" }
         } else {
             let parts = text.split(separator: ":", omittingEmptySubsequences: false)
@@ -119,10 +122,12 @@ enum TextRule {
             if wildcard, host == "*" { return "`*` would be every host; use `network.mode = \"open\"` for that" }
             let name = wildcard && host.hasPrefix("*.") ? host.dropFirst(2) : host
             let labels = name.split(separator: ".", omittingEmptySubsequences: false)
-            let valid = name.utf8.count <= 253 && labels.allSatisfy { label in
-                !label.isEmpty && label.utf8.count <= 63 && label.utf8.first != 0x2D && label.utf8.last != 0x2D
-                    && label.utf8.allSatisfy { $0.isDigit || $0.isLetter || $0 == 0x2D || $0 == 0x5F }
-            }
+            let valid =
+                name.utf8.count <= 253
+                && labels.allSatisfy { label in
+                    !label.isEmpty && label.utf8.count <= 63 && label.utf8.first != 0x2D && label.utf8.last != 0x2D
+                        && label.utf8.allSatisfy { $0.isDigit || $0.isLetter || $0 == 0x2D || $0 == 0x5F }
+                }
             if !valid {
                 return name.utf8.allSatisfy({ $0 < 0x80 })
                     ? "`\(shown)` is not a host" : "`\(shown)` is not a host; write an international name in its xn-- form"
@@ -149,7 +154,9 @@ enum TextRule {
     private static func secretSourceProblem(_ text: String) -> String? {
         if text.hasPrefix("env:") { return problem(String(text.dropFirst(4)), .variable) }
         if text.hasPrefix("file:") { return pathProblem(String(text.dropFirst(5))) }
-        if text.hasPrefix("cmd:") { return text.utf8.count > 4 && !hasControls(text) ? nil : "the command is empty or holds control characters" }
+        if text.hasPrefix("cmd:") {
+            return text.utf8.count > 4 && !hasControls(text) ? nil : "the command is empty or holds control characters"
+        }
         return "`\(text.printable)` is not env:VAR, file:PATH or cmd:COMMAND"
     }
 }

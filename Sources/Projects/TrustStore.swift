@@ -14,7 +14,9 @@ public struct TrustStore: Sendable {
     /// - Parameters:
     ///   - digest: `LoadedConfiguration.contentDigest` of the files as they were read.
     ///   - requests: `ResolvedConfiguration.requests`.
-    public func verdict(_ project: Project, digest: @autoclosure () -> String, requests: [ApprovalRequest]) throws(CoopError) -> TrustVerdict {
+    public func verdict(_ project: Project, digest: @autoclosure () -> String, requests: [ApprovalRequest]) throws(CoopError)
+        -> TrustVerdict
+    {
         let record = try record(of: project)
         let written = record?.writtenBySandbox ?? []
         if requests.isEmpty, written.isEmpty { return .notNeeded }
@@ -113,7 +115,8 @@ public struct TrustStore: Sendable {
         do {
             try FileSystem.replace(path, with: record.text.utf8, mode: 0o600)
         } catch {
-            throw CoopError(.failed, "cannot keep the approvals of this project", "\(error)", next: "ls -ld \(home.directory(.trust).shellQuoted)")
+            throw CoopError(
+                .failed, "cannot keep the approvals of this project", "\(error)", next: "ls -ld \(home.directory(.trust).shellQuoted)")
         }
     }
 

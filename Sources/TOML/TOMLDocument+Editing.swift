@@ -28,9 +28,12 @@ extension TOMLDocument {
         let parent = try table(at: path.dropLast(), of: path)
         guard let entryIndex = parent.index(of: last) else { return nil }
         let entry = parent.entries[entryIndex]
-        try refuseSections(entry.node, at: path)
         var wanted = root
         _ = wanted.set(at: path[...], nil)
+        if case .table(let table) = entry.node.value, table.definition == .header {
+            return try applying(try removal(of: table, entry.node, at: path), wanted: pruned(wanted, path), path: path)
+        }
+        try refuseSections(entry.node, at: path)
 
         if let inline = enclosingInlineTable(of: path) {
             // A dotted key may stand apart from its siblings inside the braces, so neighbours are found by place.
@@ -82,13 +85,22 @@ extension TOMLDocument {
         TOMLError(name: name, position: position, reason: "cannot edit `\(TOMLValue.keyText(path))`: \(reason); edit the file by hand")
     }
 
-    /// Tables that only dotted keys made disappear with their last key.
+    /// A table with its header and all its keys, where nothing else stands between them.
+    private func removal(of table: TOMLTable, _ node: TOMLNode, at path: [String]) throws(TOMLError) -> Splice {
+        let start = lineStart(before: node.position.range.lowerBound)
+        let end = lineEnd(after: table.ownPairs.map(\.end).max() ?? node.position.range.upperBound)
+        try keepComments(in: start..<end, path, node.position)
+        return Splice(range: start..<end, text: "")
+    }
+
+    /// Tables that only dotted keys or the headers of their own tables made disappear with the last thing in them.
     private func pruned(_ wanted: TOMLTable, _ path: [String]) -> TOMLTable {
         var result = wanted
         var parent = path.dropLast()
         while !parent.isEmpty {
             guard case .table(let table)? = result.node(at: parent)?.value, table.entries.isEmpty,
-                case .table(let original)? = root.node(at: parent)?.value, original.definition == .dotted
+                case .table(let original)? = root.node(at: parent)?.value,
+                original.definition == .dotted || original.definition == .implicit
             else { break }
             _ = result.set(at: parent, nil)
             parent = parent.dropLast()
@@ -137,7 +149,9 @@ extension TOMLDocument {
             guard let node = table[key] else { throw cannotEdit(whole, at: .start, "it does not exist") }
             guard case .table(let inner) = node.value else {
                 let name = TOMLValue.keyText(path.prefix(depth + 1))
-                if case .array = node.value { throw cannotEdit(whole, at: node.position, "`\(name)` is an array, so it is unclear which element is meant") }
+                if case .array = node.value {
+                    throw cannotEdit(whole, at: node.position, "`\(name)` is an array, so it is unclear which element is meant")
+                }
                 throw cannotEdit(whole, at: node.position, "`\(name)` is \(node.value.kindName), not a table")
             }
             table = inner

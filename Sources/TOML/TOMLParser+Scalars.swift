@@ -10,7 +10,9 @@ extension TOMLParser {
         }
         let token = bytes[first..<index]
         guard let byte = token.first else {
-            throw error(atEnd || next == .newline || next == .carriageReturn || next == .hash ? "expected a value" : "expected a value, not \(found)")
+            throw error(
+                atEnd || next == .newline || next == .carriageReturn || next == .hash
+                    ? "expected a value" : "expected a value, not \(found)")
         }
         if let value = TOMLParser.word(token) { return value }
         let text = Array(token)

@@ -290,7 +290,8 @@ struct TOMLParser {
         default:
             while next.isBareKey { index += 1 }
             if index == start.range.lowerBound {
-                throw error(atEnd || next == .newline || next == .carriageReturn ? "expected a key" : "expected a key; \(found) cannot start one")
+                throw error(
+                    atEnd || next == .newline || next == .carriageReturn ? "expected a key" : "expected a key; \(found) cannot start one")
             }
             let text = String(decoding: bytes[start.range.lowerBound..<index], as: UTF8.self)
             return KeyPart(text: text, position: start.extended(to: index))

@@ -60,7 +60,8 @@ enum DocumentGenerator {
     private static func value(_ generator: inout SeededGenerator, _ depth: Int) -> String {
         let scalars = [
             "1", "0", "-17", "+3", "1_000", "0xFf_0", "0o17", "0b10_1", "9223372036854775807", "-9223372036854775808", "1.5", "-0.0",
-            "6.02e23", "1E-7", "1e400", "3.14_15", "inf", "-inf", "nan", "true", "false", "\"text\"", "\"\"", "'lit \\'", "\"\\u00e9\\n\\\"\"",
+            "6.02e23", "1E-7", "1e400", "3.14_15", "inf", "-inf", "nan", "true", "false", "\"text\"", "\"\"", "'lit \\'",
+            "\"\\u00e9\\n\\\"\"",
             "\"\"\"\nline\n\\\n   next\"\"\"", "'''\nraw\n'''", "\"\"\"a\"\"b\"\"\"\"\"", "\"日本\"", "1979-05-27T07:32:00Z",
             "1979-05-27 07:32:00.123456789-07:00", "1979-05-27T00:32:00", "1979-05-27", "07:32:00", "00:32:00.999", "0.1", "4.9e-324",
             "1.7976931348623157e308", "123456789012345678", "0.30000000000000004",
@@ -73,7 +74,8 @@ enum DocumentGenerator {
                 let trailing = elements.isEmpty ? "" : ["", "", ",", ",\n"].randomElement(using: &generator) ?? ""
                 return "[" + elements.joined(separator: separator) + trailing + "]"
             case 1:
-                let pairs = (0..<Int.random(in: 0...3, using: &generator)).map { _ in "\(key(&generator)) = \(value(&generator, depth - 1))" }
+                let pairs = (0..<Int.random(in: 0...3, using: &generator)).map { _ in "\(key(&generator)) = \(value(&generator, depth - 1))"
+                }
                 return "{ " + pairs.joined(separator: ", ") + " }"
             default: break
             }

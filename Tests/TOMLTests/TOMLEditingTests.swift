@@ -28,7 +28,10 @@ struct TOMLEditingTests {
         ("[s]\na.b = 1\nz = 0\n", "s.a.c", .integer(2), "[s]\na.b = 1\na.c = 2\nz = 0\n"),
         ("a.b.c = 1\n", "a.d", .integer(2), "a.b.c = 1\na.d = 2\n"),
         ("t = { a.b = 1 }\n", "t.a.c", .integer(2), "t = { a.b = 1, a.c = 2 }\n"),
-        ("[network.hosts]\n\"x.org\" = 'y'\n", "network.hosts.\"a.b\"", .string("c"), "[network.hosts]\n\"x.org\" = 'y'\n\"a.b\" = \"c\"\n"),
+        (
+            "[network.hosts]\n\"x.org\" = 'y'\n", "network.hosts.\"a.b\"", .string("c"),
+            "[network.hosts]\n\"x.org\" = 'y'\n\"a.b\" = \"c\"\n"
+        ),
         ("a = [\n  1,\n  2,\n]\nb = 1\n", "a", .array([]), "a = []\nb = 1\n"),
         ("a = '''\nx\n''' # c\n", "a", .string("y"), "a = \"y\" # c\n"),
         ("a = 1\n[[g]]\nn = 1\n", "b", .integer(2), "a = 1\nb = 2\n[[g]]\nn = 1\n"),
@@ -42,11 +45,14 @@ struct TOMLEditingTests {
     }
 
     static let removalCases: [(String, String, String?)] = [
-        ("a = 1 # one\n# two\nb = 2\n", "a", "# two\nb = 2\n"), ("a = 1\nb = 2", "b", "a = 1\n"), ("a = 1", "b", nil), ("a = 1", "a.b", nil),
+        ("a = 1 # one\n# two\nb = 2\n", "a", "# two\nb = 2\n"), ("a = 1\nb = 2", "b", "a = 1\n"), ("a = 1", "b", nil),
+        ("a = 1", "a.b", nil),
         ("[t]\nx = 1\n\n[u]\ny = 2\n", "u.y", "[t]\nx = 1\n\n[u]\n"), ("t = { x = 1, y = 2, z = 3 }\n", "t.x", "t = { y = 2, z = 3 }\n"),
         ("t = { x = 1, y = 2, z = 3 }\n", "t.y", "t = { x = 1, z = 3 }\n"), ("t = { x = 1, y = 2 }\n", "t.y", "t = { x = 1 }\n"),
         ("t = { x = 1 }\n", "t", ""), ("a.b = 1\na.c = 2\n", "a.b", "a.c = 2\n"), ("a.b = 1\nc = 2\n", "a.b", "c = 2\n"),
         ("a = [\n 1,\n 2\n]\nb = 1\n", "a", "b = 1\n"), ("t = { x = 1 }\n", "t.x", "t = {  }\n"),
+        ("a = 1\n[t]\nx = 1\ny = [\n2]\n# c\n[u]\n", "t", "a = 1\n# c\n[u]\n"), ("[s.t]\nx = 1\n", "s.t", ""),
+        ("[s]\n[s.t]\n", "s.t", "[s]\n"),
         ("t = { x = { y = 1 }, z.w = 2 }\n", "t.z.w", "t = { x = { y = 1 } }\n"),
     ]
 
@@ -56,15 +62,24 @@ struct TOMLEditingTests {
         #expect(try Self.edit(text, key, nil) == expected)
     }
 
-    @Test("refuses what it cannot do safely, at its place", arguments: [
-        ("[t]\nx = 1\n", "t", "1:1", "it is a table"), ("[[g]]\nx = 1\n", "g", "1:1", "array of tables"),
-        ("[[g]]\nx = 1\n", "g.x", "1:1", "unclear which element"), ("a = 1\n", "a.b", "1:5", "is an integer, not a table"),
-        ("a = [ 1, # one\n]\n", "a", "1:5", "comments that would be lost"), ("a.b = 1\n", "a", "1:1", "it is a table"),
-    ])
+    @Test(
+        "refuses what it cannot do safely, at its place",
+        arguments: [
+            ("[t]\nx = 1\n", "t", "1:1", "it is a table"), ("[[g]]\nx = 1\n", "g", "1:1", "array of tables"),
+            ("[[g]]\nx = 1\n", "g.x", "1:1", "unclear which element"), ("a = 1\n", "a.b", "1:5", "is an integer, not a table"),
+            ("a = [ 1, # one\n]\n", "a", "1:5", "comments that would be lost"), ("a.b = 1\n", "a", "1:1", "it is a table"),
+        ])
     func refusals(text: String, key: String, place: String, reason: String) throws {
         let error = #expect(throws: TOMLError.self) { try Self.edit(text, key, .integer(2)) }
         #expect(error?.place == "t.toml:\(place)")
         #expect(error?.reason.contains(reason) == true, "\(error?.reason ?? "")")
+    }
+
+    @Test(
+        "does not remove a table whose comments or parts elsewhere would be lost",
+        arguments: ["[t]\nx = 1 # c\n", "[t]\n[t.u]\n", "[[t]]\n"])
+    func tableRemoval(text: String) throws {
+        #expect(throws: TOMLError.self) { try Self.edit(text, "t", nil) }
     }
 
     @Test("leaves every other line alone, in generated documents")

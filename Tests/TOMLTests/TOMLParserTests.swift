@@ -47,7 +47,8 @@ struct TOMLParserTests {
 
     @Test("knows the place of every key and value")
     func positions() throws {
-        let text = "# é\nname = \"x\"\n\n[sandbox]\n  memory = \"4G\" # big\nmounts = [\n  \"a\",\n  \"é\", \"b\"]\nenv = { A = 1, é.b = 2 }\n"
+        let text =
+            "# é\nname = \"x\"\n\n[sandbox]\n  memory = \"4G\" # big\nmounts = [\n  \"a\",\n  \"é\", \"b\"]\nenv = { A = 1, é.b = 2 }\n"
             .replacing("é.b", with: "\"é\".b")
         let root = try parse(text).root
         guard case .table(let sandbox)? = root["sandbox"]?.value else {
@@ -55,7 +56,10 @@ struct TOMLParserTests {
             return
         }
         #expect(root.entries.map { "\($0.key)@\($0.keyPosition)=\($0.node.position)" } == ["name@2:1=2:8", "sandbox@4:2=4:1"])
-        #expect(sandbox.entries.map { "\($0.key)@\($0.keyPosition)=\($0.node.position)" } == ["memory@5:3=5:12", "mounts@6:1=6:10", "env@9:1=9:7"])
+        #expect(
+            sandbox.entries.map { "\($0.key)@\($0.keyPosition)=\($0.node.position)" } == [
+                "memory@5:3=5:12", "mounts@6:1=6:10", "env@9:1=9:7",
+            ])
         guard case .array(let mounts)? = sandbox["mounts"]?.value else {
             Issue.record("no array")
             return
@@ -81,20 +85,33 @@ struct TOMLParserTests {
         #expect(failure([UInt8](repeating: UInt8(ascii: "\n"), count: 1 << 20)) == nil)
     }
 
-    @Test("that is not UTF-8 is refused at the byte", arguments: [
-        ([0x61, 0x0A, 0xC3, 0xA9, 0xFF], "2:2"), ([0x80], "1:1"), ([0xC0, 0xAF], "1:1"), ([0xED, 0xA0, 0x80], "1:1"),
-        ([0x20, 0xF4, 0x90, 0x80, 0x80], "1:2"), ([0x20, 0xE2, 0x82], "1:2"), ([0xE0, 0x80, 0x80], "1:1"),
-    ] as [([UInt8], String)])
+    @Test(
+        "that is not UTF-8 is refused at the byte",
+        arguments: [
+            ([0x61, 0x0A, 0xC3, 0xA9, 0xFF], "2:2"), ([0x80], "1:1"), ([0xC0, 0xAF], "1:1"), ([0xED, 0xA0, 0x80], "1:1"),
+            ([0x20, 0xF4, 0x90, 0x80, 0x80], "1:2"), ([0x20, 0xE2, 0x82], "1:2"), ([0xE0, 0x80, 0x80], "1:1"),
+        ] as [([UInt8], String)])
     func encoding(bytes: [UInt8], place: String) {
         #expect(failure(bytes)?.place == "t.toml:\(place)")
     }
 
-    @Test("cannot exhaust the stack by nesting", arguments: [
-        "a = " + String(repeating: "[", count: 500_000), "a = " + String(repeating: "{a=", count: 300_000),
-        "a" + String(repeating: ".a", count: 400_000) + " = 1", "[" + String(repeating: "a.", count: 400_000) + "a]",
-        String(repeating: "a.", count: 60) + "a = " + String(repeating: "[", count: 10),
-        "[" + String(repeating: "a.", count: 60) + "a]\nb.c.d.e.f.g.h = 1",
-    ])
+    @Test(
+        "cannot send controls to the terminal by its errors",
+        arguments: ["\"\\u001b[2J\" = 1\n\"\\u001b[2J\" = 2", "a = \u{202E}", "a = \u{9B}2J", "a = [1 \u{2066}]"])
+    func harmlessErrors(text: String) throws {
+        let reason = try #require(failure(text)?.reason)
+        let harmful: [ClosedRange<UInt32>] = [0...0x1F, 0x7F...0x9F, 0x2028...0x202E, 0x2066...0x2069]
+        #expect(!reason.unicodeScalars.contains { scalar in harmful.contains { $0.contains(scalar.value) } })
+    }
+
+    @Test(
+        "cannot exhaust the stack by nesting",
+        arguments: [
+            "a = " + String(repeating: "[", count: 500_000), "a = " + String(repeating: "{a=", count: 300_000),
+            "a" + String(repeating: ".a", count: 400_000) + " = 1", "[" + String(repeating: "a.", count: 400_000) + "a]",
+            String(repeating: "a.", count: 60) + "a = " + String(repeating: "[", count: 10),
+            "[" + String(repeating: "a.", count: 60) + "a]\nb.c.d.e.f.g.h = 1",
+        ])
     func depth(text: String) {
         #expect(failure(text)?.reason == "nested more than 64 levels deep")
     }

@@ -1,0 +1,31 @@
+import Projects
+import Testing
+
+@Suite("SHA-256")
+struct SHA256Tests {
+    /// From NIST's examples for FIPS 180-4 and its message test vectors.
+    @Test(
+        "gives NIST's digests",
+        arguments: [
+            ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+            (
+                "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+                "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+            ),
+            (
+                "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu",
+                "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1"
+            ),
+        ])
+    func vectors(message: String, digest: String) {
+        #expect(SHA256.hexDigest(message.utf8) == digest)
+    }
+
+    @Test("of a million letters, however they are cut")
+    func long() {
+        var hash = SHA256()
+        for size in [1, 63, 64, 65, 999_807] { hash.update(repeatElement(UInt8(ascii: "a"), count: size)) }
+        #expect(hash.hexDigest() == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
+    }
+}
