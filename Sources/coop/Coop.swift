@@ -21,7 +21,7 @@ struct Coop: ParsableCommand {
             CommandGroup(name: "Run", subcommands: [RunCommand.self, ShellCommand.self, ExecCommand.self, ExplainCommand.self, WhyCommand.self]),
             CommandGroup(name: "Sessions", subcommands: [PsCommand.self, StopCommand.self, SuperviseCommand.self]),
             CommandGroup(name: "Projects and trust", subcommands: [TrustCommand.self, ConfigCommand.self]),
-            CommandGroup(name: "System", subcommands: [DoctorCommand.self, VersionCommand.self, CapabilitiesCommand.self, CompletionsCommand.self]),
+            CommandGroup(name: "System", subcommands: [DoctorCommand.self, VersionCommand.self, CapabilitiesCommand.self, CompletionsCommand.self, ProbeCommand.self]),
         ])
 
     static func main() {

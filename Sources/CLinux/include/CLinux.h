@@ -190,6 +190,14 @@ static inline int coop_accept(int listener) { return (int)syscall(SYS_accept4, l
 /// Brings up the loopback device of this network namespace (netdevice(7)).
 int coop_loopback_up(void);
 
+/// A file in memory (memfd_create(2)).
+static inline int coop_memory_file(const char *name) { return (int)syscall(SYS_memfd_create, name, 1u /* MFD_CLOEXEC */); }
+
+static inline int coop_unshare(int flags) { return (int)syscall(SYS_unshare, flags); }
+
+/// Makes a user and mount namespace in a child that ends at once. 0 when the kernel allows it, else its error number.
+int coop_try_user_namespace(void);
+
 // --- terminals ---
 
 /// Opens the user end of the pseudoterminal `master` without a path (TIOCGPTPEER, ioctl_tty(2)).

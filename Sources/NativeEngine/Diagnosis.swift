@@ -1,0 +1,104 @@
+import Sandbox
+
+/// One thing about a host that stops or weakens a sandbox, why, and the command that mends it.
+public struct Diagnosis: Codable, Sendable, Equatable {
+    public enum Severity: String, Codable, Sendable {
+        /// No sandbox can be made.
+        case blocking
+        /// A sandbox can be made, with a weaker or a missing layer.
+        case weakening
+    }
+
+    public var severity: Severity
+    public var subject: String
+    public var why: String
+    public var fix: String
+
+    public init(severity: Severity, subject: String, why: String, fix: String) {
+        self.init(severity, subject, why, fix: fix)
+    }
+
+    init(_ severity: Severity, _ subject: String, _ why: String, fix: String) {
+        self.severity = severity
+        self.subject = subject
+        self.why = why
+        self.fix = fix
+    }
+
+    /// Recognises difficult hosts: a pure function, tested on simulated ones.
+    ///
+    /// - Parameter refusal: the error number with which the kernel refused a user namespace just now; nil when it did not.
+    public static func recognise(facts: HostFacts, conditions: HostConditions, refusal: Int32?) -> [Diagnosis] {
+        var result: [Diagnosis] = []
+        let privileged = facts.isRoot
+        if !facts.namespaces.contains("user") {
+            result.append(
+                Diagnosis(.blocking, "user namespaces", "the kernel \(facts.kernel) is built without them", fix: "use a kernel with CONFIG_USER_NS=y"))
+        }
+        if conditions.namespacesAllowed == false, !privileged {
+            result.append(
+                Diagnosis(
+                    .blocking, "user namespaces", "kernel.unprivileged_userns_clone is 0: only root may make them",
+                    fix: "sudo sysctl -w kernel.unprivileged_userns_clone=1   # and a file in /etc/sysctl.d to keep it"))
+        }
+        if let maximum = conditions.maximumNamespaces, maximum == 0 {
+            result.append(
+                Diagnosis(
+                    .blocking, "user namespaces", "user.max_user_namespaces is 0",
+                    fix: "sudo sysctl -w user.max_user_namespaces=15000   # and a file in /etc/sysctl.d to keep it"))
+        }
+        if conditions.appArmorRestrictsNamespaces, !privileged, !conditions.hasAppArmorProfile || refusal != nil {
+            result.append(
+                Diagnosis(
+                    .blocking, "AppArmor", "this system (Ubuntu 23.10 or later) lets only programs with a profile make user namespaces",
+                    fix: conditions.hasAppArmorProfile
+                        ? "sudo apparmor_parser -r /etc/apparmor.d/coop   # the profile is there, but not loaded or for another path"
+                        : "sudo coop doctor --fix   # installs the profile for coop"))
+        }
+        if facts.procIsMasked {
+            let fix = conditions.container == "docker" || conditions.container == "podman"
+                ? "start the container with --security-opt systempaths=unconfined" : "unmount what covers parts of /proc"
+            result.append(
+                Diagnosis(
+                    .blocking, "/proc", "parts of it are covered (\(conditions.container.map { "inside \($0)" } ?? "by other mounts")), so the kernel refuses a fresh one",
+                    fix: fix))
+        }
+        if let refusal, result.isEmpty {
+            let inside = conditions.container.map { " inside \($0)" } ?? ""
+            let fix = conditions.container == nil
+                ? "ask the administrator of this machine; `journalctl -k` may name the rule"
+                : "start the container with --security-opt seccomp=unconfined, or with a profile that allows clone3 and mount"
+            result.append(
+                Diagnosis(.blocking, "user namespaces", "the kernel refuses them to this process\(inside) (error \(refusal))", fix: fix))
+        }
+        if !facts.seccompFilter {
+            result.append(Diagnosis(.blocking, "seccomp", "the kernel \(facts.kernel) has no filters", fix: "use a kernel with CONFIG_SECCOMP_FILTER=y"))
+        }
+        if let (major, minor) = version(facts.kernel), (major, minor) < (5, 12) {
+            result.append(
+                Diagnosis(
+                    .blocking, "kernel", "\(facts.kernel) is too old: coop needs mount_setattr, which came with Linux 5.12",
+                    fix: "use Linux 5.12 or later; 6.12 or later has every layer"))
+        }
+        if facts.landlock < LandlockAccess.oldestVersion {
+            result.append(
+                Diagnosis(
+                    .weakening, "landlock",
+                    facts.landlock == 0 ? "the kernel \(facts.kernel) has none, or it is not in the list of active modules" : "version 1 cannot move files between directories",
+                    fix: "use Linux 5.19 or later and boot with lsm=landlock,…, or run with --degraded=landlock"))
+        }
+        if !facts.separatesWarden {
+            result.append(
+                Diagnosis(
+                    .weakening, "subordinate ids",
+                    facts.idMapTools ? "this user has none, so warden and command share an id" : "newuidmap and newgidmap are not installed",
+                    fix: facts.idMapTools ? "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER" : "sudo apt-get install uidmap"))
+        }
+        return result
+    }
+
+    private static func version(_ text: String) -> (Int, Int)? {
+        let numbers = text.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
+        return numbers.count == 2 ? (numbers[0], numbers[1]) : nil
+    }
+}
