@@ -58,9 +58,28 @@ static inline int clinux_pidfd_open(int process) {
     return (int)syscall(SYS_pidfd_open, process, 0);
 }
 
+// pipe2(2) with O_CLOEXEC.
+static inline int clinux_pipe(int *ends) {
+    return (int)syscall(SYS_pipe2, ends, O_CLOEXEC);
+}
+
 // memfd_create(2) with MFD_CLOEXEC: a file without a name.
 static inline int clinux_memory_file(const char *name) {
     return (int)syscall(SYS_memfd_create, name, 1U);
+}
+
+// The same with MFD_ALLOW_SEALING, `size` bytes long and sealed (F_SEAL_SEAL, F_SEAL_GROW, fcntl(2)): whoever it is handed to
+// can fill it, but cannot make it larger.
+static inline int clinux_bounded_memory_file(const char *name, int64_t size) {
+    int file = (int)syscall(SYS_memfd_create, name, 1U | 2U);
+    if (file < 0) return -1;
+    if (ftruncate(file, (off_t)size) != 0 || fcntl(file, 1024 + 9, 0x1 | 0x4) != 0) {
+        int failure = errno;
+        close(file);
+        errno = failure;
+        return -1;
+    }
+    return file;
 }
 
 #endif
