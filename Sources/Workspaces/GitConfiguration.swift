@@ -179,9 +179,6 @@ private struct GitConfigurationReader {
         guard let byte = current, byte != UInt8(ascii: "\n") else {
             return GitConfiguration.Entry(section: section, subsection: subsection, name: name, value: nil)
         }
-        if byte == UInt8(ascii: "#") || byte == UInt8(ascii: ";") {
-            return GitConfiguration.Entry(section: section, subsection: subsection, name: name, value: nil)
-        }
         guard byte == UInt8(ascii: "=") else { return nil }
         index += 1
         skipSpace(lines: false)
