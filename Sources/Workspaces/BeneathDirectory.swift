@@ -5,6 +5,9 @@ import LinuxKernel
 /// A directory that a sandbox can write, opened so that no path leads out of it: openat2(2) with RESOLVE_BENEATH and
 /// RESOLVE_NO_SYMLINKS for every name, however deep.
 struct BeneathDirectory: Sendable {
+    /// O_PATH (open(2)), which glibc defines only with _GNU_SOURCE; the same number on x86-64 and arm64.
+    static let pathOnly: Int32 = 0o10_000_000
+
     let descriptor: Descriptor
     /// For messages.
     let path: String
@@ -50,7 +53,7 @@ struct BeneathDirectory: Sendable {
         try check("fstat", name) { fstat(file.number, &status) }
         guard FileKind(mode: status.st_mode) == .file else { throw SystemError("read", FileSystem.join(path, name), errno: EINVAL) }
         if status.st_size > limit { throw SystemError("read", FileSystem.join(path, name), errno: EFBIG) }
-        return try file.readAll(limit: limit, subject: FileSystem.join(path, name))
+        return try FileBytes.read(file, count: Int(status.st_size), subject: FileSystem.join(path, name))
     }
 
     /// The status of a single component in this directory, links not followed; nil when nothing is there.

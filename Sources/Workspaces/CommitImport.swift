@@ -232,13 +232,13 @@ public struct CommitImport: Sendable {
         }
         var result: Set<String> = []
         for directory in directories where directory != git.repository.gitDirectory {
-            if let bytes = try GitRepository.contents(FileSystem.join(directory, "HEAD"), limit: 4096),
+            if let bytes = try FileBytes.contents(FileSystem.join(directory, "HEAD"), limit: 4096),
                 case .branch(let name) = RefSnapshot.parseHead(bytes)
             {
                 result.insert(name)
             }
             for file in ["rebase-merge/head-name", "rebase-apply/head-name"] {
-                if let bytes = try GitRepository.contents(FileSystem.join(directory, file), limit: 4096) {
+                if let bytes = try FileBytes.contents(FileSystem.join(directory, file), limit: 4096) {
                     result.insert(String(osBytes: bytes.prefix { $0 != UInt8(ascii: "\n") }))
                 }
             }

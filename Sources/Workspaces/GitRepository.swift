@@ -62,7 +62,7 @@ public struct GitRepository: Sendable, Equatable {
                     .failed, what, "the git directory \(directory.printable) does not exist", next: "git worktree repair")
             }
             var common = gitDirectory
-            if let bytes = try contents(FileSystem.join(gitDirectory, "commondir")) {
+            if let bytes = try FileBytes.contents(FileSystem.join(gitDirectory, "commondir")) {
                 let named = FileSystem.join(gitDirectory, String(osBytes: firstLine(bytes)))
                 guard let real = FileSystem.realPath(named) else {
                     throw CoopError(.failed, what, "the common directory \(named.printable) does not exist", next: "git worktree repair")
@@ -88,7 +88,7 @@ public struct GitRepository: Sendable, Equatable {
         func add(_ path: String, depth: Int) throws {
             guard let real = FileSystem.realPath(path), !result.contains(real), result.count < alternatesLimit else { return }
             result.append(real)
-            guard depth < alternatesDepth, let list = try contents(FileSystem.join(real, "info/alternates")) else { return }
+            guard depth < alternatesDepth, let list = try FileBytes.contents(FileSystem.join(real, "info/alternates")) else { return }
             for line in list.split(separator: UInt8(ascii: "\n")) where line.first != UInt8(ascii: "#") {
                 try add(FileSystem.join(real, String(osBytes: unquoted(line))), depth: depth + 1)
             }
@@ -126,15 +126,6 @@ public struct GitRepository: Sendable, Equatable {
         return line
     }
 
-    /// A file's bytes, nil when there is none.
-    static func contents(_ path: String, limit: Int = 64 << 20) throws(SystemError) -> [UInt8]? {
-        do {
-            return try FileSystem.read(path, limit: limit)
-        } catch where error.errno == ENOENT || error.errno == ENOTDIR {
-            return nil
-        }
-    }
-
     /// The files that hold the repository's own configuration.
     var configurationFiles: [String] {
         var files = [FileSystem.join(commonDirectory, "config")]
@@ -145,7 +136,7 @@ public struct GitRepository: Sendable, Equatable {
     /// The bytes of the repository's configuration, and which directories these are: what a later git call is checked against.
     func identity() throws(SystemError) -> Identity {
         var configuration: [[UInt8]] = []
-        for file in configurationFiles { configuration.append(try GitRepository.contents(file) ?? []) }
+        for file in configurationFiles { configuration.append(try FileBytes.contents(file) ?? []) }
         var inodes: [String] = []
         for path in [gitDirectory, commonDirectory] {
             guard let status = try FileSystem.status(path) else { throw SystemError("stat", path, errno: ENOENT) }

@@ -77,7 +77,7 @@ public struct GitUserConfiguration: Sendable, Equatable {
     /// A file's bytes; nil when it is missing, or not for this user (git itself ignores a global file it may not read).
     private func readable(_ file: String) throws(SystemError) -> [UInt8]? {
         do {
-            return try GitRepository.contents(file, limit: 16 << 20)
+            return try FileBytes.contents(file, limit: 16 << 20)
         } catch where error.errno == EACCES && files.contains(file) {
             return nil
         }

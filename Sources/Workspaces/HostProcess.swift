@@ -150,8 +150,7 @@ struct HostProcess {
     }
 
     private func contents(_ file: Descriptor, _ limit: Int) throws(SystemError) -> [UInt8] {
-        lseek(file.number, 0, SEEK_SET)
-        return try file.readAll(limit: limit, subject: name)
+        try FileBytes.read(file, limit: limit, subject: name)
     }
 
     private static func milliseconds() -> Int {

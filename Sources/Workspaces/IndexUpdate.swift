@@ -24,10 +24,10 @@ struct IndexUpdate {
     func run(tree: String, _ step: (CommitImport.Step) throws -> Void) throws -> ImportResult.Followed {
         try describing("cannot update the index of \(git.repository.workTree.printable)") {
             try removeLeftovers()
-            let bytes = try GitRepository.contents(index, limit: 2 << 30)
+            let bytes = try FileBytes.contents(index, limit: 2 << 30)
             let now = bytes.map { Fingerprint($0) }
             if now != start {
-                if let now, try GitRepository.contents(journal, limit: 4096) == Array(now.description.utf8) { return .taken }
+                if let now, try FileBytes.contents(journal, limit: 4096) == Array(now.description.utf8) { return .taken }
                 return .left(why: "the index on the host changed meanwhile")
             }
             let result = try read(tree, into: bytes)
@@ -86,7 +86,7 @@ struct IndexUpdate {
             throw SystemError("link", lock, errno: failure)
         }
         try step(.indexLocked)
-        let now = try GitRepository.contents(index, limit: 2 << 30).map { Fingerprint($0) }
+        let now = try FileBytes.contents(index, limit: 2 << 30).map { Fingerprint($0) }
         guard now == expected else {
             try removeLeftovers()
             return false

@@ -29,10 +29,11 @@ struct ObjectTransfer {
                 try check("memfd_create") { clinux_bounded_memory_file("coop", Int64(limit)) }
             })
         guard try runInside(["git"] + arguments, input, file.number) == 0 else { return nil }
-        let length = Int(lseek(file.number, 0, SEEK_CUR))
-        lseek(file.number, 0, SEEK_SET)
-        let bytes = try describing("cannot read what git wrote inside") { try file.readAll(limit: limit) }
-        return Array(bytes.prefix(max(0, min(length, bytes.count))))
+        // The offset is shared with the writer: it tells how much was written. A writer that moved it harms only itself.
+        let length = max(0, min(Int(lseek(file.number, 0, SEEK_CUR)), limit))
+        return try describing("cannot read what git wrote inside") {
+            try FileBytes.read(file, count: length, subject: arguments.first ?? "")
+        }
     }
 
     /// The types of objects the host has or, with a quarantine, would have; objects it lacks are left out.
@@ -167,7 +168,7 @@ struct ObjectTransfer {
 extension GitRepository {
     /// Whether objects may be absent because a promisor remote has them (git-clone(1), `--filter`).
     var isPartialClone: Bool {
-        guard let bytes = try? GitRepository.contents(configurationFiles[0]), let parsed = GitConfiguration.parse(bytes) else { return false }
+        guard let bytes = try? FileBytes.contents(configurationFiles[0]), let parsed = GitConfiguration.parse(bytes) else { return false }
         return parsed.value("extensions", "partialclone") != nil
             || parsed.entries.contains { $0.section == "remote" && $0.name == "promisor" && $0.value != "false" }
     }

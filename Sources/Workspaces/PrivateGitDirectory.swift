@@ -56,7 +56,7 @@ public enum PrivateGitDirectory {
             try writeReferences(snapshot, in: directory)
             try copyInfo(repository, configuration, user, to: directory)
             let index = try copyState(of: repository, to: directory)
-            let stashLog = try GitRepository.contents(repository.commonDirectory + "/logs/refs/stash", limit: 4 << 20) ?? []
+            let stashLog = try FileBytes.contents(repository.commonDirectory + "/logs/refs/stash", limit: 4 << 20) ?? []
             if !stashLog.isEmpty {
                 // `git stash list` reads the log, not the reference.
                 try FileSystem.makeDirectories(directory + "/logs/refs", mode: 0o755)
@@ -157,20 +157,20 @@ public enum PrivateGitDirectory {
         let globalExcludes = configuration.value("core", "excludesfile").flatMap(user.path) ?? user.defaultExcludes
         var excludes: [UInt8] = []
         if let globalExcludes, FileSystem.kind(globalExcludes) == .file, globalExcludes.withOSBytes({ access($0, R_OK) }) == 0 {
-            excludes = try GitRepository.contents(globalExcludes, limit: 4 << 20) ?? []
+            excludes = try FileBytes.contents(globalExcludes, limit: 4 << 20) ?? []
             if let last = excludes.last, last != 0x0A { excludes.append(0x0A) }
         }
-        excludes += try GitRepository.contents(repository.commonDirectory + "/info/exclude", limit: 4 << 20) ?? []
+        excludes += try FileBytes.contents(repository.commonDirectory + "/info/exclude", limit: 4 << 20) ?? []
         try writeFile(directory + "/info/exclude", excludes)
         for name in ["info/attributes", "info/grafts"] {
-            if let bytes = try GitRepository.contents(FileSystem.join(repository.commonDirectory, name)) {
+            if let bytes = try FileBytes.contents(FileSystem.join(repository.commonDirectory, name)) {
                 try writeFile(FileSystem.join(directory, name), bytes)
             }
         }
-        if let bytes = try GitRepository.contents(repository.gitDirectory + "/info/sparse-checkout") {
+        if let bytes = try FileBytes.contents(repository.gitDirectory + "/info/sparse-checkout") {
             try writeFile(directory + "/info/sparse-checkout", bytes)
         }
-        if let bytes = try GitRepository.contents(repository.commonDirectory + "/shallow") {
+        if let bytes = try FileBytes.contents(repository.commonDirectory + "/shallow") {
             try writeFile(directory + "/shallow", bytes)
         }
     }
@@ -191,13 +191,13 @@ public enum PrivateGitDirectory {
             let target = FileSystem.join(directory, entry.name)
             switch entry.kind {
             case .file where entry.name == "index":
-                guard let bytes = try GitRepository.contents(source, limit: 2 << 30) else { continue }
+                guard let bytes = try FileBytes.contents(source, limit: 2 << 30) else { continue }
                 index = Fingerprint(bytes)
                 try writeFile(target, bytes)
                 // Git distrusts entries as young as the index itself: the copy must not look older or newer than the original.
                 try copyTimes(from: source, to: target)
             case .file where entry.name.hasPrefix("sharedindex."), .file where stateFiles.contains(entry.name):
-                guard let bytes = try GitRepository.contents(source, limit: 2 << 30) else { continue }
+                guard let bytes = try FileBytes.contents(source, limit: 2 << 30) else { continue }
                 try writeFile(target, bytes)
                 if entry.name.hasPrefix("sharedindex.") { try copyTimes(from: source, to: target) }
             case .directory where stateDirectories.contains(entry.name):
@@ -224,7 +224,7 @@ public enum PrivateGitDirectory {
             let from = FileSystem.join(source, entry.name)
             if entry.kind == .directory, depth < 8 {
                 try copyTree(from, FileSystem.join(target, entry.name), depth: depth + 1)
-            } else if entry.kind == .file, let bytes = try GitRepository.contents(from) {
+            } else if entry.kind == .file, let bytes = try FileBytes.contents(from) {
                 try writeFile(FileSystem.join(target, entry.name), bytes)
             }
         }

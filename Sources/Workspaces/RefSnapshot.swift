@@ -31,14 +31,14 @@ public struct RefSnapshot: Sendable, Equatable {
     static func read(_ repository: GitRepository) throws(SystemError) -> RefSnapshot? {
         let common = repository.commonDirectory
         if FileSystem.kind(FileSystem.join(common, "reftable"), followLinks: false) != nil { return nil }
-        guard let headBytes = try GitRepository.contents(FileSystem.join(repository.gitDirectory, "HEAD"), limit: 4096),
+        guard let headBytes = try FileBytes.contents(FileSystem.join(repository.gitDirectory, "HEAD"), limit: 4096),
             let head = parseHead(headBytes)
         else { return nil }
         var refs: [String: ObjectID] = [:]
         var symbolic: [String: String] = [:]
         // Loose first: git writes a reference into packed-refs before it removes the loose file, so that none is missed.
         guard try readLoose(FileSystem.join(common, "refs"), "refs", &refs, &symbolic, depth: 0) else { return nil }
-        if let packed = try GitRepository.contents(FileSystem.join(common, "packed-refs"), limit: 256 << 20) {
+        if let packed = try FileBytes.contents(FileSystem.join(common, "packed-refs"), limit: 256 << 20) {
             guard let entries = parsePacked(packed) else { return nil }
             for (name, id) in entries where refs[name] == nil && symbolic[name] == nil { refs[name] = id }
         }
@@ -75,7 +75,7 @@ public struct RefSnapshot: Sendable, Equatable {
             case .file:
                 if entry.name.hasSuffix(".lock") { continue }
                 guard refs.count < refLimit else { return false }
-                guard let bytes = try GitRepository.contents(child, limit: 4096) else { continue }
+                guard let bytes = try FileBytes.contents(child, limit: 4096) else { continue }
                 let text = String(osBytes: bytes.prefix { $0 != UInt8(ascii: "\n") })
                 if let id = ObjectID(text) {
                     refs[full] = id
