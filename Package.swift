@@ -42,6 +42,7 @@ let package = Package(
             swiftSettings: testHooks),
         .target(name: "Projects", dependencies: ["CoopErrors", "LinuxKernel", "TOML"]),
         .target(name: "Workspaces", dependencies: ["CLinux", "CoopErrors", "LinuxKernel"]),
+        .testTarget(name: "WorkspacesTests", dependencies: ["Workspaces", "CoopErrors", "LinuxKernel"]),
         .executableTarget(
             name: "coop",
             dependencies: [

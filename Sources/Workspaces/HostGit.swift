@@ -1,0 +1,144 @@
+import CoopErrors
+import Glibc
+import LinuxKernel
+
+/// Git on the host, on the user's real repository, hardened. Every git call of coop's goes through this type.
+///
+/// - The environment is built from nothing; system and global configuration are not read.
+/// - The repository is named (`--git-dir`), never searched for, so that nothing the sandbox made is taken for one.
+/// - Only commands that run nothing from configuration, hooks or attributes are used, and what could is switched off besides.
+/// - No command reads the contents of the working tree, so that no filter of a `.gitattributes` can run.
+public struct HostGit: Sendable {
+    public let repository: GitRepository
+    /// The git program.
+    public let executable: String
+    private let expected: GitRepository.Identity?
+
+    /// - Parameter expected: how the repository was when the session started; nil before there is one.
+    init(_ repository: GitRepository, executable: String, expected: GitRepository.Identity?) {
+        self.repository = repository
+        self.executable = executable
+        self.expected = expected
+    }
+
+    /// The first `git` of a search path.
+    public static func find(path: String) throws -> String {
+        for directory in path.split(separator: ":") where directory.hasPrefix("/") {
+            let candidate = FileSystem.join(String(directory), "git")
+            if FileSystem.isExecutable(candidate) { return candidate }
+        }
+        throw CoopError(.notReady, "cannot run git", "there is no git in \(path.printable)", next: "sudo apt-get install git")
+    }
+
+    /// Extra settings of one call.
+    struct Setting: Sendable {
+        /// New objects go here instead of into the repository (GIT_OBJECT_DIRECTORY).
+        var objectDirectory: String?
+        /// This index instead of the repository's (GIT_INDEX_FILE).
+        var indexFile: String?
+        /// A working tree that holds nothing.
+        var workTree: String?
+        var input: [UInt8] = []
+        var limits = HostProcess.Limits()
+    }
+
+    /// Runs git and returns its standard output, or throws what it complained about.
+    func run(_ arguments: [String], _ setting: Setting = Setting()) throws -> [UInt8] {
+        let outcome = try attempt(arguments, setting)
+        guard outcome.status.isSuccess else {
+            throw CoopError(.failed, "git \(arguments.first ?? "")", complaint(outcome))
+        }
+        return outcome.output
+    }
+
+    /// Runs git and returns how it ended.
+    func attempt(_ arguments: [String], _ setting: Setting = Setting()) throws -> HostProcess.Outcome {
+        try verify()
+        return try describing("cannot run git \(arguments.first ?? "")") {
+            try HostProcess.run(
+                executable, fixedArguments(setting) + arguments, environment: environment(setting), input: setting.input,
+                limits: setting.limits)
+        }
+    }
+
+    /// Starts git with a descriptor as its standard input.
+    func start(_ arguments: [String], input: Descriptor, _ setting: Setting) throws -> HostProcess {
+        try verify()
+        return try describing("cannot run git \(arguments.first ?? "")") {
+            try HostProcess.start(
+                executable, fixedArguments(setting) + arguments, environment: environment(setting), input: input, limits: setting.limits)
+        }
+    }
+
+    /// Refuses to go on when the repository is another one, or has gained configuration that could run something.
+    func verify() throws {
+        guard let expected else { return }
+        let what = "cannot use the git repository of \(repository.workTree.printable)"
+        let now = try describing(what) { try repository.identity() }
+        guard now.inodes == expected.inodes else {
+            throw CoopError(.refused, what, "\(repository.gitDirectory.printable) is not the directory it was when the session started")
+        }
+        if now.configuration == expected.configuration { return }
+        // `git push -u` and `git remote add` change the configuration in everyday work; they must not lose a session's commits.
+        for (old, new) in zip(expected.configuration, now.configuration) where old != new {
+            guard let before = GitConfiguration.parse(old), let after = GitConfiguration.parse(new) else {
+                throw configurationChanged(what, "it cannot be compared with what it was")
+            }
+            let known = Set(before.entries)
+            if let suspicious = after.entries.first(where: { !known.contains($0) && !GitConfigurationPolicy.isHarmless($0) }) {
+                throw configurationChanged(what, "\(suspicious.key.printable) is new")
+            }
+        }
+    }
+
+    private func configurationChanged(_ what: String, _ why: String) -> CoopError {
+        CoopError(
+            .refused, what, "its configuration changed while the session ran: \(why)",
+            next: "look at \(FileSystem.join(repository.commonDirectory, "config").printable), then start the import again")
+    }
+
+    private func fixedArguments(_ setting: Setting) -> [String] {
+        var result = ["--no-pager", "--git-dir=\(repository.gitDirectory)"]
+        if let tree = setting.workTree { result.append("--work-tree=\(tree)") }
+        for option in HostGit.options { result += ["-c", option] }
+        return result
+    }
+
+    /// Belt and braces: the commands used do not look at most of these.
+    private static let options = [
+        "core.hooksPath=/dev/null", "core.fsmonitor=false", "core.untrackedCache=keep", "core.splitIndex=false", "core.pager=cat",
+        "core.editor=false", "core.sshCommand=false", "core.askPass=", "core.gitProxy=none", "core.alternateRefsCommand=false",
+        "core.attributesFile=/dev/null", "core.excludesFile=/dev/null", "core.preloadIndex=false", "credential.helper=",
+        "diff.external=", "gc.auto=0", "gc.autoDetach=false", "maintenance.auto=false", "protocol.allow=never",
+        "submodule.recurse=false", "fetch.recurseSubmodules=false", "commit.gpgSign=false", "tag.gpgSign=false",
+        "push.gpgSign=false", "log.showSignature=false", "safe.bareRepository=all", "advice.detachedHead=false",
+    ]
+
+    private func environment(_ setting: Setting) -> [String] {
+        var result = [
+            "PATH=/usr/bin:/bin", "HOME=/nonexistent", "XDG_CONFIG_HOME=/nonexistent", "LC_ALL=C", "TZ=UTC",
+            "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_SYSTEM=/dev/null", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_ATTR_NOSYSTEM=1",
+            "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1",
+            "GIT_ALLOW_PROTOCOL=none", "GIT_CEILING_DIRECTORIES=/", "GIT_PAGER=cat", "GIT_EDITOR=false", "GIT_ASKPASS=false",
+            "GIT_SSH_COMMAND=false", "GIT_PROTOCOL_FROM_USER=0", "GIT_LITERAL_PATHSPECS=1", "GIT_COMMITTER_NAME=coop",
+            "GIT_COMMITTER_EMAIL=coop@localhost",
+        ]
+        if let directory = setting.objectDirectory, let own = repository.objectDirectories.first {
+            result.append("GIT_OBJECT_DIRECTORY=\(directory)")
+            // Colons separate; git understands a quoted path (git(1), GIT_ALTERNATE_OBJECT_DIRECTORIES).
+            result.append("GIT_ALTERNATE_OBJECT_DIRECTORIES=\(HostGit.quoted(own))")
+        }
+        if let index = setting.indexFile { result.append("GIT_INDEX_FILE=\(index)") }
+        return result
+    }
+
+    private static func quoted(_ path: String) -> String {
+        guard path.utf8.contains(where: { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "\"") || $0 < 0x20 }) else { return path }
+        var result = "\""
+        for character in path.unicodeScalars {
+            if character == "\"" || character == "\\" { result += "\\" }
+            if character == "\n" { result += "\\n" } else { result.unicodeScalars.append(character) }
+        }
+        return result + "\""
+    }
+}

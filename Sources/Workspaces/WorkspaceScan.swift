@@ -1,0 +1,236 @@
+import CoopErrors
+import Glibc
+import LinuxKernel
+
+/// Walks a workspace for what no list of names can cover: repositories in repositories, sockets, programs with borrowed rights,
+/// links that leave.
+///
+/// Every directory is opened below the root without following a link (openat2(2)), so that a workload that still runs cannot lead
+/// the walk elsewhere. Nothing found is opened, executed, or given to git.
+public struct WorkspaceScan: Sendable {
+    /// How far a scan goes.
+    public struct Budget: Sendable {
+        /// Directory entries looked at.
+        public var entries: Int
+        /// Levels below the root; 1 is the root's own entries.
+        public var depth: Int
+        /// Milliseconds.
+        public var time: Int
+        /// Findings kept of each kind; more are only counted.
+        public var findings = 200
+
+        /// At a start: what exists near the top, quickly.
+        public static let start = Budget(entries: 20_000, depth: 3, time: 50)
+        /// At an end: everything.
+        public static let end = Budget(entries: 5_000_000, depth: 4096, time: 60_000)
+    }
+
+    /// What a scan saw.
+    public struct Report: Sendable, Equatable {
+        public var findings: [ScanFinding] = []
+        /// Whether everything within the depth was seen.
+        public var isComplete = true
+        /// Entries looked at.
+        public var entries = 0
+        /// How many findings of a kind were not kept.
+        public var omitted: [ScanFinding.Kind: Int] = [:]
+        /// Paths whose name ``ProtectedPaths`` protects at the top, found deeper: editors and agents honour them when a
+        /// subdirectory is opened.
+        public var nestedProtected: [String] = []
+
+        /// Repositories, to be made read-only in the sandbox.
+        public var repositories: [String] { findings.filter(\.kind.isRepository).map(\.path) }
+    }
+
+    /// Directories whose contents a start does not look into: generated, large, and rebuilt by tools inside.
+    static let generated: Set<String> = [
+        "node_modules", "target", ".venv", "venv", "build", "dist", ".build", ".tox", "__pycache__", ".cache", ".gradle", ".next", "vendor",
+    ]
+
+    private let root: String
+    private let budget: Budget
+    private let isFull: Bool
+    /// Paths that a start scan found, which were read-only during the session.
+    private let known: Set<String>
+    private let since: timespec?
+    /// Whether the root's own `.git` is the user's, which the sandbox could not write.
+    private let ownsDotGit: Bool
+
+    private init(root: String, budget: Budget, isFull: Bool, known: Set<String>, since: timespec?, ownsDotGit: Bool) {
+        self.ownsDotGit = ownsDotGit
+        self.root = root
+        self.budget = budget
+        self.isFull = isFull
+        self.known = known
+        self.since = since
+    }
+
+    /// The scan before a session: repositories near the top, without looking at files one by one.
+    public static func start(_ root: String, budget: Budget = .start) throws -> Report {
+        try WorkspaceScan(root: root, budget: budget, isFull: false, known: [], since: nil, ownsDotGit: true).walk()
+    }
+
+    /// The scan after a session.
+    ///
+    /// - Parameters:
+    ///   - hadRepository: whether the workspace had a `.git` at the start. If it had none, one at the top was made inside.
+    ///   - known: the repositories that the start scan found.
+    ///   - since: when the session started, in seconds and nanoseconds of CLOCK_REALTIME.
+    public static func end(
+        _ root: String, hadRepository: Bool, known: [String], since: timespec, budget: Budget = .end
+    ) throws -> Report {
+        try WorkspaceScan(root: root, budget: budget, isFull: true, known: Set(known), since: since, ownsDotGit: hadRepository).walk()
+    }
+
+    /// The time to hand to ``end(_:hadRepository:known:since:budget:)`` later.
+    public static func now() -> timespec {
+        var now = timespec()
+        // Files get the time of the last tick (CLOCK_REALTIME_COARSE), which may lie before a precise clock's.
+        clock_gettime(CLOCK_REALTIME_COARSE, &now)
+        return now
+    }
+
+    private func walk() throws -> Report {
+        try describing("cannot scan \(root.printable)") {
+            let top = try BeneathDirectory(root)
+            var report = Report()
+            var stack: [(path: String, depth: Int)] = [(".", 1)]
+            let end = milliseconds() + budget.time
+            while let (path, depth) = stack.popLast() {
+                if report.entries >= budget.entries || milliseconds() >= end {
+                    report.isComplete = false
+                    break
+                }
+                let entries: [(name: String, kind: FileKind?)]
+                let directory: BeneathDirectory
+                do throws(SystemError) {
+                    directory = try top.directory(path)
+                    entries = try directory.entries(limit: budget.entries - report.entries + 1)
+                } catch where error.errno == ENOENT || error.errno == ENOTDIR {
+                    continue  // It was removed, or exchanged, since its parent was read.
+                } catch {
+                    add(.unreadable, path, error.reason, isNew: true, &report)
+                    continue
+                }
+                report.entries += entries.count
+                let isRepository = try look(at: directory, path, entries, &report)
+                for entry in entries {
+                    let child = path == "." ? entry.name : "\(path)/\(entry.name)"
+                    if entry.kind == .directory {
+                        if path == ".", ownsDotGit, entry.name == ".git" { continue }
+                        if known.contains(child) { continue }
+                        // The objects of a repository are data, in many directories.
+                        if isRepository, entry.name == "objects" { continue }
+                        if !isFull, WorkspaceScan.generated.contains(entry.name) { continue }
+                        if depth < budget.depth { stack.append((child, depth + 1)) }
+                    }
+                    if depth > 1, !isFull, report.nestedProtected.count < 64, WorkspaceScan.protectedNames.contains(entry.name) {
+                        report.nestedProtected.append(child)
+                    }
+                }
+            }
+            return report
+        }
+    }
+
+    private static let protectedNames = Set(ProtectedPaths.table.map(\.path))
+
+    /// Git looks for `.git`; on a file system that ignores case it finds other spellings.
+    static func isDotGit(_ name: String) -> Bool { name.utf8.count == 4 && name.lowercased() == ".git" }
+
+    /// Findings of one directory; true when git would take it for a repository.
+    private func look(
+        at directory: BeneathDirectory, _ path: String, _ entries: [(name: String, kind: FileKind?)], _ report: inout Report
+    ) throws(SystemError) -> Bool {
+        let names = Set(entries.map { $0.name.lowercased() })
+        let isRepository = names.contains("head") && ((names.contains("objects") && names.contains("refs")) || names.contains("commondir"))
+        if isRepository, path != ".", !known.contains(path) {
+            let isDotGit = WorkspaceScan.isDotGit(FileSystem.lastComponent(of: path))
+            if !isDotGit { add(.bareRepository, path, "", isNew: isNewRepository(directory), &report) }
+        }
+        if isRepository, path == "." { add(.bareRepository, path, "the workspace itself", isNew: isNewRepository(directory), &report) }
+        for entry in entries {
+            let child = path == "." ? entry.name : "\(path)/\(entry.name)"
+            if WorkspaceScan.isDotGit(entry.name) {
+                // The root's own was replaced by the private git directory while the sandbox ran.
+                let isOwn = path == "." && entry.name == ".git" && ownsDotGit
+                if !isOwn, !known.contains(child) { try lookAtDotGit(directory, entry, child, &report) }
+                continue
+            }
+            switch entry.kind {
+            case .socket: add(.unixSocket, child, "", isNew: try isNew(directory.status(entry.name)), &report)
+            case .characterDevice, .blockDevice: add(.device, child, "", isNew: try isNew(directory.status(entry.name)), &report)
+            case .symlink where isFull:
+                guard let status = try directory.status(entry.name), isNew(status), let text = directory.readLink(entry.name) else { continue }
+                if leaves(path, text) { add(.leavingLink, child, text, isNew: true, &report) }
+            case .file where isFull:
+                guard let status = try directory.status(entry.name) else { continue }
+                if status.st_mode & (S_ISUID | S_ISGID) != 0 { add(.setuid, child, "", isNew: isNew(status), &report) }
+                if status.st_nlink > 1, isNew(status) { add(.hardLink, child, "\(status.st_nlink) names", isNew: true, &report) }
+            default: break
+            }
+        }
+        return isRepository
+    }
+
+    private func lookAtDotGit(
+        _ directory: BeneathDirectory, _ entry: (name: String, kind: FileKind?), _ path: String, _ report: inout Report
+    ) throws(SystemError) {
+        let status = try directory.status(entry.name)
+        switch entry.kind {
+        case .directory:
+            let inner = try? directory.directory(entry.name)
+            add(.gitDirectory, path, "", isNew: inner.map(isNewRepository) ?? true, &report)
+        case .file:
+            let bytes = (try? directory.read(entry.name, limit: 1 << 16)) ?? nil
+            let line = String(osBytes: (bytes ?? []).prefix { $0 != UInt8(ascii: "\n") })
+            add(.gitFile, path, line.hasPrefix("gitdir: ") ? String(line.dropFirst(8)) : line, isNew: isNew(status), &report)
+        case .symlink:
+            add(.gitLink, path, directory.readLink(entry.name) ?? "", isNew: isNew(status), &report)
+        default:
+            break
+        }
+    }
+
+    /// Whether the directory itself or one of the files that git obeys was made or changed since the session's start.
+    private func isNewRepository(_ directory: BeneathDirectory) -> Bool {
+        for name in [".", "HEAD", "config", "config.worktree", "commondir", "hooks", "info", "info/attributes", "objects/info/alternates"] {
+            let (parent, last) = ProtectedPaths.split(name)
+            guard let holder = try? directory.directory(parent), let found = try? holder.status(last) else { continue }
+            if isNew(found) { return true }
+        }
+        if let hooks = try? directory.directory("hooks"), let entries = try? hooks.entries(limit: 1000) {
+            if entries.count >= 1000 { return true }
+            for entry in entries where (try? hooks.status(entry.name)).map({ isNew($0) }) ?? true { return true }
+        }
+        return false
+    }
+
+    private func isNew(_ status: stat?) -> Bool {
+        guard let since, let status else { return since != nil }
+        let changed = status.st_ctim
+        return changed.tv_sec > since.tv_sec || (changed.tv_sec == since.tv_sec && changed.tv_nsec >= since.tv_nsec)
+    }
+
+    /// By text alone: where the link leads on the host when nothing on the way is a link itself.
+    private func leaves(_ directory: String, _ text: String) -> Bool {
+        let base = directory == "." ? root : FileSystem.join(root, directory)
+        let target = FileSystem.normalize(FileSystem.join(base, text))
+        return !FileSystem.contains(FileSystem.normalize(root), target)
+    }
+
+    private func add(_ kind: ScanFinding.Kind, _ path: String, _ detail: String, isNew: Bool, _ report: inout Report) {
+        // Repositories are always kept: each of them has to be dealt with.
+        if !kind.isRepository, report.findings.lazy.filter({ $0.kind == kind }).count >= budget.findings {
+            report.omitted[kind, default: 0] += 1
+        } else {
+            report.findings.append(ScanFinding(kind: kind, path: path, detail: detail, isNew: isNew))
+        }
+    }
+
+    private func milliseconds() -> Int {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return now.tv_sec * 1000 + now.tv_nsec / 1_000_000
+    }
+}
