@@ -73,7 +73,8 @@ struct PlanExecutor {
             try attach(tree, to: isDirectory(tree) ? inside().directory(target) : inside().file(target), target)
         case .pin(let path):
             let place = try inside().directory(path)
-            try attach(clone(place, recursive: false, path), to: place, path)
+            // With what is mounted below it already, which would be hidden otherwise.
+            try attach(clone(place, recursive: true, path), to: place, path)
         case .readOnly(let path):
             let place = try inside().open(path)
             let tree = try clone(place, recursive: true, path)

@@ -1,23 +1,266 @@
+import CLinux
 import CoopErrors
+import FoundationEssentials
+import Glibc
 import LinuxKernel
+import NativeEngine
 import Projects
 import Sandbox
 import Workspaces
 
-/// What a sandbox's work needs on the host beside the sandbox itself.
+/// What a sandbox's work needs on the host beside the sandbox itself: a private git directory, placeholders for what must
+/// not appear, and the checks afterwards. Everything is recorded in the session's directory, so that a later command can
+/// finish what a killed one could not.
 final class WorkspaceSession {
     /// Whether nothing is left that a later command would have to finish.
     private(set) var isSettled = true
+    private let session: SessionDirectory
+    private let context: Context
+    private let record: WorkspaceRecord?
+    private let git: PrivateGit?
+    private let plan: ProtectionPlan?
+    private let placeholders: PlaceholderJournal?
 
+    private init(
+        session: SessionDirectory, context: Context, record: WorkspaceRecord?, git: PrivateGit? = nil, plan: ProtectionPlan? = nil,
+        placeholders: PlaceholderJournal? = nil
+    ) {
+        self.session = session
+        self.context = context
+        self.record = record
+        self.git = git
+        self.plan = plan
+        self.placeholders = placeholders
+    }
+
+    private static let gitName = "git"
+    private static let gitRecordName = "git.record"
+    private static let recordName = "workspace.json"
+
+    // MARK: - Before
+
+    /// Prepares the host and adds what the sandbox gets to see to the spec.
     static func prepare(
         spec: inout SandboxSpec, session: SessionDirectory, context: Context, project: Project, protect: [String]
     ) throws -> WorkspaceSession {
-        WorkspaceSession()
+        guard spec.workspace.mode == .bind else { return WorkspaceSession(session: session, context: context, record: nil) }
+        let root = spec.workspace.path
+        let found = try Preparation(root: root, protect: protect, session: session.file(gitName))
+        try found.git?.save(to: session.file(gitRecordName))
+        let record = WorkspaceRecord(
+            root: root, project: project.key.text, hadRepository: found.git != nil, knownRepositories: found.repositories,
+            start: WorkspaceScan.now())
+        let path = session.file(recordName)
+        try Descriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+            .writeAll(JSONText.encode(record, pretty: false).utf8, subject: path)
+        let journal = try PlaceholderJournal.create(for: found.plan, session: session.id, in: placeholderDirectory(context))
+        found.apply(to: &spec)
+        return WorkspaceSession(session: session, context: context, record: record, git: found.git, plan: found.plan, placeholders: journal)
     }
 
-    static func describe(spec: inout SandboxSpec, context: Context, project: Project, protect: [String]) throws {}
+    /// Adds to the spec what `prepare` would, and leaves nothing on the host.
+    static func describe(spec: inout SandboxSpec, context: Context, project: Project, protect: [String]) throws {
+        guard spec.workspace.mode == .bind else { return }
+        try context.home.prepare(context.run)
+        let session = try SessionDirectory.create(in: context.run, id: spec.id)
+        do {
+            try Preparation(root: spec.workspace.path, protect: protect, session: session.file(gitName)).apply(to: &spec)
+        } catch {
+            try? session.remove()
+            throw error
+        }
+        try session.remove()
+    }
 
-    func finish() throws {}
+    private static func placeholderDirectory(_ context: Context) -> String { FileSystem.join(context.home.path, "state/placeholders") }
 
-    static func settle(_ remains: SessionDirectory, context: Context) throws -> Bool { true }
+    // MARK: - After
+
+    /// Takes over commits, removes placeholders, and looks at what the sandbox left in the workspace.
+    func finish() throws {
+        guard let record else { return }
+        var first: (any Error)?
+        func attempt(_ body: () throws -> Void) { do { try body() } catch { first = first ?? error } }
+        if let git {
+            attempt {
+                isSettled = false
+                try WorkspaceSession.takeOver(git, session: session, context: context)
+                isSettled = true
+            }
+        }
+        if let plan { attempt { try distrust(ProtectedPaths.changes(since: plan), record: record) } }
+        attempt { try placeholders?.remove() }
+        attempt { try WorkspaceSession.inspect(record, repository: git?.repository, context: context, session: session.id) }
+        if let first { throw first }
+    }
+
+    /// Finishes what a killed command has left behind.
+    ///
+    /// - Returns: whether the remains can go.
+    static func settle(_ remains: SessionDirectory, context: Context) throws -> Bool {
+        try PlaceholderJournal.sweep(placeholderDirectory(context))
+        var git: PrivateGit?
+        if FileSystem.kind(remains.file(gitRecordName), followLinks: false) == .file {
+            let saved = try PrivateGit.load(from: remains.file(gitRecordName))
+            try takeOver(saved, session: remains, context: context)
+            git = saved
+        }
+        if FileSystem.kind(remains.file(recordName), followLinks: false) == .file {
+            let bytes = try FileSystem.read(remains.file(recordName), limit: 1 << 22)
+            // Killed while it was being written: the sandbox had not started.
+            if let record = try? JSONText.decode(WorkspaceRecord.self, from: bytes) {
+                try inspect(record, repository: git?.repository, context: context, session: remains.id)
+            }
+        }
+        return true
+    }
+
+    /// Commits made inside arrive in the repository.
+    private static func takeOver(_ git: PrivateGit, session: SessionDirectory, context: Context) throws {
+        let program = try HostGit.find(path: environmentVariable("PATH") ?? "/usr/bin:/bin")
+        let state = FileSystem.join(context.home.path, "state/git")
+        try context.home.prepare(state)
+        let work = try CommitImport(session: session.id, privateGit: git, git: program, stateDirectory: state)
+        guard try work.isNeeded() else { return }
+        let engine = NativeEngine(wardenPath: try WardenProgram.locate()) { try session.recordCgroups($0) }
+        let sandbox = OneShotSandbox(engine: engine)
+        let result = try work.run { arguments, input, output in
+            let source = Descriptor(owning: try check("memfd_create") { memoryFile() })
+            try source.writeAll(input, subject: "standard input")
+            lseek(source.number, 0, SEEK_SET)
+            let end = try sandbox.run(
+                gitSpec(git, command: arguments, context: context), input: source.number, output: output, error: 2)
+            return end.code
+        }
+        tell(result)
+    }
+
+    private static func memoryFile() -> Int32 { coop_memory_file("coop") }
+
+    /// A sandbox that sees the private git directory, the objects, and nothing of the workspace.
+    private static func gitSpec(_ git: PrivateGit, command: [String], context: Context) -> SandboxSpec {
+        SandboxSpec(
+            id: SessionDirectory.newID(), workspace: Workspace(path: git.repository.workTree, mode: .none),
+            home: Home(path: context.home.userHome, source: nil),
+            mounts: git.mounts.map {
+                Mount(
+                    source: FileSystem.realPath($0.source) ?? $0.source, target: $0.target, readOnly: $0.readOnly,
+                    isDirectory: FileSystem.kind($0.source) == .directory, reason: "git")
+            },
+            environment: [
+                EnvironmentVariable(name: "PATH", value: "/usr/local/bin:/usr/bin:/bin", origin: "coop"),
+                EnvironmentVariable(name: "HOME", value: context.home.userHome, origin: "coop"),
+            ],
+            user: User(name: "user", id: getuid(), group: getgid(), groupName: "users", shell: "/bin/sh"),
+            workingDirectory: git.repository.workTree, degraded: Layer.allCases.filter(\.isOptional), command: command)
+    }
+
+    /// Says what did not arrive under its own name; what did is what everybody expects.
+    private static func tell(_ result: ImportResult) {
+        for reference in result.references {
+            switch reference.outcome {
+            case .parked(let name, let why): say("\(reference.name) is kept as \(name): \(why)")
+            case .skipped(let why): say("\(reference.name) was not taken over: \(why)")
+            case .created, .fastForwarded, .alreadyThere: continue
+            }
+        }
+        if case .left(let why) = result.head { say("HEAD stays: \(why)") }
+        if case .left(let why) = result.index { say("the index stays: \(why)") }
+        for note in result.notes { say(note) }
+    }
+
+    /// A file of coop's own that the sandbox wrote is not believed until it is approved again.
+    private func distrust(_ changes: [ProtectionPlan.Change], record: WorkspaceRecord) throws {
+        let project = try ProjectLocator(home: context.home).project(at: record.root)
+        for change in changes where change.kind == .written {
+            if change.path == "coop.toml" || change.path == "coop.local.toml" {
+                try TrustStore(home: context.home).loseTrust(change.path, in: project)
+                WorkspaceSession.say("\(change.path) was written by the sandbox and is not trusted; look at it, then: coop trust")
+            } else {
+                WorkspaceSession.say("\(change.path) was written by the sandbox: \(change.reason)")
+            }
+        }
+    }
+
+    /// Makes harmless what the host's git would obey, and reports the rest.
+    private static func inspect(_ record: WorkspaceRecord, repository: GitRepository?, context: Context, session: String) throws {
+        let report = try WorkspaceScan.end(
+            record.root, hadRepository: record.hadRepository, known: record.knownRepositories, since: record.start)
+        let new = report.findings.filter(\.isNew)
+        if new.isEmpty { return }
+        let store = FileSystem.join(FileSystem.join(context.home.directory(.projects), record.project), "quarantine/" + session)
+        let actions = try Quarantine(root: record.root, store: store, repository: repository).neutralise(new)
+        for action in actions { say("\(action.finding.path): \(action.description)") }
+        for finding in new where finding.kind == .unixSocket || finding.kind == .device || finding.kind == .leavingLink {
+            say("\(finding.path): \(finding.kind.rawValue)\(finding.detail.isEmpty ? "" : " \(finding.detail)"), made inside")
+        }
+        if !report.isComplete { say("the workspace is too large to look at completely; \(report.entries) entries were seen") }
+    }
+
+    private static func say(_ text: String) { FileHandleOutput.standardError("coop: \(text.printable)\n") }
+}
+
+/// What a later command must know to finish a session.
+struct WorkspaceRecord: Codable {
+    var root: String
+    /// The project's key.
+    var project: String
+    var hadRepository: Bool
+    /// Repositories in the workspace that existed at the start.
+    var knownRepositories: [String]
+    var startSeconds: Int
+    var startNanoseconds: Int
+
+    init(root: String, project: String, hadRepository: Bool, knownRepositories: [String], start: timespec) {
+        self.root = root
+        self.project = project
+        self.hadRepository = hadRepository
+        self.knownRepositories = knownRepositories
+        startSeconds = start.tv_sec
+        startNanoseconds = start.tv_nsec
+    }
+
+    var start: timespec { timespec(tv_sec: startSeconds, tv_nsec: startNanoseconds) }
+}
+
+/// What was found in a workspace at the start, and what it means for the spec.
+private struct Preparation {
+    let root: String
+    let git: PrivateGit?
+    let repositories: [String]
+    let plan: ProtectionPlan
+
+    init(root: String, protect: [String], session directory: String) throws {
+        self.root = root
+        if let repository = try GitRepository.find(at: root) {
+            let variables = Dictionary(EnvironmentBuilder.host().map { ($0.name, $0.value) }) { first, _ in first }
+            git = try PrivateGitDirectory.prepare(repository, at: directory, user: GitUserConfiguration(environment: variables)) {
+                try HostGit.find(path: environmentVariable("PATH") ?? "/usr/bin:/bin")
+            }
+        } else {
+            git = nil
+        }
+        repositories = try WorkspaceScan.start(root).repositories
+        plan = try ProtectedPaths.plan(root: root, extra: protect + (git?.trustedPaths ?? []) + repositories)
+    }
+
+    func apply(to spec: inout SandboxSpec) {
+        for mount in git?.mounts ?? [] {
+            spec.mounts.append(
+                Mount(
+                    source: FileSystem.realPath(mount.source) ?? mount.source, target: mount.target, readOnly: mount.readOnly,
+                    isDirectory: FileSystem.kind(mount.source) == .directory, reason: "git"))
+        }
+        let reasons = Dictionary(ProtectedPaths.entries.map { ($0.path, $0.reason) }) { first, _ in first }
+        spec.protected = plan.operations.map { operation in
+            let path = FileSystem.join(root, operation.path)
+            return switch operation {
+            case .pin: Protection(path: path, form: .pinned, reason: "holds a protected path")
+            case .readOnly:
+                Protection(
+                    path: path, form: .readOnly,
+                    reason: reasons[operation.path] ?? (repositories.contains(operation.path) ? "a repository of its own" : "asked for"))
+            }
+        } + spec.protected
+    }
 }

@@ -10,8 +10,14 @@ struct Sweep {
     func run() throws {
         for name in try SessionDirectory.directories(in: context.run) {
             guard let remains = try SessionDirectory.adopt(run: context.run, id: name) else { continue }
-            for cgroup in try remains.recordedCgroups() { try NativeEngine.removeCgroup(cgroup) }
-            if try WorkspaceSession.settle(remains, context: context) { try remains.remove() }
+            do {
+                for cgroup in try remains.recordedCgroups() { try NativeEngine.removeCgroup(cgroup) }
+                if try WorkspaceSession.settle(remains, context: context) { try remains.remove() }
+            } catch {
+                // One that cannot be finished must not stop every later command; what it holds stays for the next try.
+                FileHandleOutput.standardError(
+                    "coop: cannot finish the killed sandbox \(name.printable): \("\(error)".printableLines)\nNext: coop doctor\n")
+            }
         }
     }
 }
