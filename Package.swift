@@ -5,6 +5,13 @@ import PackageDescription
 // file system, where no Swift runtime exists (docs/architecture.md, "Linking").
 let staticExecutable: [LinkerSetting] = [.unsafeFlags(["-static-executable"])]
 
+// FoundationEssentials, which argument parsing and JSON bring along, does not name its own static parts unless everything
+// is compiled for a static standard library, and tests cannot be. lld takes archives in any order.
+let staticFoundation: [LinkerSetting] = [
+    .unsafeFlags(["-use-ld=lld"]), .linkedLibrary("_FoundationCollections"), .linkedLibrary("_FoundationCShims"),
+    .linkedLibrary("swiftSynchronization"),
+]
+
 // The test build can leave out one named protection, so that each escape test can show that it would fail without it.
 // A release build has no such switch (docs/security.md, "How it is tested").
 let testHooks: [SwiftSetting] = [.define("COOP_TEST_HOOKS", .when(configuration: .debug))]
@@ -22,9 +29,9 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "CoopErrors"),
         .target(name: "LinuxKernel", dependencies: ["CLinux"]),
-        .target(name: "Seccomp"),
+        .target(name: "Seccomp", dependencies: ["CoopErrors"]),
         .target(name: "TOML"),
-        .target(name: "WardenProtocol", dependencies: ["LinuxKernel"]),
+        .target(name: "WardenProtocol", dependencies: ["CLinux", "LinuxKernel"]),
         .executableTarget(
             name: "Warden", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"],
             swiftSettings: testHooks, linkerSettings: staticExecutable),
@@ -41,7 +48,8 @@ let package = Package(
                 "CoopErrors", "LinuxKernel", "WardenProtocol", "Sandbox", "NativeEngine", "Projects", "Workspaces", "TOML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: testHooks, linkerSettings: staticExecutable),
+            swiftSettings: testHooks, linkerSettings: staticExecutable + staticFoundation),
+        .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
         .testTarget(name: "NativeEngineTests", dependencies: ["CoopErrors", "LinuxKernel", "NativeEngine"]),
     ],
     swiftLanguageModes: [.v6]

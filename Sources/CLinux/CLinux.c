@@ -1,1 +1,228 @@
+// Ahead of the header: struct ucred and others are GNU extensions. Not in the header, where it would change the C
+// library's own types for whoever imports it.
+#define _GNU_SOURCE
+#include "CLinux.h"
 
+#include <sched.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+static void append(unsigned char *frame, size_t *length, const void *bytes, size_t count) {
+    memcpy(frame + *length, bytes, count);
+    *length += count;
+}
+
+/// Reports a failed step as the frame `failed` of the warden protocol: step, subject, errno, reason.
+static void give_up(int channel, const char *step) {
+    int32_t number = errno;
+    uint32_t step_length = (uint32_t)strlen(step), nothing = 0;
+    unsigned char frame[128] = {0}, head[2] = {17, 0};
+    size_t length = 4;
+    append(frame, &length, head, 2);
+    append(frame, &length, &step_length, 4);
+    append(frame, &length, step, step_length);
+    append(frame, &length, &nothing, 4);
+    append(frame, &length, &number, 4);
+    append(frame, &length, &nothing, 4);
+    uint32_t body = (uint32_t)length - 4;
+    memcpy(frame, &body, 4);
+    // The parent reads end-of-file if even this fails.
+    ssize_t ignored = write(channel, frame, length);
+    (void)ignored;
+    _exit(125);
+}
+
+pid_t coop_spawn_namespaced(const struct coop_spawn *spawn, int *pidfd) {
+    struct clone_args arguments;
+    memset(&arguments, 0, sizeof(arguments));
+    arguments.flags = spawn->clone_flags | CLONE_PIDFD;
+    arguments.pidfd = (uint64_t)(uintptr_t)pidfd;
+    arguments.exit_signal = SIGCHLD;
+    if (spawn->cgroup >= 0) {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = (uint64_t)spawn->cgroup;
+    }
+    pid_t child = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
+    if (child != 0) return child;
+
+    // In the child: one thread, copied memory, only system calls until exec.
+    char go = 0;
+    ssize_t count;
+    do count = read(spawn->sync, &go, 1);
+    while (count < 0 && errno == EINTR);
+    if (count != 1 || go != 'g') _exit(125);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) give_up(spawn->channel, "PR_SET_PDEATHSIG");
+    if (setsid() < 0) give_up(spawn->channel, "setsid");
+    // Opened while still the user, who may be the only one to reach it. The detached read-only mount is not to be reopened
+    // for writing through /proc/1/exe (CVE-2019-5736).
+    int executable = coop_open_tree(AT_FDCWD, spawn->program, OPEN_TREE_CLONE | O_CLOEXEC);
+    if (executable < 0) give_up(spawn->channel, "open_tree of the warden");
+    if (coop_mount_setattr(executable, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, 0) != 0)
+        give_up(spawn->channel, "mount_setattr of the warden");
+    if (spawn->drop_groups && syscall(SYS_setgroups, 0, NULL) != 0) give_up(spawn->channel, "setgroups");
+    if (coop_setresgid(spawn->gid) != 0) give_up(spawn->channel, "setresgid");
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) give_up(spawn->channel, "PR_SET_KEEPCAPS");
+    if (coop_setresuid(spawn->uid) != 0) give_up(spawn->channel, "setresuid");
+
+    // An identity other than root loses its capabilities on exec unless they are ambient (capabilities(7)).
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[2];
+    if (syscall(SYS_capget, &header, data) != 0) give_up(spawn->channel, "capget");
+    for (int i = 0; i < 2; i++) {
+        data[i].effective = data[i].permitted;
+        data[i].inheritable = data[i].permitted;
+    }
+    if (syscall(SYS_capset, &header, data) != 0) give_up(spawn->channel, "capset");
+    for (int capability = 0; capability < 64; capability++) {
+        if (!(data[capability / 32].permitted & (1u << (capability % 32)))) continue;
+        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) != 0) give_up(spawn->channel, "PR_CAP_AMBIENT");
+    }
+
+    // The clean-up of signals: the program starts with defaults and nothing blocked.
+    for (int signal_number = 1; signal_number < 65; signal_number++) signal(signal_number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+
+    int channel = spawn->channel;
+    if (channel == 3) {
+        if (fcntl(3, F_SETFD, 0) != 0) give_up(channel, "descriptor 3");
+    } else {
+        if (executable == 3) {
+            int moved = fcntl(executable, F_DUPFD_CLOEXEC, 4);
+            if (moved < 0) give_up(channel, "descriptor 3");
+            executable = moved;
+        }
+        if (dup2(channel, 3) != 3) give_up(channel, "descriptor 3");
+    }
+    if (coop_close_range(4, ~0u, CLOSE_RANGE_CLOEXEC) != 0) give_up(3, "close_range");
+    syscall(SYS_execveat, executable, "", spawn->argv, spawn->envp, AT_EMPTY_PATH);
+    give_up(3, "execve of the warden");
+    return -1;
+}
+
+ssize_t coop_send(int socket, const void *bytes, size_t length, const int *descriptors, int count) {
+    struct iovec part = {(void *)bytes, length};
+    struct msghdr message;
+    memset(&message, 0, sizeof(message));
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    union {
+        char space[CMSG_SPACE(sizeof(int) * COOP_MAX_DESCRIPTORS)];
+        struct cmsghdr align;
+    } control;
+    if (count > COOP_MAX_DESCRIPTORS) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (count > 0) {
+        memset(&control, 0, sizeof(control));
+        message.msg_control = control.space;
+        message.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)count);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)count);
+        memcpy(CMSG_DATA(header), descriptors, sizeof(int) * (size_t)count);
+    }
+    return sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+ssize_t coop_receive(int socket, void *bytes, size_t length, int *descriptors, int *count, int *truncated) {
+    struct iovec part = {bytes, length};
+    struct msghdr message;
+    memset(&message, 0, sizeof(message));
+    union {
+        char space[CMSG_SPACE(sizeof(int) * COOP_MAX_DESCRIPTORS)];
+        struct cmsghdr align;
+    } control;
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.space;
+    message.msg_controllen = sizeof(control.space);
+    *count = 0;
+    *truncated = 0;
+    ssize_t received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    if (received < 0) return received;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+        int here = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        for (int i = 0; i < here && *count < COOP_MAX_DESCRIPTORS; i++)
+            memcpy(&descriptors[(*count)++], CMSG_DATA(header) + (size_t)i * sizeof(int), sizeof(int));
+    }
+    if (message.msg_flags & MSG_CTRUNC) *truncated = 1;
+    return received;
+}
+
+int coop_unix_socket(const char *path, int listen_backlog) {
+    struct sockaddr_un address;
+    memset(&address, 0, sizeof(address));
+    address.sun_family = AF_UNIX;
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    strcpy(address.sun_path, path);
+    int number = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (number < 0) return -1;
+    int failed = listen_backlog > 0
+        ? bind(number, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(number, listen_backlog) != 0
+        : connect(number, (struct sockaddr *)&address, sizeof(address)) != 0;
+    if (failed) {
+        int saved = errno;
+        close(number);
+        errno = saved;
+        return -1;
+    }
+    return number;
+}
+
+int coop_loopback_up(void) {
+    int number = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (number < 0) return -1;
+    struct ifreq request;
+    memset(&request, 0, sizeof(request));
+    memcpy(request.ifr_name, "lo", 3);
+    request.ifr_flags = IFF_UP | IFF_RUNNING;
+    int result = ioctl(number, SIOCSIFFLAGS, &request);
+    int saved = errno;
+    close(number);
+    errno = saved;
+    return result;
+}
+
+int coop_peer(int socket, pid_t *pid, uid_t *uid) {
+    struct ucred credentials;
+    socklen_t length = sizeof(credentials);
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) return -1;
+    *pid = credentials.pid;
+    *uid = credentials.uid;
+    return 0;
+}
+
+int coop_setrlimit(int resource, uint64_t soft, uint64_t hard) {
+    struct rlimit limit = {soft, hard};
+    return setrlimit((__rlimit_resource_t)resource, &limit);
+}
+
+int coop_getrlimit(int resource, uint64_t *soft, uint64_t *hard) {
+    struct rlimit limit;
+    if (getrlimit((__rlimit_resource_t)resource, &limit) != 0) return -1;
+    *soft = limit.rlim_cur;
+    *hard = limit.rlim_max;
+    return 0;
+}
+
+int coop_wifexited(int status) { return WIFEXITED(status); }
+int coop_wexitstatus(int status) { return WEXITSTATUS(status); }
+int coop_wifsignaled(int status) { return WIFSIGNALED(status); }
+int coop_wtermsig(int status) { return WTERMSIG(status); }
+int coop_wifstopped(int status) { return WIFSTOPPED(status); }
+int coop_wstopsig(int status) { return WSTOPSIG(status); }
+int coop_wifcontinued(int status) { return WIFCONTINUED(status); }
+
+int coop_signalfd(const sigset_t *mask) { return signalfd(-1, mask, SFD_CLOEXEC | SFD_NONBLOCK); }

@@ -1,1 +1,109 @@
-print(1)
+import CLinux
+import Glibc
+import LinuxKernel
+import WardenProtocol
+
+// PID 1 of every sandbox. Descriptor 3 is the only thing it is given: a stream of frames to its supervisor. End of file
+// there means that the supervisor is gone, and the sandbox ends.
+
+/// Ends the warden, and with it every process of its namespace.
+func end(_ code: Int32) -> Never {
+    kill(-1, SIGKILL)
+    _exit(code)
+}
+
+func runWarden() -> Never {
+    // Neither the command nor anything else of the same user may look into or attach to this process.
+    _ = coop_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    guard fcntl(3, F_SETFD, FD_CLOEXEC) == 0 else {
+        // Started by hand: there is no channel to speak to.
+        let text = "coop-warden: this program is started by coop, inside a sandbox\nNext: coop run -- COMMAND\n"
+        _ = write(2, text, text.utf8.count)
+        _exit(125)
+    }
+    let channel = FrameChannel(Descriptor(owning: 3))
+    // The caller's own streams are not the sandbox's. The numbers stay reserved, so that nothing else ever gets them.
+    let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+    guard null > 3 else { end(125) }
+    for number in 0...2 { guard coop_dup3(null, Int32(number), O_CLOEXEC) >= 0 else { end(125) } }
+    close(null)
+    var blocked = sigset_t()
+    sigemptyset(&blocked)
+    sigaddset(&blocked, SIGCHLD)
+    sigprocmask(SIG_BLOCK, &blocked, nil)
+
+    do {
+        var pending: [(frame: Frame, descriptors: [Descriptor])] = []
+        while pending.isEmpty {
+            guard let frames = try channel.receive() else { end(125) }
+            pending.append(contentsOf: frames)
+        }
+        guard case .plan(let plan) = pending.removeFirst().frame else { throw WireError("the first frame is not a plan") }
+        // A command that was asked for together with the plan has brought its streams already.
+        let streams = Set(pending.flatMap { $0.descriptors.map(\.number) } + channel.waitingDescriptors)
+        try setUp(plan, channel, streams: streams)
+
+        let table = ProcessTable(plan: plan, channel: channel)
+        let children = Descriptor(owning: try check("signalfd") { coop_signalfd(&blocked) })
+        for (frame, descriptors) in pending { try handle(frame, descriptors, table, channel) }
+        while !table.isOver {
+            var watched = [
+                pollfd(fd: channel.socket.number, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: children.number, events: Int16(POLLIN), revents: 0),
+            ]
+            for number in table.statusDescriptors { watched.append(pollfd(fd: number, events: Int16(POLLIN), revents: 0)) }
+            if poll(&watched, nfds_t(watched.count), -1) < 0 {
+                if errno == EINTR { continue }
+                throw SystemError("poll")
+            }
+            for entry in watched[2...] where entry.revents != 0 { try table.readStatus(entry.fd) }
+            if watched[1].revents != 0 {
+                var drain = [UInt8](repeating: 0, count: 1024)
+                while read(children.number, &drain, drain.count) > 0 {}
+                try table.reap()
+            }
+            if watched[0].revents != 0, !table.isOver {
+                guard let frames = try channel.receive() else { end(0) }
+                for (frame, descriptors) in frames { try handle(frame, descriptors, table, channel) }
+            }
+        }
+        table.killEverything()
+        try channel.send(.ended)
+        _exit(0)
+    } catch let failure as SetupFailure {
+        // If the supervisor is gone there is nobody to tell; the sandbox ends either way.
+        try? channel.send(
+            .failed(step: failure.step, subject: failure.subject, errno: failure.errno, reason: failure.reason))
+        end(125)
+    } catch {
+        try? channel.send(.failed(step: "warden", subject: "", errno: 0, reason: "\(error)"))
+        end(125)
+    }
+}
+
+/// Runs the plan, proves it, and says so.
+func setUp(_ plan: LaunchPlan, _ channel: FrameChannel, streams: Set<Int32>) throws {
+    let inherited = try ProcessStatus.read().seccompFilters
+    // What coop's own process had open was close-on-exec; the reserved numbers are no longer needed.
+    var executor = PlanExecutor(plan: plan)
+    try executor.run()
+    for number in 0...2 { close(Int32(number)) }
+    var attestation = Attestation(plan: plan, skippedMasks: executor.skippedMasks, inheritedFilters: inherited, streams: streams)
+    executor.release()
+    try attestation.verify()
+    for number in 0...2 {
+        guard open("/dev/null", O_RDWR | O_CLOEXEC) == Int32(number) else { throw SystemError("open", "/dev/null") }
+    }
+    try channel.send(.ready(checks: attestation.checks))
+}
+
+func handle(_ frame: Frame, _ descriptors: [Descriptor], _ table: ProcessTable, _ channel: FrameChannel) throws {
+    switch frame {
+    case .start(let request): try table.start(request, passed: descriptors)
+    case .signal(let target, let number): table.signal(target, number)
+    case .end: end(0)
+    default: throw WireError("a frame that only the warden sends")
+    }
+}
+
+runWarden()

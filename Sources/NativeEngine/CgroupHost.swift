@@ -1,0 +1,86 @@
+import Glibc
+import LinuxKernel
+
+/// Where on this host a cgroup for a sandbox can be made, per controller: a plain value, so that hosts can be simulated.
+public struct CgroupHost: Codable, Sendable, Equatable {
+    public enum Controller: String, Codable, Sendable, CaseIterable {
+        case memory, cpu, pids
+    }
+
+    /// A way to have a controller.
+    public enum Place: Codable, Sendable, Equatable {
+        /// A directory of the unified hierarchy (cgroups(7), version 2) in which this user may make children.
+        case unified(String)
+        /// A directory of the controller's own hierarchy (version 1).
+        case separate(String)
+        /// The user's systemd makes a scope on request.
+        case systemd
+    }
+
+    public var places: [Controller: Place]
+
+    public init(places: [Controller: Place]) { self.places = places }
+
+    /// Looks for writable cgroups. Called only when a limit needs one.
+    public static func probe(mounts: [MountInfo]? = nil, user: UInt32 = getuid()) throws(SystemError) -> CgroupHost {
+        let mounts = if let mounts { mounts } else { try MountInfo.read() }
+        var places: [Controller: Place] = [:]
+        let own = String(osBytes: try FileSystem.read("/proc/self/cgroup")).split(separator: "\n").compactMap(Membership.init)
+
+        if let unified = own.first(where: { $0.controllers.isEmpty }),
+            let mount = mounts.last(where: { $0.type == "cgroup2" }) {
+            let reachable = unifiedPlace(mount: mount, path: unified.path)
+            for controller in reachable.controllers { places[controller] = .unified(reachable.directory) }
+        }
+        for controller in Controller.allCases where places[controller] == nil {
+            guard let membership = own.first(where: { $0.controllers.contains(controller.rawValue) }),
+                let mount = mounts.last(where: { $0.type == "cgroup" && $0.superOptions.split(separator: ",").contains(Substring(controller.rawValue)) })
+            else { continue }
+            let directory = directory(mount: mount, path: membership.path)
+            if isWritable(directory) { places[controller] = .separate(directory) }
+        }
+        if user != 0, places.count < Controller.allCases.count {
+            for controller in SystemdScope.controllers(user: user) where places[controller] == nil { places[controller] = .systemd }
+        }
+        return CgroupHost(places: places)
+    }
+
+    /// One line of /proc/self/cgroup.
+    private struct Membership {
+        var controllers: [String]
+        var path: String
+
+        init?(line: Substring) {
+            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3 else { return nil }
+            controllers = fields[1].split(separator: ",").map(String.init)
+            path = String(fields[2])
+        }
+    }
+
+    private static func directory(mount: MountInfo, path: String) -> String {
+        // A mount of a part of the hierarchy shows paths below its root.
+        let below = mount.root != "/" && path.hasPrefix(mount.root) ? String(path.dropFirst(mount.root.utf8.count)) : path
+        return FileSystem.normalize(mount.mountPoint + "/" + below)
+    }
+
+    /// The nearest directory, from the own one upward, whose children have controllers and that this user may write to.
+    private static func unifiedPlace(mount: MountInfo, path: String) -> (directory: String, controllers: [Controller]) {
+        var current = directory(mount: mount, path: path)
+        while FileSystem.contains(mount.mountPoint, current) {
+            if isWritable(current), let enabled = try? FileSystem.read(current + "/cgroup.subtree_control") {
+                let names = String(decoding: enabled, as: UTF8.self).split(whereSeparator: { $0 == " " || $0 == "\n" }).map(String.init)
+                let controllers = Controller.allCases.filter { names.contains($0.rawValue) }
+                if !controllers.isEmpty { return (current, controllers) }
+            }
+            guard current != mount.mountPoint else { break }
+            current = FileSystem.parent(of: current)
+        }
+        return ("", [])
+    }
+
+    private static func isWritable(_ directory: String) -> Bool {
+        directory.withOSBytes { access($0, W_OK | X_OK) } == 0
+            && (directory + "/cgroup.procs").withOSBytes { access($0, W_OK) } == 0
+    }
+}

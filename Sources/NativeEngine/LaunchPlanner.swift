@@ -1,0 +1,218 @@
+import LinuxKernel
+import Sandbox
+import WardenProtocol
+
+/// Derives the launch plan from the spec: a pure function, tested without privileges.
+public struct LaunchPlanner {
+    let spec: SandboxSpec
+    let facts: HostFacts
+    /// Decisions about limits, made from the spec and what the host offers.
+    let limits: LimitDecision
+    /// Compiled system call filters, in the order they are installed.
+    let filters: [(name: String, program: [UInt8])]
+
+    public init(spec: SandboxSpec, facts: HostFacts, limits: LimitDecision, filters: [(name: String, program: [UInt8])]) {
+        self.spec = spec
+        self.facts = facts
+        self.limits = limits
+        self.filters = filters
+    }
+
+    /// CAP_KILL, CAP_SETGID and CAP_SETUID: what a warden that is another user than the command needs to start, signal
+    /// and end it.
+    static let wardenCapabilities: UInt64 = 1 << 5 | 1 << 6 | 1 << 7
+
+    public func plan() -> LaunchPlan {
+        let workload = Identity(user: spec.user.id, group: spec.user.group)
+        // Root inside belongs to the warden; when the user is root already, another free number does.
+        let separateID: UInt32 = spec.user.id == 0 ? 1 : 0
+        let warden = facts.separatesWarden ? Identity(user: separateID, group: separateID) : workload
+        var operations: [PlanOperation] = [.privateMounts, .root(bytes: 16 << 20, inodes: 16384)]
+        operations += system()
+        operations += configuration()
+        operations += devices()
+        operations += [.proc(target: "/proc")]
+        operations += privateDirectories()
+        operations += hostTrees()
+        operations += protections()
+        operations += kernel()
+        operations += [.enterRoot]
+        operations += confinement(separate: warden != workload)
+        return LaunchPlan(workload: workload, warden: warden, operations: operations)
+    }
+
+    private func system() -> [PlanOperation] {
+        facts.systemPaths.map { entry in
+            if let link = entry.link { return .symlink(path: entry.path, destination: link) }
+            return .bind(source: entry.path, target: entry.path, restrictions: [.readOnly, .noSetuid, .noDevices], recursive: true)
+        }
+    }
+
+    private func configuration() -> [PlanOperation] {
+        var result: [PlanOperation] = [.directory(path: "/etc", mode: 0o755, owner: .warden)]
+        for entry in facts.configurationPaths {
+            result.append(
+                .bind(
+                    source: entry.source, target: entry.path, restrictions: [.readOnly, .noSetuid, .noDevices],
+                    recursive: false))
+        }
+        let user = spec.user
+        var passwd = "root:x:0:0:root:/root:/bin/sh\n"
+        if user.id != 0 { passwd += "\(user.name):x:\(user.id):\(user.group)::\(spec.home.path):\(user.shell)\n" }
+        if user.id == 0 { passwd = "root:x:0:0:root:\(spec.home.path):\(user.shell)\n" }
+        passwd += "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+        var group = "root:x:0:\ntty:x:5:\n"
+        if user.group != 0 { group += "\(user.groupName):x:\(user.group):\n" }
+        group += "nogroup:x:65534:\n"
+        let files: [(String, String)] = [
+            ("/etc/passwd", passwd), ("/etc/group", group),
+            ("/etc/hostname", spec.hostname + "\n"),
+            ("/etc/hosts", "127.0.0.1 localhost \(spec.hostname)\n::1 localhost ip6-localhost ip6-loopback\n"),
+            ("/etc/resolv.conf", "# Nothing is resolved without a network.\n"),
+            ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n"),
+            ("/etc/machine-id", ""),
+            ("/etc/host.conf", "multi on\n"),
+        ]
+        for (path, text) in files { result.append(.file(path: path, contents: text.osBytes, mode: 0o644)) }
+        result.append(.symlink(path: "/etc/mtab", destination: "/proc/self/mounts"))
+        return result
+    }
+
+    private func devices() -> [PlanOperation] {
+        var result: [PlanOperation] = [.directory(path: "/dev", mode: 0o755, owner: .warden)]
+        for name in facts.devices {
+            // The only mounts that may hold device nodes.
+            result.append(.bind(source: "/dev/" + name, target: "/dev/" + name, restrictions: [.noSetuid], recursive: false))
+        }
+        result += [
+            .terminals(target: "/dev/pts"),
+            .tmpfs(
+                target: "/dev/shm", bytes: temporaryBytes, inodes: 65536, mode: 0o1777, owner: .warden, restrictions: .files),
+            .messageQueues(target: "/dev/mqueue"),
+            .symlink(path: "/dev/ptmx", destination: "pts/ptmx"),
+            .symlink(path: "/dev/fd", destination: "/proc/self/fd"),
+            .symlink(path: "/dev/stdin", destination: "/proc/self/fd/0"),
+            .symlink(path: "/dev/stdout", destination: "/proc/self/fd/1"),
+            .symlink(path: "/dev/stderr", destination: "/proc/self/fd/2"),
+        ]
+        return result
+    }
+
+    /// A quarter of the memory, at most 4 GiB, or what `disk` says.
+    private var temporaryBytes: UInt64 { spec.limits.disk ?? max(64 << 20, min(facts.memory / 4, 4 << 30)) }
+
+    private func privateDirectories() -> [PlanOperation] {
+        var result: [PlanOperation] = [
+            .tmpfs(target: "/tmp", bytes: temporaryBytes, inodes: 1 << 20, mode: 0o1777, owner: .warden, restrictions: .files),
+            .directory(path: "/run", mode: 0o755, owner: .warden),
+            .directory(path: "/run/lock", mode: 0o755, owner: .warden),
+            .directory(path: "/run/coop", mode: 0o755, owner: .warden),
+            .directory(path: "/var", mode: 0o755, owner: .warden),
+            .symlink(path: "/var/tmp", destination: "/tmp"),
+            .symlink(path: "/var/run", destination: "/run"),
+        ]
+        if let source = spec.home.source {
+            result.append(.bind(source: source, target: spec.home.path, restrictions: .files, recursive: false))
+        } else {
+            result.append(
+                .tmpfs(
+                    target: spec.home.path, bytes: temporaryBytes, inodes: 1 << 20, mode: 0o700, owner: .workload,
+                    restrictions: .files))
+        }
+        return result
+    }
+
+    /// The workspace and everything else of the host, parents before children.
+    private func hostTrees() -> [PlanOperation] {
+        var trees = spec.mounts
+        var result: [PlanOperation] = []
+        switch spec.workspace.mode {
+        case .bind:
+            trees.append(
+                Mount(
+                    source: spec.workspace.path, target: spec.workspace.path, readOnly: false, isDirectory: true,
+                    reason: "workspace"))
+        case .none:
+            result.append(
+                .tmpfs(
+                    target: spec.workspace.path, bytes: temporaryBytes, inodes: 1 << 20, mode: 0o755, owner: .workload,
+                    restrictions: .files))
+        }
+        // A stable order: what lies above another target comes first, equal depth keeps the order of the spec.
+        let ordered = trees.enumerated().sorted { left, right in
+            let (a, b) = (left.element.target.utf8.count { $0 == UInt8(ascii: "/") }, right.element.target.utf8.count { $0 == UInt8(ascii: "/") })
+            return a == b ? left.offset < right.offset : a < b
+        }
+        for (_, mount) in ordered {
+            result.append(
+                .bind(
+                    source: mount.source, target: mount.target,
+                    restrictions: mount.readOnly ? [.readOnly, .noSetuid, .noDevices] : .files, recursive: mount.isDirectory))
+        }
+        for path in spec.excludes {
+            result.append(
+                .tmpfs(
+                    target: path, bytes: temporaryBytes, inodes: 1 << 20, mode: 0o755, owner: .workload, restrictions: .files))
+        }
+        return result
+    }
+
+    private func protections() -> [PlanOperation] {
+        spec.protected.map { protection in
+            switch protection.form {
+            case .pinned: .pin(path: protection.path)
+            case .readOnly: .readOnly(path: protection.path)
+            case .masked: .mask(path: protection.path)
+            }
+        }
+    }
+
+    private func kernel() -> [PlanOperation] {
+        var result: [PlanOperation] = []
+        if !spec.systemCalls.groups.contains("nested-userns") {
+            // A second wall beside seccomp: the kernel itself counts the namespaces below this one.
+            result.append(.kernelSetting(path: "/proc/sys/user/max_user_namespaces", value: "0"))
+        }
+        result += facts.readOnlyProc.map { .readOnly(path: $0) }
+        result += facts.hiddenProc.map { .mask(path: $0) }
+        result += [.hostname(spec.hostname), .loopback]
+        return result
+    }
+
+    private func confinement(separate: Bool) -> [PlanOperation] {
+        var result: [PlanOperation] = limits.resourceLimits
+        if facts.landlock >= LandlockAccess.oldestVersion { result.append(landlock()) }
+        result.append(.dropPrivileges(keep: separate ? LaunchPlanner.wardenCapabilities : 0))
+        for filter in filters { result.append(.seccomp(name: filter.name, program: filter.program)) }
+        return result
+    }
+
+    /// Everything may be read, since only what is listed exists; writing is opened up directory by directory.
+    private func landlock() -> PlanOperation {
+        let version = facts.landlock
+        let write = LandlockAccess.write(version: version)
+        let device = LandlockAccess.file(write) | LandlockAccess.readDirectory
+        var rules = [
+            LandlockRule(path: "/", access: LandlockAccess.read),
+            LandlockRule(path: "/dev", access: device),
+            LandlockRule(path: "/dev/shm", access: write),
+            LandlockRule(path: "/dev/mqueue", access: write),
+            LandlockRule(path: "/proc", access: LandlockAccess.read | LandlockAccess.writeFile | (version >= 3 ? LandlockAccess.truncate : 0)),
+            LandlockRule(path: "/tmp", access: write),
+            LandlockRule(path: spec.home.path, access: write),
+            LandlockRule(path: spec.workspace.path, access: write),
+        ]
+        for mount in spec.mounts where !mount.readOnly {
+            rules.append(LandlockRule(path: mount.target, access: mount.isDirectory ? write : LandlockAccess.file(write)))
+        }
+        for path in spec.excludes { rules.append(LandlockRule(path: path, access: write)) }
+        return .landlock(
+            handled: LandlockAccess.handled(version: version), scopes: LandlockAccess.scopes(version: version),
+            rules: rules.map { LandlockRule(path: $0.path, access: $0.access & LandlockAccess.handled(version: version)) })
+    }
+}
+
+extension HostFacts {
+    /// Whether the warden can run as a subordinate id, so that the kernel keeps the command away from it by user.
+    public var separatesWarden: Bool { subordinateUsers != nil && subordinateGroups != nil && idMapTools }
+}

@@ -1,0 +1,73 @@
+import CLinux
+import CoopErrors
+import Glibc
+import LinuxKernel
+import Sandbox
+import WardenProtocol
+
+/// Linux namespaces, without a daemon, a container runtime or root.
+public struct NativeEngine: Engine {
+    public let name = "native"
+    /// The warden's program on the host.
+    let wardenPath: String
+    /// Records what exists on the host while the sandbox lives, so that a later command can clean up after a `kill -9`.
+    let journal: (_ cgroups: [String]) throws -> Void
+
+    public init(wardenPath: String, journal: @escaping (_ cgroups: [String]) throws -> Void = { _ in }) {
+        self.wardenPath = wardenPath
+        self.journal = journal
+    }
+
+    public func explain(_ spec: SandboxSpec) throws -> Explanation {
+        let prepared = try prepare(spec)
+        return Explanation(engine: name, spec: spec, layers: prepared.layers, plan: prepared.plan)
+    }
+
+    private struct Prepared {
+        var facts: HostFacts
+        var layers: [LayerReport]
+        var plan: LaunchPlan
+        var cgroup: CgroupSettings
+    }
+
+    private func prepare(_ spec: SandboxSpec) throws -> Prepared {
+        let facts = try HostFacts.probe()
+        let limits = try LimitDecision(spec: spec, facts: facts) { try CgroupHost.probe() }
+        let filters = try SystemCallFilters.compile(spec.systemCalls, kernel: facts.kernel)
+        let plan = LaunchPlanner(spec: spec, facts: facts, limits: limits, filters: filters).plan()
+        return Prepared(
+            facts: facts, layers: LayerReports.make(spec: spec, facts: facts, limits: limits), plan: plan, cgroup: limits.cgroup)
+    }
+
+    public func launch(_ spec: SandboxSpec) throws -> LaunchedSandbox {
+        let prepared = try prepare(spec)
+        try LayerReports.refuseMissing(prepared.layers, degraded: spec.degraded)
+
+        let cgroupName = "coop-" + spec.id
+        if !prepared.cgroup.isEmpty { try journal(Cgroup.paths(name: cgroupName, settings: prepared.cgroup)) }
+        let cgroup = prepared.cgroup.isEmpty ? nil : try Cgroup(name: cgroupName, settings: prepared.cgroup)
+        do {
+            let spawner = WardenSpawner(wardenPath: wardenPath, facts: prepared.facts, plan: prepared.plan)
+            let warden = try spawner.spawn { pid in
+                if let cgroup {
+                    try cgroup.add(pid)
+                    try journal(cgroup.directories)
+                }
+            }
+            // Not waited for: `ready` or `failed` comes while the command is being prepared. A warden that could not even
+            // start has left its reason in the stream.
+            try warden.channel.sendIfOpen(.plan(prepared.plan))
+            return LaunchedSandbox(
+                channel: warden.channel, pid: warden.pid, environment: spec.environment.map { "\($0.name)=\($0.value)" },
+                workingDirectory: spec.workingDirectory
+            ) {
+                var status: Int32 = 0
+                while waitpid(warden.pid, &status, 0) < 0 && errno == EINTR {}
+                try cgroup?.remove()
+            }
+        } catch {
+            try? cgroup?.remove()
+            throw error
+        }
+    }
+}

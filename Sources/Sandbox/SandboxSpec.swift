@@ -1,0 +1,205 @@
+import WardenProtocol
+
+/// Everything a sandbox will see and may do. The command line and the configuration only build a spec, an engine only
+/// realises one, and whatever is not listed here does not exist inside. `coop explain` prints it.
+public struct SandboxSpec: Codable, Sendable, Equatable {
+    /// The version of this format; fields may be added within a version, never changed in meaning.
+    public var version = 1
+    /// Twelve random lower-case letters and digits.
+    public var id: String
+    /// A name the user chose, unique among live sandboxes.
+    public var name: String?
+    public var rootFileSystem: RootFileSystem
+    public var workspace: Workspace
+    public var home: Home
+    /// What else of the host appears inside, parents before children.
+    public var mounts: [Mount]
+    /// Directories of the workspace that are private and empty inside.
+    public var excludes: [String]
+    /// Paths of the workspace that the host would execute or trust; read-only inside.
+    public var protected: [Protection]
+    public var environment: [EnvironmentVariable]
+    public var user: User
+    public var workingDirectory: String
+    public var hostname: String
+    public var limits: Limits
+    public var network: Network
+    public var systemCalls: SystemCalls
+    /// Layers that may be missing because the user said so.
+    public var degraded: [Layer]
+    /// Wall-clock seconds after which the command is ended; nil for none.
+    public var timeout: Double?
+    public var command: [String]
+
+    public init(
+        id: String, name: String? = nil, rootFileSystem: RootFileSystem = .host, workspace: Workspace, home: Home,
+        mounts: [Mount] = [], excludes: [String] = [], protected: [Protection] = [], environment: [EnvironmentVariable] = [],
+        user: User, workingDirectory: String, hostname: String = "coop", limits: Limits = Limits(), network: Network = .none,
+        systemCalls: SystemCalls = SystemCalls(), degraded: [Layer] = [], timeout: Double? = nil, command: [String]
+    ) {
+        self.id = id
+        self.name = name
+        self.rootFileSystem = rootFileSystem
+        self.workspace = workspace
+        self.home = home
+        self.mounts = mounts
+        self.excludes = excludes
+        self.protected = protected
+        self.environment = environment
+        self.user = user
+        self.workingDirectory = workingDirectory
+        self.hostname = hostname
+        self.limits = limits
+        self.network = network
+        self.systemCalls = systemCalls
+        self.degraded = degraded
+        self.timeout = timeout
+        self.command = command
+    }
+}
+
+/// Where the system's own files come from.
+public enum RootFileSystem: String, Codable, Sendable {
+    /// The host's system directories, read-only.
+    case host
+}
+
+/// The directory that the command works on, at the same path as on the host.
+public struct Workspace: Codable, Sendable, Equatable {
+    public enum Mode: String, Codable, Sendable, CaseIterable {
+        /// The live directory.
+        case bind
+        /// No workspace: an empty directory in memory.
+        case none
+    }
+
+    public var path: String
+    public var mode: Mode
+
+    public init(path: String, mode: Mode) {
+        self.path = path
+        self.mode = mode
+    }
+}
+
+/// The private home directory.
+public struct Home: Codable, Sendable, Equatable {
+    /// The path inside: the user's real home.
+    public var path: String
+    /// The directory on the host that holds it; nil for one in memory that is gone afterwards.
+    public var source: String?
+
+    public init(path: String, source: String?) {
+        self.path = path
+        self.source = source
+    }
+}
+
+/// A host path that appears inside.
+public struct Mount: Codable, Sendable, Equatable {
+    public var source: String
+    public var target: String
+    public var readOnly: Bool
+    public var isDirectory: Bool
+    /// Why it is there: `-m`, `coop.toml:7:11`, `pyenv`, `git`.
+    public var reason: String
+
+    public init(source: String, target: String, readOnly: Bool, isDirectory: Bool, reason: String) {
+        self.source = source
+        self.target = target
+        self.readOnly = readOnly
+        self.isDirectory = isDirectory
+        self.reason = reason
+    }
+}
+
+/// A path in the workspace that is guarded.
+public struct Protection: Codable, Sendable, Equatable {
+    public enum Form: String, Codable, Sendable {
+        /// Bound onto itself, so that it can be neither renamed nor removed; its contents stay writable.
+        case pinned
+        /// Read-only, with everything below it.
+        case readOnly
+        /// Hidden behind something empty.
+        case masked
+    }
+
+    public var path: String
+    public var form: Form
+    public var reason: String
+
+    public init(path: String, form: Form, reason: String) {
+        self.path = path
+        self.form = form
+        self.reason = reason
+    }
+}
+
+/// One variable of the command's environment, and where it came from.
+public struct EnvironmentVariable: Codable, Sendable, Equatable {
+    public var name: String
+    public var value: String
+    /// `host`, `coop`, `-e`, `coop.toml:4:1`, …
+    public var origin: String
+
+    public init(name: String, value: String, origin: String) {
+        self.name = name
+        self.value = value
+        self.origin = origin
+    }
+}
+
+/// The identity of the command: the user's own.
+public struct User: Codable, Sendable, Equatable {
+    public var name: String
+    public var id: UInt32
+    public var group: UInt32
+    public var groupName: String
+    public var shell: String
+
+    public init(name: String, id: UInt32, group: UInt32, groupName: String, shell: String) {
+        self.name = name
+        self.id = id
+        self.group = group
+        self.groupName = groupName
+        self.shell = shell
+    }
+}
+
+/// Resource limits; nil means that nothing beyond the defaults was asked for.
+public struct Limits: Codable, Sendable, Equatable {
+    /// Bytes of memory for the whole sandbox.
+    public var memory: UInt64?
+    /// Processors, as a fraction.
+    public var cpus: Double?
+    /// Processes and threads.
+    public var processes: UInt64?
+    /// Bytes on storage that only the sandbox uses.
+    public var disk: UInt64?
+
+    public init(memory: UInt64? = nil, cpus: Double? = nil, processes: UInt64? = nil, disk: UInt64? = nil) {
+        self.memory = memory
+        self.cpus = cpus
+        self.processes = processes
+        self.disk = disk
+    }
+}
+
+/// What may leave the sandbox over the network.
+public enum Network: String, Codable, Sendable, CaseIterable {
+    /// Nothing: a network namespace with a loopback device of its own and no route.
+    case none
+}
+
+/// The system calls that are allowed beyond, or forbidden beside, the built-in list.
+public struct SystemCalls: Codable, Sendable, Equatable {
+    /// Named groups that widen the built-in list.
+    public var groups: [String]
+    /// A profile in OCI form that narrows it further.
+    public var profile: String?
+
+    public init(groups: [String] = [], profile: String? = nil) {
+        self.groups = groups
+        self.profile = profile
+    }
+}

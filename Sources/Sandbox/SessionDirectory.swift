@@ -1,0 +1,188 @@
+import CLinux
+import CoopErrors
+import Glibc
+import LinuxKernel
+
+/// What is known about a live sandbox, for `coop ps` and for commands that join it.
+public struct SessionRecord: Codable, Sendable, Equatable {
+    public var version = 1
+    public var id: String
+    public var name: String?
+    /// The process that supervises it.
+    public var supervisor: Int32
+    /// The first process of the sandbox, as the host numbers it.
+    public var warden: Int32
+    /// Seconds since 1970.
+    public var started: Int64
+    public var workspace: String
+    public var command: [String]
+    public var engine: String
+
+    public init(
+        id: String, name: String?, supervisor: Int32, warden: Int32, started: Int64, workspace: String, command: [String],
+        engine: String
+    ) {
+        self.id = id
+        self.name = name
+        self.supervisor = supervisor
+        self.warden = warden
+        self.started = started
+        self.workspace = workspace
+        self.command = command
+        self.engine = engine
+    }
+}
+
+/// The directory of one live sandbox below `$COOP_HOME/run`. Its lock is held as long as the supervisor lives, whatever
+/// kills it; a directory whose lock is free is the remains of a sandbox, which the next command clears away.
+public final class SessionDirectory {
+    public let path: String
+    public let id: String
+    private let lock: Descriptor
+    private var isRemoved = false
+
+    private static let lockName = "lock"
+    private static let recordName = "session.json"
+    private static let socketName = "control"
+    private static let cgroupsName = "cgroups"
+
+    private init(path: String, id: String, lock: Descriptor) {
+        self.path = path
+        self.id = id
+        self.lock = lock
+    }
+
+    /// Makes the directory of a new sandbox.
+    ///
+    /// - Parameter run: `$COOP_HOME/run`, which must exist.
+    public static func create(in run: String, id: String) throws(CoopError) -> SessionDirectory {
+        let path = FileSystem.join(run, id)
+        // It appears under its name only once it is locked, so that nobody takes it for remains.
+        let hidden = FileSystem.join(run, "." + id)
+        do {
+            guard hidden.withOSBytes({ mkdir($0, 0o700) }) == 0 else { throw SystemError("mkdir", hidden) }
+            let lock = try Descriptor.open(FileSystem.join(hidden, lockName), O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+            try check("flock", path) { flock(lock.number, LOCK_EX | LOCK_NB) }
+            try FileSystem.rename(hidden, to: path)
+            return SessionDirectory(path: path, id: id, lock: lock)
+        } catch {
+            throw CoopError(.failed, "cannot keep a record of the sandbox", "\(error)", next: "check the space and the owner of \(run.printable)")
+        }
+    }
+
+    /// Twelve random letters and digits, the first a letter.
+    public static func newID() -> String {
+        let letters = Array("abcdefghijkmnpqrstuvwxyz")
+        let all = letters + Array("23456789")
+        var id = String(letters.randomElement() ?? "a")
+        while id.utf8.count < 12 { id.append(all.randomElement() ?? "a") }
+        return id
+    }
+
+    // MARK: - While it lives
+
+    /// The place of a file that lives as long as the sandbox.
+    public func file(_ name: String) -> String { FileSystem.join(path, name) }
+
+    /// Publishes the sandbox.
+    ///
+    /// - Parameter encoded: a `SessionRecord` as JSON.
+    public func publish(_ encoded: [UInt8]) throws(CoopError) {
+        do {
+            let temporary = file(SessionDirectory.recordName + ".new")
+            try Descriptor.open(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600).writeAll(encoded, subject: temporary)
+            try FileSystem.rename(temporary, to: file(SessionDirectory.recordName))
+        } catch {
+            throw CoopError(.failed, "cannot keep a record of the sandbox", "\(error)", next: "check the space in \(path.printable)")
+        }
+    }
+
+    /// Records cgroups before they are made.
+    public func recordCgroups(_ paths: [String]) throws(CoopError) {
+        do {
+            try Descriptor.open(file(SessionDirectory.cgroupsName), O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
+                .writeAll(paths.joined(separator: "\n").osBytes, subject: path)
+        } catch {
+            throw CoopError(.failed, "cannot keep a record of the sandbox", "\(error)", next: "check the space in \(path.printable)")
+        }
+    }
+
+    /// Listens for clients.
+    public func listen() throws(CoopError) -> Descriptor {
+        let number = SessionDirectory.withShortPath(of: path) { coop_unix_socket($0, 16) }
+        guard number >= 0 else {
+            throw CoopError(.failed, "cannot open the sandbox's control socket", SystemError.text(for: errno), next: "check the space in \(path.printable)")
+        }
+        return Descriptor(owning: number)
+    }
+
+    /// Removes the directory: the sandbox is over and everything it left is cleared away.
+    public func remove() throws(SystemError) {
+        guard !isRemoved else { return }
+        isRemoved = true
+        try FileSystem.removeTree(path)
+    }
+
+    // MARK: - From outside
+
+    /// Connects to the supervisor of a sandbox.
+    public static func connect(run: String, id: String) throws(CoopError) -> Descriptor {
+        let number = withShortPath(of: FileSystem.join(run, id)) { coop_unix_socket($0, 0) }
+        guard number >= 0 else {
+            throw CoopError(.notReady, "cannot reach the sandbox \(id.printable)", SystemError.text(for: errno), next: "coop ps")
+        }
+        return Descriptor(owning: number)
+    }
+
+    /// A socket's path has 107 bytes at most (unix(7)); through the directory's descriptor it always fits.
+    private static func withShortPath(of directory: String, _ body: (UnsafePointer<CChar>) -> Int32) -> Int32 {
+        guard let handle = try? Descriptor.open(directory, Int32(COOP_O_PATH) | O_DIRECTORY) else { return -1 }
+        return "/proc/self/fd/\(handle.number)/\(socketName)".withOSBytes(body)
+    }
+
+    /// The ids of all sandboxes, live or left behind.
+    public static func ids(in run: String) throws(SystemError) -> [String] {
+        try directories(in: run).filter { !$0.hasPrefix(".") }
+    }
+
+    /// The names of all directories below `run`, those that are only being made included.
+    public static func directories(in run: String) throws(SystemError) -> [String] {
+        guard FileSystem.kind(run) == .directory else { return [] }
+        return try FileSystem.list(run).sorted()
+    }
+
+    /// The record of a sandbox as JSON, nil while it is being made or removed.
+    public static func record(run: String, id: String) throws(SystemError) -> [UInt8]? {
+        let path = FileSystem.join(FileSystem.join(run, id), recordName)
+        guard FileSystem.kind(path) == .file else { return nil }
+        return try FileSystem.read(path, limit: 1 << 20)
+    }
+
+    /// Takes over what a killed supervisor has left; nil when the sandbox lives, or another command is at it.
+    public static func adopt(run: String, id: String) throws(SystemError) -> SessionDirectory? {
+        let path = FileSystem.join(run, id)
+        guard FileSystem.kind(path, followLinks: false) == .directory else { return nil }
+        let lock: Descriptor
+        do {
+            lock = try Descriptor.open(FileSystem.join(path, lockName), O_RDWR | O_NOFOLLOW)
+        } catch {
+            guard error.errno == ENOENT else { throw error }
+            // Just being made, or killed before its lock: nothing else is made before the lock. An hour tells them apart.
+            if let status = try FileSystem.status(path, followLinks: false), time(nil) - status.st_mtim.tv_sec > 3600 {
+                try FileSystem.removeDirectory(path)
+            }
+            return nil
+        }
+        guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else { return nil }
+        // Another command may have removed it between the look and the lock.
+        guard FileSystem.kind(FileSystem.join(path, lockName), followLinks: false) == .file else { return nil }
+        return SessionDirectory(path: path, id: id, lock: lock)
+    }
+
+    /// The cgroups that a killed sandbox may have left.
+    public func recordedCgroups() throws(SystemError) -> [String] {
+        let path = file(SessionDirectory.cgroupsName)
+        guard FileSystem.kind(path, followLinks: false) == .file else { return [] }
+        return String(osBytes: try FileSystem.read(path)).split(separator: "\n").map(String.init)
+    }
+}

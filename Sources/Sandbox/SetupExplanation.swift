@@ -1,0 +1,26 @@
+import CoopErrors
+import Glibc
+import LinuxKernel
+
+/// Turns the warden's report of a failed step into words that help.
+enum SetupExplanation {
+    static func error(step: String, subject: String, errno: Int32, reason: String) -> CoopError {
+        let place = subject.isEmpty ? "" : " " + subject.printable
+        let what = "cannot set up the sandbox"
+        let why = "\(step)\(place): \(reason.printable)"
+        if step == "verify" {
+            return CoopError(.refused, "the sandbox is not what was planned", "\(subject.printable) \(reason.printable)", next: "coop doctor")
+        }
+        switch errno {
+        case ENOENT where step == "bind":
+            return CoopError(.notFound, what, why, next: "coop explain --json, to see what asks for the path")
+        case EPERM where step == "proc":
+            return CoopError(
+                .notReady, what, why + " (parts of /proc are covered on this host, as in most containers)", next: "coop doctor")
+        case ELOOP:
+            return CoopError(.refused, what, why + " (a link stands where a plain path was checked)", next: "run the command again")
+        default:
+            return CoopError(.notReady, what, why, next: "coop doctor")
+        }
+    }
+}

@@ -1,0 +1,203 @@
+import CLinux
+import CoopErrors
+import Glibc
+import LinuxKernel
+import WardenProtocol
+
+/// Watches over one sandbox: passes requests of its clients to the warden and answers back, keeps the time limit, and
+/// ends the sandbox when its command is over or its client is gone.
+public final class Supervisor {
+    /// One connection: the terminal that started the sandbox, or a later `coop exec`, `shell` or `stop`.
+    private final class Client {
+        let channel: FrameChannel
+        /// Whether its first command is the one that the sandbox exists for.
+        let ownsSandbox: Bool
+        /// The client's own numbers for commands, by ours.
+        var commands: [UInt32: UInt32] = [:]
+
+        init(channel: FrameChannel, ownsSandbox: Bool) {
+            self.channel = channel
+            self.ownsSandbox = ownsSandbox
+        }
+    }
+
+    /// How long a command may take to end by itself after TERM, in milliseconds.
+    public static let grace: UInt64 = 5000
+
+    private let sandbox: LaunchedSandbox
+    private let loop: EventLoop
+    /// Keep the sandbox when its command has ended, until `coop stop`.
+    private let keep: Bool
+    private var clients: [Int32: Client] = [:]
+    private var nextCommand: UInt32 = 1
+    private var isReady = false
+    private var mainHasEnded = false
+    /// Why the sandbox could not start.
+    public private(set) var failure: CoopError?
+    /// Whether every process of the sandbox is gone.
+    public private(set) var isOver = false
+    /// Called once every process is gone.
+    public var whenOver: () -> Void = {}
+    /// Whether the time limit ended it.
+    public private(set) var timedOut = false
+
+    public init(sandbox: LaunchedSandbox, loop: EventLoop, keep: Bool = false) {
+        self.sandbox = sandbox
+        self.loop = loop
+        self.keep = keep
+        loop.watch(sandbox.channel.socket.number) { [unowned self] _ in try self.readWarden() }
+    }
+
+    /// Ends the command after this many seconds: TERM to every process, then KILL.
+    public func limit(seconds: Double) {
+        loop.after(milliseconds: UInt64(seconds * 1000)) { [unowned self] in
+            self.timedOut = true
+            try self.terminate()
+        }
+    }
+
+    /// Asks every process to end, and ends them after the grace period.
+    public func terminate() throws {
+        try tellWarden(.signal(.everything, UInt8(SIGTERM)))
+        // A stopped process cannot act on TERM.
+        try tellWarden(.signal(.everything, UInt8(SIGCONT)))
+        loop.after(milliseconds: Supervisor.grace) { [unowned self] in
+            try self.tellWarden(.signal(.everything, UInt8(SIGKILL)))
+        }
+    }
+
+    // MARK: - Clients
+
+    /// Serves a connected client.
+    public func serve(_ socket: Descriptor, ownsSandbox: Bool) {
+        let client = Client(channel: FrameChannel(socket, limit: 4 << 20), ownsSandbox: ownsSandbox)
+        clients[socket.number] = client
+        loop.watch(socket.number) { [unowned self] _ in try self.readClient(client) }
+    }
+
+    /// Accepts clients of the same user on a listening socket.
+    public func listen(_ socket: Descriptor) {
+        loop.watch(socket.number) { [unowned self] _ in
+            let number = coop_accept(socket.number)
+            // The client may be gone again; nothing else depends on it.
+            guard number >= 0 else { return }
+            let connection = Descriptor(owning: number)
+            var pid: pid_t = 0
+            var user: uid_t = 0
+            guard coop_peer(number, &pid, &user) == 0, user == getuid() else { return }
+            self.serve(connection, ownsSandbox: false)
+        }
+    }
+
+    private func readClient(_ client: Client) throws {
+        let frames: [(frame: Frame, descriptors: [Descriptor])]?
+        do { frames = try client.channel.receive() } catch {
+            // A client that does not speak the protocol is dropped like one that has gone.
+            try drop(client)
+            return
+        }
+        guard let frames else {
+            try drop(client)
+            return
+        }
+        for (frame, descriptors) in frames {
+            switch frame {
+            case .start(var request):
+                let id = nextCommand
+                nextCommand += 1
+                client.commands[id] = request.id
+                request.id = id
+                request.isMain = client.ownsSandbox && !keep
+                request.environment = sandbox.environment + request.environment
+                if request.workingDirectory.isEmpty { request.workingDirectory = sandbox.workingDirectory }
+                try tellWarden(.start(request), descriptors)
+            case .signal(.command(let theirs), let number):
+                guard let ours = client.commands.first(where: { $0.value == theirs })?.key else { continue }
+                try tellWarden(.signal(.command(ours), number))
+            case .signal(.everything, let number):
+                try tellWarden(.signal(.everything, number))
+            case .end:
+                if keep, mainHasEnded { try tellWarden(.end) } else { try terminate() }
+                if keep { loop.after(milliseconds: Supervisor.grace + 500) { [unowned self] in try self.tellWarden(.end) } }
+            default:
+                try drop(client)
+                return
+            }
+        }
+    }
+
+    /// A client that has gone takes its commands along, as a closed terminal does.
+    private func drop(_ client: Client) throws {
+        loop.unwatch(client.channel.socket.number)
+        clients[client.channel.socket.number] = nil
+        for id in client.commands.keys {
+            try tellWarden(.signal(.command(id), UInt8(SIGHUP)))
+            try tellWarden(.signal(.command(id), UInt8(SIGCONT)))
+        }
+        if client.ownsSandbox, !keep { try terminate() }
+    }
+
+    // MARK: - Warden
+
+    private func tellWarden(_ frame: Frame, _ descriptors: [Descriptor] = []) throws {
+        try sandbox.channel.sendIfOpen(frame, descriptors: descriptors.map(\.number))
+    }
+
+    private func readWarden() throws {
+        let frames: [(frame: Frame, descriptors: [Descriptor])]?
+        do { frames = try sandbox.channel.receive() } catch {
+            throw CoopError(.failed, "the warden does not keep to the protocol", "\(error)", next: "coop doctor")
+        }
+        guard let frames else {
+            // The kernel ends every process of the sandbox with its first one.
+            loop.unwatch(sandbox.channel.socket.number)
+            try reportEnd(.signaled(UInt8(SIGKILL)))
+            isOver = true
+            whenOver()
+            return
+        }
+        for (frame, descriptors) in frames { try handle(frame, descriptors) }
+    }
+
+    private func handle(_ frame: Frame, _ descriptors: [Descriptor]) throws {
+        switch frame {
+        case .ready: isReady = true
+        case .failed(let step, let subject, let number, let reason):
+            failure = SetupExplanation.error(step: step, subject: subject, errno: number, reason: reason)
+            loop.stop()
+        case .started(let id, let pid):
+            try withClient(of: id) { client, theirs in
+                try client.channel.send(.started(id: theirs, pid: pid), descriptors: descriptors.map(\.number))
+            }
+        case .stopped(let id, let signal):
+            try withClient(of: id) { client, theirs in try client.channel.send(.stopped(id: theirs, signal: signal)) }
+        case .exited(let id, let end):
+            try withClient(of: id) { client, theirs in
+                if client.ownsSandbox { mainHasEnded = true }
+                client.commands[id] = nil
+                try client.channel.send(.exited(id: theirs, end))
+            }
+        case .ended:
+            loop.unwatch(sandbox.channel.socket.number)
+            isOver = true
+            whenOver()
+        default: throw CoopError(.failed, "the warden does not keep to the protocol", "an unexpected frame", next: "coop doctor")
+        }
+    }
+
+    private func withClient(of id: UInt32, _ body: (Client, UInt32) throws -> Void) throws {
+        guard let client = clients.values.first(where: { $0.commands[id] != nil }), let theirs = client.commands[id] else { return }
+        do { try body(client, theirs) } catch is SystemError { try drop(client) }
+    }
+
+    /// Tells every client that its commands are over.
+    private func reportEnd(_ end: ProcessEnd) throws {
+        for client in clients.values {
+            for theirs in client.commands.values {
+                // A client that is gone needs no answer.
+                try? client.channel.send(.exited(id: theirs, end))
+            }
+            client.commands = [:]
+        }
+    }
+}

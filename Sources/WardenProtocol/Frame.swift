@@ -1,0 +1,154 @@
+/// How a command ended.
+public enum ProcessEnd: Sendable, Equatable {
+    case exited(UInt8)
+    case signaled(UInt8)
+    /// It was never started: execve(2) or the step before it failed with this error number.
+    case notStarted(step: String, errno: Int32)
+
+    /// The exit code that coop passes on: the command's own, 128+n for a signal, 127 not found, 126 not executable.
+    public var code: Int32 {
+        switch self {
+        case .exited(let code): Int32(code)
+        case .signaled(let signal): 128 + Int32(signal)
+        case .notStarted(let step, let number): step != "exec" ? 125 : number == 2 ? 127 : 126
+        }
+    }
+}
+
+/// Which processes a signal is for.
+public enum SignalTarget: Sendable, Equatable {
+    /// The command's process group; with a terminal, the foreground group.
+    case command(UInt32)
+    /// Every process of the sandbox.
+    case everything
+}
+
+/// One message of the warden protocol, in either direction, over one stream. On the wire: a 32-bit length of what
+/// follows, a type byte, a byte with the number of descriptors that travel with the frame, and the fields.
+///
+/// Version 1. Towards the warden: `plan`, `start`, `signal`, `end`. From it: `ready`, `failed`, `started`, `stopped`,
+/// `exited`, `ended`. The same frames connect a client to the supervisor over the control socket.
+public enum Frame: Sendable, Equatable {
+    case plan(LaunchPlan)
+    case start(ProcessRequest)
+    case signal(SignalTarget, UInt8)
+    /// Kill every process and end the sandbox.
+    case end
+    /// The plan has run and the kernel agrees with it. The text says how many facts were compared.
+    case ready(checks: UInt32)
+    /// The plan could not be run, or the kernel does not agree with it; the warden ends.
+    case failed(step: String, subject: String, errno: Int32, reason: String)
+    /// The command runs. The master side of its terminal comes along, if it has one.
+    case started(id: UInt32, pid: Int32)
+    case stopped(id: UInt32, signal: UInt8)
+    case exited(id: UInt32, ProcessEnd)
+    /// No process is left but the warden.
+    case ended
+
+    /// The largest frame either side accepts, in bytes.
+    public static let sizeLimit = 16 << 20
+
+    public func encoded(descriptors: Int) -> [UInt8] {
+        var writer = WireWriter()
+        writer.write(UInt32(0))
+        switch self {
+        case .plan(let plan):
+            Frame.header(1, descriptors, &writer)
+            plan.encode(to: &writer)
+        case .start(let request):
+            Frame.header(2, descriptors, &writer)
+            request.encode(to: &writer)
+        case .signal(let target, let signal):
+            Frame.header(3, descriptors, &writer)
+            switch target {
+            case .command(let id):
+                writer.write(true)
+                writer.write(id)
+            case .everything:
+                writer.write(false)
+                writer.write(UInt32(0))
+            }
+            writer.write(signal)
+        case .end: Frame.header(4, descriptors, &writer)
+        case .ready(let checks):
+            Frame.header(16, descriptors, &writer)
+            writer.write(checks)
+        case .failed(let step, let subject, let number, let reason):
+            Frame.header(17, descriptors, &writer)
+            writer.write(step)
+            writer.write(subject)
+            writer.write(number)
+            writer.write(reason)
+        case .started(let id, let pid):
+            Frame.header(18, descriptors, &writer)
+            writer.write(id)
+            writer.write(pid)
+        case .stopped(let id, let signal):
+            Frame.header(19, descriptors, &writer)
+            writer.write(id)
+            writer.write(signal)
+        case .exited(let id, let end):
+            Frame.header(20, descriptors, &writer)
+            writer.write(id)
+            switch end {
+            case .exited(let code):
+                writer.write(UInt8(0))
+                writer.write(code)
+            case .signaled(let signal):
+                writer.write(UInt8(1))
+                writer.write(signal)
+            case .notStarted(let step, let number):
+                writer.write(UInt8(2))
+                writer.write(step)
+                writer.write(number)
+            }
+        case .ended: Frame.header(21, descriptors, &writer)
+        }
+        var bytes = writer.bytes
+        withUnsafeBytes(of: UInt32(bytes.count - 4).littleEndian) { bytes.replaceSubrange(0..<4, with: $0) }
+        return bytes
+    }
+
+    private static func header(_ type: UInt8, _ descriptors: Int, _ writer: inout WireWriter) {
+        writer.write(type)
+        writer.write(UInt8(clamping: descriptors))
+    }
+
+    /// Decodes what follows the length: type, descriptor count and fields. Trailing bytes are an error.
+    public static func decode(_ body: [UInt8]) throws(WireError) -> (frame: Frame, descriptors: Int) {
+        var reader = WireReader(body)
+        let type = try reader.read(UInt8.self)
+        let descriptors = Int(try reader.read(UInt8.self))
+        let frame: Frame
+        switch type {
+        case 1: frame = .plan(try LaunchPlan(from: &reader))
+        case 2: frame = .start(try ProcessRequest(from: &reader))
+        case 3:
+            let single = try reader.readBool()
+            let id = try reader.read(UInt32.self)
+            let signal = try reader.read(UInt8.self)
+            guard signal > 0, signal < 65 else { throw WireError("no such signal") }
+            frame = .signal(single ? .command(id) : .everything, signal)
+        case 4: frame = .end
+        case 16: frame = .ready(checks: try reader.read())
+        case 17:
+            frame = .failed(
+                step: try reader.readString(), subject: try reader.readString(), errno: try reader.read(),
+                reason: try reader.readString())
+        case 18: frame = .started(id: try reader.read(), pid: try reader.read())
+        case 19: frame = .stopped(id: try reader.read(), signal: try reader.read())
+        case 20:
+            let id = try reader.read(UInt32.self)
+            switch try reader.read(UInt8.self) {
+            case 0: frame = .exited(id: id, .exited(try reader.read()))
+            case 1: frame = .exited(id: id, .signaled(try reader.read()))
+            case 2: frame = .exited(id: id, .notStarted(step: try reader.readString(), errno: try reader.read()))
+            default: throw WireError("unknown end of a command")
+            }
+        case 21: frame = .ended
+        default: throw WireError("unknown frame \(type)")
+        }
+        guard reader.isAtEnd else { throw WireError("bytes after the end of a frame") }
+        return (frame, descriptors)
+    }
+}

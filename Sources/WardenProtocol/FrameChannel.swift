@@ -1,0 +1,97 @@
+import CLinux
+import Glibc
+import LinuxKernel
+
+/// One end of a stream of frames over a connected unix socket.
+///
+/// Not thread-safe: it belongs to the loop that reads it.
+public final class FrameChannel {
+    public let socket: Descriptor
+    private var buffer: [UInt8] = []
+    private var received: [Descriptor] = []
+    private var closed = false
+    /// The largest frame that is accepted from the other side, in bytes.
+    private let limit: Int
+
+    public init(_ socket: Descriptor, limit: Int = Frame.sizeLimit) {
+        self.socket = socket
+        self.limit = limit
+    }
+
+    /// Descriptors that have arrived ahead of the rest of their frame.
+    public var waitingDescriptors: [Int32] { received.map(\.number) }
+
+    /// Sends one frame with the descriptors that belong to it. Blocks while the socket's buffer is full.
+    public func send(_ frame: Frame, descriptors: [Int32] = []) throws(SystemError) {
+        let bytes = frame.encoded(descriptors: descriptors.count)
+        var done = 0
+        while done < bytes.count {
+            // The descriptors travel with the first byte.
+            let attached = done == 0 ? descriptors : []
+            let count = bytes.withUnsafeBytes { raw in
+                attached.withUnsafeBufferPointer {
+                    coop_send(socket.number, raw.baseAddress.map { $0 + done }, bytes.count - done, $0.baseAddress, Int32(attached.count))
+                }
+            }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw SystemError("sendmsg", "channel")
+            }
+            done += count
+        }
+    }
+
+    /// Sends one frame, unless the other side has closed: it is then noticed by its end of file, which also brings what
+    /// it said last.
+    public func sendIfOpen(_ frame: Frame, descriptors: [Int32] = []) throws(SystemError) {
+        do {
+            try send(frame, descriptors: descriptors)
+        } catch {
+            if error.errno != EPIPE && error.errno != ECONNRESET { throw error }
+        }
+    }
+
+    /// Reads once (waiting if nothing is there) and returns the frames that are then complete; nil at end of file.
+    public func receive() throws -> [(frame: Frame, descriptors: [Descriptor])]? {
+        if closed { return nil }
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        var numbers = [Int32](repeating: -1, count: Int(COOP_MAX_DESCRIPTORS))
+        var count: Int32 = 0
+        var truncated: Int32 = 0
+        var length: Int
+        repeat {
+            length = chunk.withUnsafeMutableBytes { coop_receive(socket.number, $0.baseAddress, $0.count, &numbers, &count, &truncated) }
+        } while length < 0 && errno == EINTR
+        let failure = errno
+        for number in numbers.prefix(Int(count)) { received.append(Descriptor(owning: number)) }
+        if length < 0 {
+            if failure == EAGAIN { return [] }
+            if failure == ECONNRESET { length = 0 } else { throw SystemError("recvmsg", "channel", errno: failure) }
+        }
+        if truncated != 0 { throw WireError("descriptors were lost on the way") }
+        if length == 0 {
+            closed = true
+            if !buffer.isEmpty { throw WireError("the stream ends inside a frame") }
+            return nil
+        }
+        buffer.append(contentsOf: chunk[0..<length])
+        return try completeFrames()
+    }
+
+    private func completeFrames() throws(WireError) -> [(frame: Frame, descriptors: [Descriptor])] {
+        var result: [(frame: Frame, descriptors: [Descriptor])] = []
+        var start = 0
+        while buffer.count - start >= 4 {
+            let size = (0..<4).reduce(0) { $0 | Int(buffer[start + $1]) << (8 * $1) }
+            guard size >= 2, size <= limit else { throw WireError("a frame of \(size) bytes") }
+            guard buffer.count - start - 4 >= size else { break }
+            let (frame, expected) = try Frame.decode(Array(buffer[start + 4..<start + 4 + size]))
+            guard expected <= received.count else { throw WireError("a descriptor is missing") }
+            result.append((frame, Array(received.prefix(expected))))
+            received.removeFirst(expected)
+            start += 4 + size
+        }
+        buffer.removeFirst(start)
+        return result
+    }
+}

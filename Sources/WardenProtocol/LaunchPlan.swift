@@ -1,0 +1,50 @@
+/// Everything the warden does before the first command starts, in order: flat, printable, comparable.
+public struct LaunchPlan: Codable, Sendable, Equatable, WireCodable {
+    /// The identity of the command inside; the same numbers as on the host, so that files keep their owner.
+    public var workload: Identity
+    /// The warden's own identity: a subordinate id where the user has one, else the workload's.
+    public var warden: Identity
+    public var operations: [PlanOperation]
+
+    public init(workload: Identity, warden: Identity, operations: [PlanOperation]) {
+        self.workload = workload
+        self.warden = warden
+        self.operations = operations
+    }
+
+    /// Whether the kernel tells the warden and the command apart by user.
+    public var separatesWarden: Bool { workload.user != warden.user }
+
+    public func encode(to writer: inout WireWriter) {
+        workload.encode(to: &writer)
+        warden.encode(to: &writer)
+        writer.write(operations) { $1.encode(to: &$0) }
+    }
+
+    public init(from reader: inout WireReader) throws(WireError) {
+        workload = try Identity(from: &reader)
+        warden = try Identity(from: &reader)
+        operations = try reader.readList { (reader: inout WireReader) throws(WireError) in try PlanOperation(from: &reader) }
+    }
+}
+
+/// A user and a group inside.
+public struct Identity: Codable, Sendable, Equatable, WireCodable {
+    public var user: UInt32
+    public var group: UInt32
+
+    public init(user: UInt32, group: UInt32) {
+        self.user = user
+        self.group = group
+    }
+
+    public func encode(to writer: inout WireWriter) {
+        writer.write(user)
+        writer.write(group)
+    }
+
+    public init(from reader: inout WireReader) throws(WireError) {
+        user = try reader.read()
+        group = try reader.read()
+    }
+}

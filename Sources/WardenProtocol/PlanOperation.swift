@@ -1,0 +1,129 @@
+/// Who owns something that the warden makes inside.
+public enum Owner: UInt8, Codable, Sendable {
+    case warden, workload
+}
+
+/// Restrictions of a mount; what is not restricted is allowed.
+public struct MountRestrictions: OptionSet, Codable, Sendable, Hashable {
+    public let rawValue: UInt8
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    public static let readOnly = MountRestrictions(rawValue: 1)
+    public static let noSetuid = MountRestrictions(rawValue: 2)
+    public static let noDevices = MountRestrictions(rawValue: 4)
+    public static let noExecute = MountRestrictions(rawValue: 8)
+
+    /// What every mount of files gets: no set-user-id programs, no device nodes.
+    public static let files: MountRestrictions = [.noSetuid, .noDevices]
+
+    /// The names that the kernel prints in mountinfo.
+    public var names: [String] {
+        var result: [String] = []
+        if contains(.readOnly) { result.append("ro") }
+        if contains(.noSetuid) { result.append("nosuid") }
+        if contains(.noDevices) { result.append("nodev") }
+        if contains(.noExecute) { result.append("noexec") }
+        return result
+    }
+}
+
+/// One directory or file that Landlock opens up, with the rights of landlock(7) as a mask.
+public struct LandlockRule: Codable, Sendable, Equatable {
+    public var path: String
+    public var access: UInt64
+    public init(path: String, access: UInt64) {
+        self.path = path
+        self.access = access
+    }
+}
+
+/// One step of setting up a sandbox. An engine derives the list from the spec by a pure function; the warden is one
+/// loop over it. Paths named `target` or `path` are inside, `source` is on the host.
+public enum PlanOperation: Codable, Sendable, Equatable {
+    /// Ends the exchange of mount events with the host.
+    case privateMounts
+    /// Starts the new root: a tmpfs of at most `bytes` and `inodes`.
+    case root(bytes: UInt64, inodes: UInt64)
+    case directory(path: String, mode: UInt32, owner: Owner)
+    case file(path: String, contents: [UInt8], mode: UInt32)
+    case symlink(path: String, destination: String)
+    /// Makes a host path appear at `target`. A missing target is made; links on the way to it are never followed.
+    case bind(source: String, target: String, restrictions: MountRestrictions, recursive: Bool)
+    /// Binds a directory inside onto itself, so that it can be neither renamed nor removed.
+    case pin(path: String)
+    /// Makes what is already inside read-only, submounts included.
+    case readOnly(path: String)
+    /// Hides a file, directory or socket behind something empty.
+    case mask(path: String)
+    case tmpfs(target: String, bytes: UInt64, inodes: UInt64, mode: UInt32, owner: Owner, restrictions: MountRestrictions)
+    case proc(target: String)
+    case terminals(target: String)
+    case messageQueues(target: String)
+    /// Seals the root itself against writing and makes it `/`; nothing of the host's tree remains reachable.
+    case enterRoot
+    case hostname(String)
+    case loopback
+    /// Writes a kernel setting of the sandbox's own namespaces.
+    case kernelSetting(path: String, value: String)
+    /// setrlimit(2) with the kernel's resource number.
+    case resourceLimit(resource: Int32, name: String, soft: UInt64, hard: UInt64)
+    /// Restricts this and every later process to the rules (landlock(7)); `scopes` as in `struct landlock_ruleset_attr`.
+    case landlock(handled: UInt64, scopes: UInt64, rules: [LandlockRule])
+    /// Drops all capabilities but `keep`, for good, and sets no_new_privs.
+    case dropPrivileges(keep: UInt64)
+    /// Installs a seccomp program (seccomp(2)).
+    case seccomp(name: String, program: [UInt8])
+}
+
+extension PlanOperation {
+    /// The operation's name, as printed by `coop explain`.
+    public var name: String {
+        switch self {
+        case .privateMounts: "private-mounts"
+        case .root: "root"
+        case .directory: "directory"
+        case .file: "file"
+        case .symlink: "symlink"
+        case .bind: "bind"
+        case .pin: "pin"
+        case .readOnly: "read-only"
+        case .mask: "mask"
+        case .tmpfs: "tmpfs"
+        case .proc: "proc"
+        case .terminals: "terminals"
+        case .messageQueues: "message-queues"
+        case .enterRoot: "enter-root"
+        case .hostname: "hostname"
+        case .loopback: "loopback"
+        case .kernelSetting: "kernel-setting"
+        case .resourceLimit: "resource-limit"
+        case .landlock: "landlock"
+        case .dropPrivileges: "drop-privileges"
+        case .seccomp: "seccomp"
+        }
+    }
+
+    /// What the operation is about, in one line.
+    public var summary: String {
+        switch self {
+        case .privateMounts, .enterRoot, .loopback: ""
+        case .root(let bytes, let inodes): "tmpfs, \(bytes) bytes, \(inodes) files"
+        case .directory(let path, let mode, let owner): "\(path) \(String(mode, radix: 8)) \(owner == .warden ? "warden" : "workload")"
+        case .file(let path, let contents, let mode): "\(path) \(String(mode, radix: 8)), \(contents.count) bytes"
+        case .symlink(let path, let destination): "\(path) -> \(destination)"
+        case .bind(let source, let target, let restrictions, let recursive):
+            (source == target ? target : "\(source) at \(target)")
+                + " (" + (restrictions.names + (recursive ? ["recursive"] : [])).joined(separator: ",") + ")"
+        case .pin(let path), .readOnly(let path), .mask(let path): path
+        case .tmpfs(let target, let bytes, _, _, _, let restrictions):
+            "\(target), \(bytes) bytes (\(restrictions.names.joined(separator: ",")))"
+        case .proc(let target), .terminals(let target), .messageQueues(let target): target
+        case .hostname(let name): name
+        case .kernelSetting(let path, let value): "\(path) = \(value)"
+        case .resourceLimit(_, let name, let soft, let hard): "\(name) \(soft) \(hard)"
+        case .landlock(_, _, let rules): rules.map(\.path).joined(separator: ", ")
+        case .dropPrivileges(let keep): keep == 0 ? "no capability left" : "warden keeps 0x\(String(keep, radix: 16)), the command none"
+        case .seccomp(let name, let program): "\(name), \(program.count / 8) instructions"
+        }
+    }
+}
