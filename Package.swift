@@ -51,6 +51,8 @@ let package = Package(
             swiftSettings: testHooks, linkerSettings: staticExecutable + staticFoundation),
         .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
         .testTarget(name: "NativeEngineTests", dependencies: ["CoopErrors", "LinuxKernel", "NativeEngine"]),
+        .testTarget(name: "TOMLTests", dependencies: ["TOML"]),
+        .testTarget(name: "ProjectsTests", dependencies: ["CoopErrors", "LinuxKernel", "Projects", "TOML"]),
     ],
     swiftLanguageModes: [.v6]
 )

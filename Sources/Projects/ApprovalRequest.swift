@@ -1,0 +1,121 @@
+import LinuxKernel
+
+/// One thing that a repository's files ask beyond what the user's own configuration, or coop's defaults, give.
+public struct ApprovalRequest: Sendable, Equatable {
+    public var key: ConfigurationKey
+    /// What is asked, in plain words; free of control characters, since a repository wrote parts of it.
+    public var text: String
+    /// Where it is asked.
+    public var origin: ConfigurationOrigin
+
+    init(_ key: ConfigurationKey, _ text: String, _ origin: ConfigurationOrigin) {
+        self.key = key
+        self.text = text
+        self.origin = origin
+    }
+
+    /// A value of a key that holds one.
+    init(_ key: ConfigurationKey, _ setting: Setting<ConfigurationValue>) {
+        let value = setting.value.text
+        let text =
+            switch key {
+            case .engine: "use the engine \(value)"
+            case .rootfs: "use \(value) as the root file system"
+            case .workspace: "let the workspace be \(value)"
+            case .networkMode: value == "open" ? "reach the whole public internet" : "reach the network, as far as it is allowed (\(value))"
+            case .proxy: "send all traffic through the proxy \(value)"
+            case .prepare: "run inside before the first start: \(value)"
+            default: "set \(key.path) to \(value)"
+            }
+        self.init(key, text.printable, setting.origin)
+    }
+
+    /// One thing of a list or table.
+    init(_ key: ConfigurationKey, _ item: ConfigurationItem) {
+        let text =
+            switch (key, item.content) {
+            case (.mounts, .mount(let mount)):
+                "mount \(mount.host) \(mount.isReadOnly ? "read-only" : "writable")" + (mount.guest.map { " at \($0)" } ?? "")
+            case (.envAllow, _): "pass on the variable \(item.name) of your environment"
+            case (.allowSyscalls, _): "allow the system calls of the group \(item.name)"
+            case (.bundles, _): "reach the hosts of the bundle \(item.name)"
+            case (.allow, _): "reach \(item.name)"
+            case (.hostPorts, _): "reach port \(item.name) of this machine's loopback"
+            case (.ca, _): "trust servers that \(item.name) vouches for"
+            case (.hosts, .pair(let target)): "connect to \(target) in place of \(item.name)"
+            case (.rules, .rule(let rule)): rule.request
+            case (.grants, .grant(let grant)): grant.request
+            case (.commands, .command(let command)): command.request
+            case (.services, .service(let service)): "run the service \(service.name), version \(service.version)"
+            default: "add \(item.name) to \(key.path)"
+            }
+        self.init(key, text.printable, item.origin)
+    }
+}
+
+extension ApprovalRequest: CustomStringConvertible {
+    /// `mount ~/datasets read-only at /data (coop.toml:7:11)`.
+    public var description: String { "\(text) (\(origin))" }
+}
+
+extension NetworkRuleSetting {
+    fileprivate var request: String {
+        let methods = methods.isEmpty ? "any request" : methods.joined(separator: ", ")
+        let paths = paths.isEmpty ? "" : " to \(paths.joined(separator: ", "))"
+        return "\(action == .ask ? "ask you about" : "allow") \(methods)\(paths) at \(host)"
+    }
+}
+
+extension GrantSetting {
+    fileprivate var request: String {
+        let what =
+            switch source {
+            case .stored(let name): "the stored secret \(name)"
+            case .environment(let name): "your variable \(name)"
+            case .file(let path): "the contents of \(path)"
+            case .command(let command): "what `\(command)`, run on this machine, prints"
+            }
+        let place =
+            switch self.place {
+            case .header(let name): "the header \(name)"
+            case .query(let name): "the query parameter \(name)"
+            case .basic(let user): "basic authentication as \(user)"
+            }
+        return "send \(what) to \(domain) in \(place)" + (template.map { ", as `\($0)`" } ?? "") + " (grant \(name))"
+    }
+}
+
+extension CommandSetting {
+    fileprivate var request: String {
+        "run `\(command) \(pattern)` on this machine" + (action == .approve ? ", asking you each time" : "")
+    }
+}
+
+extension ConfigurationValue {
+    /// The value as a person writes it; a list's elements separated by commas.
+    public var text: String {
+        switch self {
+        case .text(let text): text
+        case .size(let bytes): Quantities.text(size: bytes)
+        case .duration(let time): Quantities.text(duration: time)
+        case .integer(let number): String(number)
+        case .number(let number): number == number.rounded() && abs(number) < 1e15 ? String(Int(number)) : String(number)
+        case .items(let items): items.map(\.text).joined(separator: ", ")
+        }
+    }
+}
+
+extension ConfigurationItem {
+    /// The thing as one text.
+    public var text: String {
+        switch content {
+        case .pair(let value): "\(name)=\(value)"
+        case .rule(let rule):
+            "\(rule.action.rawValue) \(rule.methods.isEmpty ? "*" : rule.methods.joined(separator: "|")) \(rule.host)"
+                + (rule.paths.isEmpty ? "" : " " + rule.paths.joined(separator: "|"))
+        case .grant(let grant): "\(grant.name)@\(grant.domain)"
+        case .service(let service): "\(service.name) \(service.version)"
+        default: name
+        }
+    }
+}

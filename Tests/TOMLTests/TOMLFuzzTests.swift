@@ -1,0 +1,58 @@
+import TOML
+import Testing
+
+@Suite("No bytes can crash the TOML parser")
+struct TOMLFuzzTests {
+    @Test("neither random ones")
+    func random() {
+        var generator = SeededGenerator(state: 1)
+        for _ in 0..<fuzzIterations(20_000) {
+            let bytes = (0..<Int.random(in: 0...200, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            check(bytes)
+        }
+    }
+
+    @Test("nor ones from TOML's own alphabet")
+    func alphabet() {
+        var generator = SeededGenerator(state: 2)
+        let alphabet = Array("[]{}=.,#\"'\\\n\r\t -+_:eExob0179TZuU".utf8)
+        for _ in 0..<fuzzIterations(20_000) {
+            check((0..<Int.random(in: 0...60, using: &generator)).map { _ in alphabet.randomElement(using: &generator) ?? 0 })
+        }
+    }
+
+    @Test("nor mutations and cut ends of valid documents")
+    func mutations() {
+        var generator = SeededGenerator(state: 3)
+        for _ in 0..<fuzzIterations(10_000) {
+            let text = DocumentGenerator.document(&generator)
+            var bytes = DocumentGenerator.mutated(text, &generator)
+            check(bytes)
+            bytes.removeLast(Int.random(in: 0...bytes.count, using: &generator))
+            check(bytes)
+            // The editor meets the same bytes.
+            guard let document = try? TOMLDocument(parsing: bytes, name: "f") else { continue }
+            let path = DocumentGenerator.existingPath(document.root, &generator)
+            _ = try? document.setting(path + ["x"], to: .integer(1))
+            _ = try? document.removing(path)
+        }
+    }
+
+    /// Every place that is reported lies inside the document.
+    private func check(_ bytes: [UInt8]) {
+        do {
+            let document = try TOMLDocument(parsing: bytes, name: "f")
+            check(document.root, bytes.count)
+        } catch {
+            #expect(error.position.line >= 1 && error.position.column >= 1)
+            #expect(error.position.range.upperBound <= bytes.count)
+        }
+    }
+
+    private func check(_ table: TOMLTable, _ count: Int) {
+        for entry in table.entries {
+            #expect(entry.keyPosition.range.upperBound <= count && entry.node.position.range.upperBound <= count)
+            if case .table(let inner) = entry.node.value { check(inner, count) }
+        }
+    }
+}
