@@ -56,6 +56,13 @@ sweep() {
     find /sys/fs/cgroup/user.slice /sys/fs/cgroup/system.slice -depth -type d \
         \( -name 'session-*.scope' -o -name 'run-*.service' -o -name 'vm-test-*.service' -o -name 'coop*' \) 2>/dev/null |
         while read -r group; do echo 1 >"$group/cgroup.kill"; done 2>/dev/null
+    # A directory that coop made itself, not systemd, stays until somebody removes it.
+    for try in 1 2 3 4 5; do
+        left=$(find /sys/fs/cgroup -depth -mindepth 1 -type d -name 'coop*' 2>/dev/null)
+        [ -n "$left" ] || break
+        echo "$left" | while read -r group; do rmdir "$group"; done 2>/dev/null
+        sleep 0.2
+    done
     pkill -KILL -u cooplone
 }
 

@@ -48,8 +48,17 @@ within() {
     done
 }
 
-# cgroup_of PID: its directory in the unified hierarchy.
-cgroup_of() { echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$1/cgroup")"; }
+# begun PID: waits until a run in the background has written `started` into ./started, or has ended; whether it has begun.
+begun() {
+    within 20 sh -c "grep -q started started || ! grep -q '^State:.[^ZX]' /proc/$1/status"
+    grep -q started started
+}
+
+# cgroup_of PID: its directory in the unified hierarchy; nothing for a process that is not there.
+cgroup_of() {
+    [ -n "$1" ] && [ -e "/proc/$1/cgroup" ] || return 0
+    echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$1/cgroup")"
+}
 
 # limit_of PID FILE: the nearest value that is not `max` (memory.max, pids.max, cpu.max), from the process's cgroup up.
 limit_of() {

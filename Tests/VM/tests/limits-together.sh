@@ -20,7 +20,7 @@ mkfifo hold
 coop run --memory 64M --pids 32 --cpus 0.5 -- sh -c 'echo started; read line' >started 2>err <hold &
 runner=$!
 exec 9>hold
-if within 20 grep -q started started; then ok "a run with three limits starts"; else not_ok "a run with three limits starts" "$(tail -n 3 err)"; fi
+if begun "$runner"; then ok "a run with three limits starts"; else not_ok "a run with three limits starts" "$(tr '\n' ' ' <err)"; fi
 inside=$(pgrep -f '^sh -c echo started' | tail -n 1)
 limits_hold "while it runs" "$inside"
 holds "systemd reads its units again" systemctl "$manager" daemon-reload

@@ -40,7 +40,7 @@ esac
 coop run --memory 64M -- sh -c 'echo started; read line' >started 2>err <hold &
 runner=$!
 exec 9>hold
-within 20 grep -q started started
+begun "$runner" || not_ok "the run starts" "$(tr '\n' ' ' <err)"
 inside=$(pgrep -f '^sh -c echo started' | tail -n 1)
 equal "memory.max is the limit" $((64 << 20)) "$(limit_of "$inside" memory.max)"
 swap=$(cat "$(cgroup_of "$inside")/memory.swap.max" 2>/dev/null || echo 0)
