@@ -78,3 +78,12 @@ coop_cgroups() {
     find /sys/fs/cgroup -mindepth 1 -type d \( -name 'coop-*' -o -name coop \) 2>/dev/null
 }
 no_coop_cgroup() { [ -z "$(coop_cgroups)" ]; }
+
+# no_cgroup_left NAME: none of coop's is there, or will soon be: systemd removes its own in the background.
+no_cgroup_left() {
+    if within 5 no_coop_cgroup; then
+        ok "$1"
+    else
+        not_ok "$1" "$(for group in $(coop_cgroups); do echo "$group: $(tr '\n' ' ' <"$group/cgroup.procs")"; done)"
+    fi
+}

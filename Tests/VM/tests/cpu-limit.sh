@@ -21,4 +21,4 @@ code=0
 wait "$runner" || code=$?
 # `read` saw the end of its input.
 equal "the run ends by itself" 1 "$code"
-holds "no cgroup of coop's is left after the run" within 5 no_coop_cgroup
+no_cgroup_left "no cgroup of coop's is left after the run"

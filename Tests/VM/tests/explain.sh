@@ -36,4 +36,4 @@ PY
 python3 layers.py >layers 2>&1
 says "its first field is version" layers '^version True'
 for layer in memory pids cpu; do says "$layer is enforced by cgroup" layers "^$layer True"; done
-holds "explain leaves no cgroup" within 5 no_coop_cgroup
+no_cgroup_left "explain leaves no cgroup"

@@ -27,4 +27,4 @@ holds "systemd reads its units again" systemctl "$manager" daemon-reload
 limits_hold "after systemd's daemon-reload" "$inside"
 exec 9>&-
 wait "$runner"
-holds "no cgroup of coop's is left after the run" within 5 no_coop_cgroup
+no_cgroup_left "no cgroup of coop's is left after the run"

@@ -49,4 +49,4 @@ exec 9>&-
 wait "$runner"
 kill "$neighbour" 2>/dev/null
 wait "$neighbour" 2>/dev/null
-holds "no cgroup of coop's is left after the run" within 5 no_coop_cgroup
+no_cgroup_left "no cgroup of coop's is left after the run"

@@ -8,4 +8,4 @@ ends "a command that does not exist ends with 127" 127 coop run -- no-such-comma
 ends "a signal ends with 128+n" 143 coop run -- sh -c 'kill -TERM $$'
 ends "output comes out" 0 coop run -- echo hello
 equal "and nothing else" hello "$(cat out)"
-holds "no cgroup of coop's is left after the run" within 5 no_coop_cgroup
+no_cgroup_left "no cgroup of coop's is left after the run"
