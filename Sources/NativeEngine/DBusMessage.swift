@@ -175,6 +175,11 @@ extension DBusMessage {
             for shift: UInt32 in [0, 8, 16, 24] { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) }
         }
 
+        mutating func uint64(_ value: UInt64) {
+            align(8)
+            for shift in stride(from: UInt64(0), to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) }
+        }
+
         mutating func boolean(_ value: Bool) { uint32(value ? 1 : 0) }
 
         /// A STRING or an OBJECT_PATH: they look the same.

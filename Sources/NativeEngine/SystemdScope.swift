@@ -20,10 +20,14 @@ package enum SystemdScope {
     /// - Parameters:
     ///   - name: the unit's name without `.scope`: letters, digits, `:`, `-`, `_` and `.`.
     ///   - pid: the process to move, which must have the caller's own uid still; nil for the calling process.
+    ///   - limits: what the scope may use. systemd keeps them, where it may reset what others write to the files of the
+    ///     scope's own directory (at its next daemon-reload).
     ///   - timeoutMilliseconds: how long systemd may take for all of it.
     /// - Returns: the scope's directory: `/sys/fs/cgroup/user.slice/…/app.slice/name.scope`.
     /// - Throws: `notReady` when there is no cgroup v2, no systemd to ask or no answer in time; `failed` when systemd says no.
-    package static func create(name: String, pid: Int32? = nil, timeoutMilliseconds: Int = 2000) throws(CoopError) -> String {
+    package static func create(
+        name: String, pid: Int32? = nil, limits: Limits = Limits(), timeoutMilliseconds: Int = 2000
+    ) throws(CoopError) -> String {
         guard isValidName(name) else {
             throw CoopError(.failed, "cannot make a cgroup", "`\(name.printable)` cannot be the name of a systemd unit")
         }
@@ -38,7 +42,7 @@ package enum SystemdScope {
         let deadline = Deadline(milliseconds: timeoutMilliseconds)
         var connection = try connect(uid: uid, deadline: deadline)
         do {
-            try connection.startScope(unit, pid: process)
+            try connection.startScope(unit, pid: process, limits: limits)
         } catch let refusal as Refusal {
             throw CoopError(.failed, "cannot make the cgroup \(unit)", "systemd: \(refusal.text)", next: remedy(for: uid))
         } catch {
@@ -99,7 +103,9 @@ package enum SystemdScope {
     }
 
     /// The request itself (org.freedesktop.systemd1(5), "StartTransientUnit"): name, mode, properties, further units.
-    static func startTransientUnit(_ unit: String, pid: Int32, destination: String?, serial: UInt32) -> DBusMessage {
+    static func startTransientUnit(
+        _ unit: String, pid: Int32, limits: Limits = Limits(), destination: String?, serial: UInt32
+    ) -> DBusMessage {
         DBusMessage.call(
             "StartTransientUnit", of: "org.freedesktop.systemd1.Manager", at: "/org/freedesktop/systemd1",
             destination: destination, serial: serial
@@ -111,6 +117,7 @@ package enum SystemdScope {
                 properties.property("Delegate", "b") { $0.boolean(true) }
                 // A scope that failed (its processes killed) is forgotten like one that ended.
                 properties.property("CollectMode", "s") { $0.string("inactive-or-failed") }
+                for (name, value) in limits.properties { properties.property(name, "t") { $0.uint64(value) } }
                 properties.property("PIDs", "au") { value in
                     value.array(elementAlignment: 4) { $0.uint32(UInt32(bitPattern: pid)) }
                 }
@@ -169,6 +176,36 @@ package enum SystemdScope {
 }
 
 extension SystemdScope {
+    /// Limits of a scope (systemd.resource-control(5)); nil is systemd's default.
+    package struct Limits: Equatable, Sendable {
+        /// memory.max, in bytes.
+        package var memory: UInt64?
+        /// memory.swap.max, in bytes.
+        package var swap: UInt64?
+        /// pids.max: processes and threads.
+        package var tasks: UInt64?
+        /// cpu.max, in processors: 0.5 is half of one.
+        package var cpus: Double?
+
+        package init(memory: UInt64? = nil, swap: UInt64? = nil, tasks: UInt64? = nil, cpus: Double? = nil) {
+            self.memory = memory
+            self.swap = swap
+            self.tasks = tasks
+            self.cpus = cpus
+        }
+
+        /// The names and values for StartTransientUnit, each of the type `t`.
+        var properties: [(String, UInt64)] {
+            var result: [(String, UInt64)] = []
+            if let memory { result.append(("MemoryMax", memory)) }
+            if let swap { result.append(("MemorySwapMax", swap)) }
+            if let tasks { result.append(("TasksMax", tasks)) }
+            // Microseconds of processor time in a second; the kernel takes at least a millisecond of its 100 ms period.
+            if let cpus, cpus.isFinite { result.append(("CPUQuotaPerSecUSec", UInt64(min(max(cpus, 0.01), 1e6) * 1_000_000))) }
+            return result
+        }
+    }
+
     /// A moment after which nothing is waited for any more.
     struct Deadline {
         private let nanoseconds: UInt64
@@ -229,9 +266,9 @@ extension SystemdScope {
         }
 
         /// Asks for the scope and waits until it exists with the process in it.
-        mutating func startScope(_ unit: String, pid: Int32) throws {
+        mutating func startScope(_ unit: String, pid: Int32, limits: Limits = Limits()) throws {
             let name = socket.isBus ? "org.freedesktop.systemd1" : nil
-            let request = SystemdScope.startTransientUnit(unit, pid: pid, destination: name, serial: 3)
+            let request = SystemdScope.startTransientUnit(unit, pid: pid, limits: limits, destination: name, serial: 3)
             // Everything at once: the answers come in the order of the questions, and one round trip is spared for each.
             // EXTERNAL is checked by the peer against the socket's credentials; the uid is sent in decimal, in hexadecimal.
             let digits = String(uid).utf8.map { "3" + String($0 & 0x0F) }.joined()

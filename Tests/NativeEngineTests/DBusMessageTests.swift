@@ -45,6 +45,30 @@ import Testing
         #expect(message.encoded == DBusMessageTests.golden)
     }
 
+    /// The four limits as `a(sv)`, as another D-Bus library writes them.
+    private static let limits = bytes(
+        """
+        8000000000000000090000004d656d6f72794d6178000174000000000000000000000004000000000d0000004d656d6f7279537761704d617800017400
+        0000000000000000000000080000005461736b734d61780001740021000000000000001200000043505551756f7461506572536563555365630001740000
+        000000000020a1070000000000
+        """)
+
+    @Test func `limits are properties of systemd's types`() {
+        let limits = SystemdScope.Limits(memory: 64 << 20, swap: 0, tasks: 33, cpus: 0.5)
+        var writer = DBusMessage.Writer()
+        writer.array(elementAlignment: 8) { for (name, value) in limits.properties { $0.property(name, "t") { $0.uint64(value) } } }
+        #expect(writer.bytes == DBusMessageTests.limits)
+    }
+
+    @Test func `absurd limits become the nearest possible ones`() {
+        func quota(_ cpus: Double) -> UInt64? { SystemdScope.Limits(cpus: cpus).properties.first?.1 }
+        #expect(quota(-1) == 10_000)
+        #expect(quota(0) == 10_000)
+        #expect(quota(1e300) == 1_000_000_000_000)
+        #expect(quota(.nan) == nil)
+        #expect(quota(.infinity) == nil)
+    }
+
     @Test func `on the private socket the request has no destination`() throws {
         let message = SystemdScope.startTransientUnit("coop-x.scope", pid: 1, destination: nil, serial: 3)
         #expect(try DBusMessage(decoding: message.encoded).destination == nil)

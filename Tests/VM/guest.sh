@@ -34,7 +34,10 @@ chmod 755 /usr/local/bin/vm-test
 
 run_as() {  # run_as CONTEXT TEST
     case $1 in
-    root) HOME=/root timeout --kill-after=5 "$seconds" vm-test "$1" "$2" ;;
+    root)
+        timeout --kill-after=5 "$seconds" systemd-run --quiet --pipe --wait --collect --unit=vm-test-root \
+            --setenv=HOME=/root vm-test "$1" "$2"
+        ;;
     session) timeout --kill-after=5 "$seconds" su -l cooptest -c "vm-test $1 $2" ;;
     user)
         timeout --kill-after=5 "$seconds" setpriv --reuid=1000 --regid=1000 --init-groups env HOME=/home/cooptest \
@@ -48,19 +51,41 @@ run_as() {  # run_as CONTEXT TEST
     esac
 }
 
+# What a test left behind (it hangs, or the sandbox's clean-up failed) must neither disturb nor delay the next one.
+sweep() {
+    find /sys/fs/cgroup/user.slice /sys/fs/cgroup/system.slice -depth -type d \
+        \( -name 'session-*.scope' -o -name 'run-*.service' -o -name 'vm-test-*.service' -o -name 'coop*' \) 2>/dev/null |
+        while read -r group; do echo 1 >"$group/cgroup.kill"; done 2>/dev/null
+    # A directory that coop made itself, not systemd, stays until somebody removes it.
+    for try in 1 2 3 4 5; do
+        left=$(find /sys/fs/cgroup -depth -mindepth 1 -type d -name 'coop*' 2>/dev/null)
+        [ -n "$left" ] || break
+        echo "$left" | while read -r group; do rmdir "$group"; done 2>/dev/null
+        sleep 0.2
+    done
+    pkill -KILL -u cooplone
+}
+
 say "booted $(cut -d ' ' -f 1 /proc/uptime) $(uname -r)"
+mkfifo /run/vm-output
 for path in "$payload"/tests/*.sh; do
     test=$(basename "$path")
     contexts=$(sed -n 's/^# contexts: //p' "$path" | head -n 1)
     for context in ${contexts:-session}; do
         say "start $context $test"
         before=$(cut -d ' ' -f 1 /proc/uptime)
-        { run_as "$context" "$test" 2>&1; echo "$?" >/run/vm-code; } </dev/null | cat >"$report"
-        # What a test started must not disturb the next one; and that something was left is worth a line.
-        say "end $context $test $(cat /run/vm-code) $before $(cut -d ' ' -f 1 /proc/uptime)"
+        # A pipe, because a terminal as stdout changes what programs say.
+        cat /run/vm-output >"$report" &
+        reader=$!
+        code=0
+        run_as "$context" "$test" >/run/vm-output 2>&1 </dev/null || code=$?
+        after=$(cut -d ' ' -f 1 /proc/uptime)
+        sweep
+        # The reader ends with the last process that has the pipe; what survives even the sweep is not waited for.
+        (sleep 5; kill "$reader") 2>/dev/null &
+        wait "$reader"
+        say "end $context $test $code $before $after"
     done
 done
 say done
 sync
-# The line goes out before the machine goes off.
-stty -F "$report" 2>/dev/null >/dev/null

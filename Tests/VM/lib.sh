@@ -48,8 +48,17 @@ within() {
     done
 }
 
-# cgroup_of PID: its directory in the unified hierarchy.
-cgroup_of() { echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$1/cgroup")"; }
+# begun PID: waits until a run in the background has written `started` into ./started, or has ended; whether it has begun.
+begun() {
+    within 20 sh -c "grep -q started started || ! grep -q '^State:.[^ZX]' /proc/$1/status"
+    grep -q started started
+}
+
+# cgroup_of PID: its directory in the unified hierarchy; nothing for a process that is not there.
+cgroup_of() {
+    [ -n "$1" ] && [ -e "/proc/$1/cgroup" ] || return 0
+    echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$1/cgroup")"
+}
 
 # limit_of PID FILE: the nearest value that is not `max` (memory.max, pids.max, cpu.max), from the process's cgroup up.
 limit_of() {
@@ -69,3 +78,12 @@ coop_cgroups() {
     find /sys/fs/cgroup -mindepth 1 -type d \( -name 'coop-*' -o -name coop \) 2>/dev/null
 }
 no_coop_cgroup() { [ -z "$(coop_cgroups)" ]; }
+
+# no_cgroup_left NAME: none of coop's is there, or will soon be: systemd removes its own in the background.
+no_cgroup_left() {
+    if within 5 no_coop_cgroup; then
+        ok "$1"
+    else
+        not_ok "$1" "$(for group in $(coop_cgroups); do echo "$group: $(tr '\n' ' ' <"$group/cgroup.procs")"; done)"
+    fi
+}

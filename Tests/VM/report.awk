@@ -23,7 +23,7 @@ $1 == "@@" && $2 == "off" { off = $3; next }
 /^ok .*# skip/ { sub(/^ok /, ""); seen++; skipped++; printf "ok %s (%s)\n", $0, where; fflush(); next }
 /^ok / { sub(/^ok /, ""); result(1, $0); next }
 /^not ok / { sub(/^not ok /, ""); result(0, $0); next }
-{ print "  " $0; fflush() }
+NF { print "  " $0; fflush() }
 END {
     if (!done) {
         where = "VM"

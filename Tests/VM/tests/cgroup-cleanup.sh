@@ -12,7 +12,7 @@ wait "$runner" 2>/dev/null
 # A second on a machine; emulated ones are given five.
 holds "kill -9 of coop leaves no process" within 5 sh -c '! pgrep -f "^sleep 4321"'
 coop run -- true </dev/null >/dev/null 2>&1
-holds "and no cgroup after the next command" within 5 no_coop_cgroup
+no_cgroup_left "and no cgroup after the next command"
 
 coop run --memory 128M -- sh -c 'sleep 4322 & sleep 4323 & wait' >/dev/null 2>err </dev/null &
 runner=$!
@@ -20,4 +20,4 @@ within 20 pgrep -f '^sleep 4323'
 kill -TERM "$runner"
 wait "$runner" 2>/dev/null
 holds "TERM leaves no process" within 5 sh -c '! pgrep -f "^sleep 432"'
-holds "and no cgroup" within 5 no_coop_cgroup
+no_cgroup_left "and no cgroup"

@@ -23,5 +23,5 @@ equal "by EAGAIN" EAGAIN "$reason"
 if [ "$made" != none ] && [ "$made" -ge 20 ] && [ "$made" -lt 32 ]; then ok "at 32 processes"; else not_ok "at 32 processes" "$made"; fi
 ends "a shell's fork bomb ends too" "0 1 2 124 137 143 254" coop run --pids 32 --timeout 5s -- sh -c 'bomb() { bomb | bomb & }; bomb; wait'
 holds "outside, processes can be made meanwhile and after" sh -c 'for i in 1 2 3 4 5 6 7 8; do (true) & done; wait'
-holds "none of the bomb's processes is left" within 5 sh -c '! pgrep -f bomb.py && ! pgrep -f "bomb \| bomb"'
-holds "no cgroup of coop's is left after the run" within 5 no_coop_cgroup
+holds "none of the bomb's processes is left" within 5 sh -c '! pgrep -f "[b]omb.py" && ! pgrep -f "[b]omb \| bomb"'
+no_cgroup_left "no cgroup of coop's is left after the run"

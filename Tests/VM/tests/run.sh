@@ -2,14 +2,10 @@
 # contexts: session user root alone
 . "$COOP_VM_LIB"
 
-# Where nothing is delegated, the limits that a run has by default may have to be given up by name.
-degraded=
-[ "$COOP_VM_CONTEXT" != alone ] || degraded=--degraded=memory,pids,cpu
-
-ends "a command that succeeds ends with 0" 0 coop run $degraded -- true
-ends "the command's own exit code comes out" 7 coop run $degraded -- sh -c 'exit 7'
-ends "a command that does not exist ends with 127" 127 coop run $degraded -- no-such-command
-ends "a signal ends with 128+n" 143 coop run $degraded -- sh -c 'kill -TERM $$'
-ends "output comes out" 0 coop run $degraded -- echo hello
+ends "a command that succeeds ends with 0" 0 coop run -- true
+ends "the command's own exit code comes out" 7 coop run -- sh -c 'exit 7'
+ends "a command that does not exist ends with 127" 127 coop run -- no-such-command
+ends "a signal ends with 128+n" 143 coop run -- sh -c 'kill -TERM $$'
+ends "output comes out" 0 coop run -- echo hello
 equal "and nothing else" hello "$(cat out)"
-holds "no cgroup of coop's is left after the run" within 5 no_coop_cgroup
+no_cgroup_left "no cgroup of coop's is left after the run"
