@@ -43,10 +43,15 @@ public final class Cgroup {
     func add(_ pid: Int32) throws(CoopError) {
         do {
             for directory in directories { try Cgroup.write([Setting(file: "cgroup.procs", value: String(pid))], in: directory) }
-            if !settings.systemd.isEmpty {
-                let scope = try SystemdScope.create(name: name, pid: pid, timeoutMilliseconds: 5000)
-                directories.append(scope)
-                try Cgroup.write(settings.systemd, in: scope)
+            if settings.systemd != nil {
+                let scope = try SystemdScope.create(name: name, pid: pid, limits: settings.systemd ?? .init(), timeoutMilliseconds: 5000)
+                // systemd removes the directory itself, when it is empty. Removed by anybody else, the unit would stay for ever,
+                // and come back as a directory at the next daemon-reload.
+                //
+                // The one file of these that systemd leaves to whom it delegated to (/sys/kernel/cgroup/delegate).
+                if settings.systemd?.memory != nil {
+                    try Cgroup.write([Setting(file: "memory.oom.group", value: "1", isOptional: true)], in: scope)
+                }
             }
         } catch let error as SystemError {
             throw CoopError(.failed, "cannot put the sandbox into its cgroup", error.description, next: "coop doctor")
@@ -88,15 +93,23 @@ public struct CgroupSettings {
     /// Parent directories and the settings of the child made in each.
     var directories: [(directory: String, values: [Cgroup.Setting])] = []
     /// Settings of a scope that systemd makes.
-    var systemd: [Cgroup.Setting] = []
+    var systemd: SystemdScope.Limits?
 
-    var isEmpty: Bool { directories.isEmpty && systemd.isEmpty }
+    var isEmpty: Bool { directories.isEmpty && systemd == nil }
 
     mutating func add(_ controller: CgroupHost.Controller, at place: CgroupHost.Place, _ amount: Amount) {
         switch place {
         case .unified(let directory): add(amount.unified, to: directory)
         case .separate(let directory): add(amount.separate, to: directory)
-        case .systemd: systemd += amount.unified
+        case .systemd:
+            var limits = systemd ?? SystemdScope.Limits()
+            switch amount {
+            case .memory(let bytes): (limits.memory, limits.swap) = (bytes, 0)
+            case .cpus(let count): limits.cpus = count
+            // The warden is one of them.
+            case .processes(let count): limits.tasks = count + 1
+            }
+            systemd = limits
         }
     }
 

@@ -27,7 +27,10 @@ public struct CgroupHost: Codable, Sendable, Equatable {
         var places: [Controller: Place] = [:]
         let own = String(osBytes: try FileSystem.read("/proc/self/cgroup")).split(separator: "\n").compactMap(Membership.init)
 
-        if let unified = own.first(where: { $0.controllers.isEmpty }),
+        // systemd first: below it every directory is one that systemd writes, and a process is in one directory only, so
+        // that all limits must be in the same place.
+        for controller in SystemdScope.controllers(user: user) { places[controller] = .systemd }
+        if places.isEmpty, let unified = own.first(where: { $0.controllers.isEmpty }),
             let mount = mounts.last(where: { $0.type == "cgroup2" }) {
             let reachable = unifiedPlace(mount: mount, path: unified.path)
             for controller in reachable.controllers { places[controller] = .unified(reachable.directory) }
@@ -38,9 +41,6 @@ public struct CgroupHost: Codable, Sendable, Equatable {
             else { continue }
             let directory = directory(mount: mount, path: membership.path)
             if isWritable(directory) { places[controller] = .separate(directory) }
-        }
-        if user != 0, places.count < Controller.allCases.count {
-            for controller in SystemdScope.controllers(user: user) where places[controller] == nil { places[controller] = .systemd }
         }
         return CgroupHost(places: places)
     }
