@@ -231,6 +231,8 @@ public final class CommandClient {
     /// The command has stopped; so does coop, and the caller's shell has its prompt back.
     private func suspend() throws {
         let wasRaw = outerTerminal.isRaw
+        // What the command said before it stopped belongs in front of the shell's own message.
+        for pump in outputPumps { pump.flush() }
         outerTerminal.restore()
         kill(getpid(), SIGSTOP)
         // From here on the shell has continued us.

@@ -94,29 +94,41 @@ final class Pump {
         finished()
     }
 
-    /// Passes on what can be read right now, without waiting for more; used when the command has ended.
+    /// Passes on what can be read right now, without waiting for more, and goes on afterwards.
+    func flush() {
+        guard !isDone else { return }
+        copyAvailable()
+        if !isDone { start() }
+    }
+
+    /// Passes on what can be read right now, and ends; used when the command has ended.
     func drain() {
         guard !isDone else { return }
+        copyAvailable()
         loop.unwatch(source)
+        loop.unwatch(target)
+        isDone = true
+    }
+
+    private func copyAvailable() {
         loop.unwatch(target)
         while true {
             while !pending.isEmpty {
                 let count = pending.withUnsafeBytes { Glibc.write(target, $0.baseAddress, $0.count) }
                 if count < 0, errno == EINTR { continue }
                 guard count > 0 else {
-                    isDone = true
+                    finish()
                     return
                 }
                 pending.removeFirst(count)
             }
             var entry = pollfd(fd: source, events: Int16(POLLIN), revents: 0)
-            guard !sourceEnded, poll(&entry, 1, 0) > 0, entry.revents & Int16(POLLIN) != 0 else { break }
+            guard !sourceEnded, poll(&entry, 1, 0) > 0, entry.revents & Int16(POLLIN) != 0 else { return }
             var buffer = [UInt8](repeating: 0, count: Pump.chunk)
             let count = Glibc.read(source, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { break }
+            guard count > 0 else { return }
             pending += transform(Array(buffer[0..<count]))
         }
-        isDone = true
     }
 }

@@ -31,7 +31,8 @@ public final class Supervisor {
     private var clients: [Int32: Client] = [:]
     private var nextCommand: UInt32 = 1
     private var isReady = false
-    private var mainHasEnded = false
+    /// Somebody has asked for the end of a kept sandbox.
+    private var isEnding = false
     /// Why the sandbox could not start.
     public private(set) var failure: CoopError?
     /// Whether every process of the sandbox is gone.
@@ -117,13 +118,20 @@ public final class Supervisor {
             case .signal(.everything, let number):
                 try tellWarden(.signal(.everything, number))
             case .end:
-                if keep, mainHasEnded { try tellWarden(.end) } else { try terminate() }
-                if keep { loop.after(milliseconds: Supervisor.grace + 500) { [unowned self] in try self.tellWarden(.end) } }
+                try terminate()
+                isEnding = true
+                try endIfIdle()
             default:
                 try drop(client)
                 return
             }
         }
+    }
+
+    /// A kept sandbox that is to end does so once no command is left; what runs in the background gets a moment.
+    private func endIfIdle() throws {
+        guard keep, isEnding, clients.values.allSatisfy(\.commands.isEmpty) else { return }
+        loop.after(milliseconds: 300) { [unowned self] in try self.tellWarden(.end) }
     }
 
     /// A client that has gone takes its commands along, as a closed terminal does.
@@ -173,10 +181,10 @@ public final class Supervisor {
             try withClient(of: id) { client, theirs in try client.channel.send(.stopped(id: theirs, signal: signal)) }
         case .exited(let id, let end):
             try withClient(of: id) { client, theirs in
-                if client.ownsSandbox { mainHasEnded = true }
                 client.commands[id] = nil
                 try client.channel.send(.exited(id: theirs, end))
             }
+            try endIfIdle()
         case .ended:
             loop.unwatch(sandbox.channel.socket.number)
             isOver = true

@@ -101,7 +101,10 @@ func handle(_ frame: Frame, _ descriptors: [Descriptor], _ table: ProcessTable, 
     switch frame {
     case .start(let request): try table.start(request, passed: descriptors)
     case .signal(let target, let number): table.signal(target, number)
-    case .end: end(0)
+    case .end:
+        table.killEverything()
+        try channel.send(.ended)
+        _exit(0)
     default: throw WireError("a frame that only the warden sends")
     }
 }
