@@ -22,7 +22,7 @@ enum BuiltInRules {
         var result = [
             Entry(allowed, .allow), Entry(denied, eperm),
             Entry("name_to_handle_at", .errno(ErrorNumber.EOPNOTSUPP)),
-            Entry("clone", clone), Entry("ioctl", ioctl), Entry("prctl", prctl), Entry("prlimit64", prlimit),
+            Entry("clone", clone), Entry("ioctl", ioctl), Entry("prctl", prctl), Entry("prlimit64", prlimit), Entry("setrlimit", setrlimit),
             Entry("seccomp", seccomp), Entry("mknod", mknod(mode: 1)), Entry("mknodat", mknod(mode: 2)),
             Entry("socket", socket(raw: groups.contains(.rawSockets))), Entry("socketpair", socketpair),
             Entry("personality", personality(tracing: ptrace)),
@@ -62,7 +62,7 @@ enum BuiltInRules {
         shutdown bind listen getsockname getpeername setsockopt getsockopt \
         getpid getppid gettid getpgid getpgrp setpgid getsid setsid getuid getgid geteuid getegid getresuid getresgid \
         getgroups setuid setgid setreuid setregid setresuid setresgid setfsuid setfsgid setgroups capget capset \
-        uname sysinfo getrlimit setrlimit getrusage getrandom landlock_create_ruleset landlock_add_rule \
+        uname sysinfo getrlimit getrusage getrandom landlock_create_ruleset landlock_add_rule \
         landlock_restrict_self lsm_get_self_attr lsm_list_modules eventfd eventfd2 epoll_create epoll_create1 epoll_ctl \
         epoll_wait epoll_pwait epoll_pwait2 inotify_init inotify_init1 inotify_add_watch inotify_rm_watch \
         io_setup io_destroy io_getevents io_pgetevents io_submit io_cancel
@@ -110,9 +110,21 @@ enum BuiltInRules {
     /// Without subordinate ids the workload has the kernel uid of PID 1 and could end it by limits.
     private static var prlimit: SyscallRule {
         SyscallRule(
-            "reading limits of any process, setting those of the caller (pid 0)",
-            [.init([ArgumentTest(2, .equal, 0)], .allow), .init([.int(0, .equal, 0)], .allow)], otherwise: eperm)
+            "reading limits of any process, setting those of the caller (pid 0); the core limit stays as it is",
+            [
+                .init([ArgumentTest(2, .equal, 0)], .allow), .init([.int(0, .equal, 0), .int(1, .equal, coreLimit)], .errno(0)),
+                .init([.int(0, .equal, 0)], .allow),
+            ], otherwise: eperm)
     }
+
+    /// The core limit is exactly 1: the one value with which the kernel starts no core_pattern program of the host
+    /// (core(5)). Lowering it to 0 would start one again, so such a call succeeds without an effect.
+    private static var setrlimit: SyscallRule {
+        SyscallRule("all limits; the core limit stays as it is", [.init([.int(0, .equal, coreLimit)], .errno(0))], otherwise: .allow)
+    }
+
+    /// RLIMIT_CORE.
+    private static let coreLimit: UInt32 = 4
 
     /// A listener (SECCOMP_FILTER_FLAG_NEW_LISTENER) would answer calls for other processes.
     private static var seccomp: SyscallRule {
