@@ -50,6 +50,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: testHooks, linkerSettings: staticExecutable + staticFoundation),
+        .target(name: "TestSupport", dependencies: ["CLinux", "LinuxKernel"], path: "Tests/TestSupport"),
+        .testTarget(name: "EscapeTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"], exclude: ["Attacks"]),
         .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
         .testTarget(name: "NativeEngineTests", dependencies: ["CoopErrors", "LinuxKernel", "NativeEngine"]),
         .testTarget(name: "TOMLTests", dependencies: ["TOML"]),
