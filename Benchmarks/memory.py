@@ -1,0 +1,5 @@
+"""Memory of coop's own processes."""
+
+
+def measure(tools):
+    return []
