@@ -22,6 +22,11 @@ final class SandboxRun {
 
     /// Prepares everything that the sandbox needs on the host. From here on `cleanUp` must be called.
     init(context: Context, options: RunOptions, command: [String]) throws {
+        if environmentVariable("COOP_SESSION") != nil, FileSystem.kind("/run/coop") == .directory {
+            throw CoopError(
+                .notReady, "cannot start a sandbox inside a sandbox", "this is one already (\(environmentVariable("COOP_SESSION") ?? ""))",
+                next: "run the command directly: it is as confined as it would be")
+        }
         self.context = context
         self.options = options
         project = try context.project()
