@@ -25,7 +25,7 @@ struct ExplainCommand: ParsableCommand {
 
     func run() throws {
         let context = try Context()
-        let project = try context.project()
+        let project = try context.project(for: options)
         let configuration = try context.configuration(of: project, flags: options.flags)
         var command = try CommandWords(words, command: "explain").words
         if command.isEmpty { command = [try ShellCommand.shell()] }

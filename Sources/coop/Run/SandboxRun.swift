@@ -29,7 +29,7 @@ final class SandboxRun {
         }
         self.context = context
         self.options = options
-        project = try context.project()
+        project = try context.project(for: options)
         let configuration = try context.configuration(of: project, flags: options.flags)
         try context.home.prepare(context.run)
         try Sweep(context: context).run()
