@@ -192,7 +192,12 @@ final class WorkspaceSession {
         let actions = try Quarantine(root: record.root, store: store, repository: repository).neutralise(new)
         for action in actions { say("\(action.finding.path): \(action.description)") }
         for finding in new where finding.kind == .unixSocket || finding.kind == .device || record.isSurprising(finding) {
-            say("\(finding.path): \(finding.kind.rawValue)\(finding.detail.isEmpty ? "" : " \(finding.detail)"), made inside")
+            let what = switch finding.kind {
+            case .unixSocket: "a unix socket"
+            case .device: "a device node"
+            default: "a link out of the workspace, to \(finding.detail)"
+            }
+            say("\(finding.path) was made inside: \(what)")
         }
         if !report.isComplete { say("the workspace is too large to look at completely; \(report.entries) entries were seen") }
     }
