@@ -47,6 +47,9 @@ final class WorkspaceSession {
         let root = spec.workspace.path
         let found = try Preparation(root: root, protect: protect, session: session.file(gitName))
         try found.git?.save(to: session.file(gitRecordName))
+        let directory = context.home.directory(of: project.key)
+        try context.home.prepare(directory)
+        try ProjectRoot(context: context, key: project.key.text).write(root)
         let record = WorkspaceRecord(
             root: root, project: project.key.text, hadRepository: found.git != nil, knownRepositories: found.repositories,
             visible: SpecBuilder.systemDirectories + spec.mounts.map(\.target), start: WorkspaceScan.now())
@@ -70,6 +73,11 @@ final class WorkspaceSession {
             throw error
         }
         try session.remove()
+    }
+
+    /// Removes placeholders in a workspace that a power loss has left without a record.
+    static func recover(root: String, context: Context) throws {
+        try PlaceholderJournal.recover(root: root, in: placeholderDirectory(context))
     }
 
     private static func placeholderDirectory(_ context: Context) -> String { FileSystem.join(context.home.path, "state/placeholders") }
