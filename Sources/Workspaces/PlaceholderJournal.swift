@@ -219,7 +219,7 @@ public final class PlaceholderJournal: Sendable {
 
     /// `a/b/c` as `a`, `a/b`, `a/b/c`.
     private static func levels(_ path: String) -> [String] {
-        let parts = path.split(separator: "/")
+        let parts = FileSystem.components(of: path)
         return parts.indices.map { parts[...$0].joined(separator: "/") }
     }
 
