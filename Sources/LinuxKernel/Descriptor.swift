@@ -36,21 +36,17 @@ public final class Descriptor: Sendable {
         var chunk = 4096
         if fstat(number, &size) == 0, size.st_size > 0 { chunk = min(Int(size.st_size) + 1, 1 << 20) }
         while true {
-            let start = result.count
-            if start > limit { throw SystemError("read", subject, errno: EFBIG) }
-            var count = 0
+            if result.count > limit { throw SystemError("read", subject, errno: EFBIG) }
             var failure: Int32 = 0
-            result.append(contentsOf: repeatElement(0, count: chunk))
-            result.withUnsafeMutableBytes { buffer in
-                while true {
-                    count = Glibc.read(number, buffer.baseAddress.map { $0 + start }, chunk)
-                    if count >= 0 || errno != EINTR { break }
-                }
-                failure = errno
+            let piece = [UInt8](unsafeUninitializedCapacity: chunk) { buffer, filled in
+                var count = 0
+                repeat { count = Glibc.read(number, buffer.baseAddress, chunk) } while count < 0 && errno == EINTR
+                if count < 0 { failure = errno }
+                filled = max(0, count)
             }
-            if count < 0 { throw SystemError("read", subject, errno: failure) }
-            result.removeLast(chunk - count)
-            if count == 0 { return result }
+            if failure != 0 { throw SystemError("read", subject, errno: failure) }
+            if piece.isEmpty { return result }
+            result.append(contentsOf: piece)
             chunk = max(chunk, 65536)
         }
     }

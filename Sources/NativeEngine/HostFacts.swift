@@ -128,8 +128,11 @@ public struct HostFacts: Codable, Sendable, Equatable {
         return hard
     }
 
+    /// File systems that are mounted on directories of /proc which exist for them and hold nothing; they cover nothing.
+    private static let emptyPlaces: Set<String> = ["binfmt_misc", "autofs", "nfsd"]
+
     /// Container engines cover parts of /proc; the kernel then refuses a fresh /proc in a new user namespace.
     private static func findMaskedProc() throws(SystemError) -> Bool {
-        try MountInfo.read().contains { $0.mountPoint.hasPrefix("/proc/") && $0.type != "binfmt_misc" && $0.type != "autofs" }
+        try MountInfo.read().contains { $0.mountPoint.hasPrefix("/proc/") && !emptyPlaces.contains($0.type) }
     }
 }

@@ -187,6 +187,13 @@ public struct LaunchPlanner {
         return result
     }
 
+    /// Processes write to their own files there (`comm`, `oom_score_adj`). The host's root owns the files of the kernel as
+    /// well, and gets no writing at all.
+    private func procAccess(_ version: Int) -> UInt64 {
+        if facts.isRoot { return LandlockAccess.read }
+        return LandlockAccess.read | LandlockAccess.writeFile | (version >= 3 ? LandlockAccess.truncate : 0)
+    }
+
     /// Everything may be read, since only what is listed exists; writing is opened up directory by directory.
     private func landlock() -> PlanOperation {
         let version = facts.landlock
@@ -197,7 +204,7 @@ public struct LaunchPlanner {
             LandlockRule(path: "/dev", access: device),
             LandlockRule(path: "/dev/shm", access: write),
             LandlockRule(path: "/dev/mqueue", access: write),
-            LandlockRule(path: "/proc", access: LandlockAccess.read | LandlockAccess.writeFile | (version >= 3 ? LandlockAccess.truncate : 0)),
+            LandlockRule(path: "/proc", access: procAccess(version)),
             LandlockRule(path: "/tmp", access: write),
             LandlockRule(path: spec.home.path, access: write),
             LandlockRule(path: spec.workspace.path, access: write),

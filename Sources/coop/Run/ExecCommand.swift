@@ -2,6 +2,7 @@ import ArgumentParser
 import CoopErrors
 import Glibc
 import LinuxKernel
+import Projects
 import Sandbox
 
 struct ExecCommand: ParsableCommand {
@@ -43,7 +44,9 @@ struct RunningSandbox {
         let socket = try SessionDirectory.connect(run: context.run, id: id)
         let loop = EventLoop()
         let client = CommandClient(socket: socket, loop: loop, plan: try StreamPlan(terminal: terminal))
-        try client.start(command)
+        // The terminal may be another one than the sandbox was started from.
+        let terminal = environmentVariable("TERM").map { ["TERM=\($0)"] } ?? []
+        try client.start(command, environment: terminal)
         try loop.run()
         let code = try CommandOutcome.code(of: client, command: command)
         if client.wasInterrupted { Interrupt.dieOf(SIGINT) }
