@@ -65,7 +65,14 @@ public struct RefSnapshot: Sendable, Equatable {
         _ path: String, _ name: String, _ refs: inout [String: ObjectID], _ symbolic: inout [String: String], depth: Int
     ) throws(SystemError) -> Bool {
         guard depth < 64 else { return false }
-        for entry in try FileSystem.entries(path) {
+        let entries: [(name: String, kind: FileKind?)]
+        do throws(SystemError) {
+            entries = try FileSystem.entries(path)
+        } catch where error.errno == ENOENT {
+            // Git removes empty directories when it packs references.
+            return true
+        }
+        for entry in entries {
             let child = FileSystem.join(path, entry.name)
             let full = "\(name)/\(entry.name)"
             switch entry.kind {
