@@ -194,6 +194,34 @@ import Testing
         #expect(try session.host("symbolic-ref", "HEAD") == "refs/heads/main")
     }
 
+    @Test func `staged changes stay inside when the workspace was not the host's own`() throws {
+        let session = try Session()
+        try session.begin()
+        try session.write("file0", "staged")
+        try session.inside("add", "file0")
+        if case .left = try session.finish(isLive: false).index {} else { Issue.record("taken") }
+        #expect(try session.host("diff", "--cached", "--name-only") == "")
+    }
+
+    @Test func `a change that only the racy check of git can see is still seen after an import`() throws {
+        let session = try Session(commits: 2)
+        try session.host("config", "core.trustctime", "false")
+        let moment = [timespec(tv_sec: 1_767_000_000, tv_nsec: 0), timespec(tv_sec: 1_767_000_000, tv_nsec: 0)]
+        func date(_ name: String) { name.withOSBytes { _ = utimensat(AT_FDCWD, $0, moment, 0) } }
+        try session.write("file0", "aaaa")
+        date(session.work + "/file0")
+        try session.host("commit", "-q", "-a", "-m", "aaaa")
+        date(session.work + "/.git/index")
+        try session.begin()
+        // Same size, same times, same inode: only that the entry is as young as the index makes git look at the contents.
+        try session.write("file0", "bbbb")
+        date(session.work + "/file0")
+        try session.write("other", "o")
+        try session.inside("update-index", "--add", "other")
+        #expect(try session.finish().index == .taken)
+        #expect(try session.host("status", "--porcelain") == " M file0\nA  other")
+    }
+
     @Test func `conflicts inside do not hold the commits`() throws {
         let session = try Session()
         try session.begin()

@@ -117,6 +117,19 @@ import Testing
         }
     }
 
+    @Test func `a commit that the host has, but not all it names, is refused`() throws {
+        let session = try Session()
+        let who = "Eve <e@x> 1767323045 +0000"
+        let text = "tree \(String(repeating: "a", count: 40))\nauthor \(who)\ncommitter \(who)\n\nx\n"
+        let id = try sh(
+            ["git", "hash-object", "-t", "commit", "-w", "--stdin", "--literally"], in: session.work, input: Array(text.utf8))
+        try session.begin()
+        try point(session, "refs/heads/broken", at: id)
+        let refs = try session.host("for-each-ref")
+        #expect(try !session.finish().isComplete)
+        #expect(try session.host("for-each-ref") == refs)
+    }
+
     @Test(arguments: [
         [], Array("PACK".utf8), Array("PACK\0\0\0\u{2}\0\0\0\u{1}".utf8), Array(repeating: 0x41, count: 100_000),
         Array("PACK\0\0\0\u{2}\u{7f}\u{7f}\u{7f}\u{7f}".utf8),
