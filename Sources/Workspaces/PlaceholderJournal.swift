@@ -51,7 +51,7 @@ public final class PlaceholderJournal: Sendable {
                 for level in levels(path) {
                     let exists = try exists(level, root)
                     // What exists and is nobody's placeholder is the user's own.
-                    if (!exists && (plan.placeholders.contains(path) || shared.contains(path)) || exists && shared.contains(level)),
+                    if !exists && (plan.placeholders.contains(path) || shared.contains(path)) || exists && shared.contains(level),
                         !paths.contains(level)
                     {
                         paths.append(level)
@@ -137,7 +137,7 @@ public final class PlaceholderJournal: Sendable {
         let root: BeneathDirectory
         do {
             root = try BeneathDirectory(own.root)
-        } catch where error.errno == ENOENT || error.errno == ENOTDIR {
+        } catch  where error.errno == ENOENT || error.errno == ENOTDIR {
             // The workspace itself is gone, and its placeholders with it.
             try FileSystem.removeTree(journal)
             return []
@@ -203,7 +203,7 @@ public final class PlaceholderJournal: Sendable {
         let (parent, name) = ProtectedPaths.split(path)
         do {
             return try root.directory(parent).status(name) != nil
-        } catch where error.errno == ENOENT || error.errno == ENOTDIR || error.errno == ELOOP {
+        } catch  where error.errno == ENOENT || error.errno == ENOTDIR || error.errno == ELOOP {
             return false
         }
     }

@@ -69,7 +69,8 @@ public struct Quarantine: Sendable {
         try file.writeAll(safe.text.osBytes, subject: FileSystem.join(finding.path, "config"))
         let list = moved.sorted().joined(separator: ", ")
         return Action(
-            finding: finding, description: list.isEmpty ? "given a safe config" : "\(list.printable) moved to \(place.printable)", isNeutral: true)
+            finding: finding, description: list.isEmpty ? "given a safe config" : "\(list.printable) moved to \(place.printable)",
+            isNeutral: true)
     }
 
     /// The keys of a repository made inside that can run nothing and lead nowhere.

@@ -98,7 +98,10 @@ import Testing
         let mine = try session.host("rev-parse", "main")
         let theirs = try session.inside("rev-parse", "main")
         let result = try session.finish()
-        guard case .parked(let name, _) = result.outcome("refs/heads/main") else { Issue.record("\(result)"); return }
+        guard case .parked(let name, _) = result.outcome("refs/heads/main") else {
+            Issue.record("\(result)")
+            return
+        }
         #expect(name == "refs/coop/s1/heads/main")
         #expect(try session.host("rev-parse", "main") == mine)
         #expect(try session.host("rev-parse", name) == theirs)
@@ -121,7 +124,10 @@ import Testing
             ("refs/heads/main", "refs/coop/s1/heads/main"), ("refs/tags/v1", "refs/coop/s1/tags/v1"), ("refs/stash", "refs/coop/s1/stash"),
             ("refs/stash@{1}", "refs/coop/s1/stash-1"), ("refs/stash@{2}", "refs/coop/s1/stash-2"),
         ] {
-            guard case .parked(parked, _) = result.outcome(name) else { Issue.record("\(name): \(result)"); continue }
+            guard case .parked(parked, _) = result.outcome(name) else {
+                Issue.record("\(name): \(result)")
+                continue
+            }
         }
         #expect(try session.host("show", "refs/coop/s1/stash-2:file0") == "one")
         #expect(try session.host("rev-parse", "main") == main)
@@ -134,7 +140,10 @@ import Testing
         try session.begin()
         try session.inside("branch", "-D", "-q", "old")
         let result = try session.finish()
-        guard case .skipped = result.outcome("refs/heads/old") else { Issue.record("\(result)"); return }
+        guard case .skipped = result.outcome("refs/heads/old") else {
+            Issue.record("\(result)")
+            return
+        }
         #expect(try session.host("rev-parse", "old") == session.host("rev-parse", "main"))
     }
 
@@ -146,7 +155,10 @@ import Testing
         try session.inside("checkout", "-q", "side")
         try session.commitInside("a", "a")
         let result = try session.finish()
-        guard case .parked = result.outcome("refs/heads/side") else { Issue.record("\(result)"); return }
+        guard case .parked = result.outcome("refs/heads/side") else {
+            Issue.record("\(result)")
+            return
+        }
         if case .left = result.head {} else { Issue.record("\(result.head)") }
         #expect(try sh(["git", "status", "--porcelain"], in: session.temporary("other")) == "")
     }
@@ -179,7 +191,10 @@ import Testing
         try session.commitInside("b", "b")
         try session.host("checkout", "-q", "main")
         let later = try session.finish()
-        guard case .parked("refs/coop/s2/HEAD", _) = later.outcome("HEAD") else { Issue.record("\(later)"); return }
+        guard case .parked("refs/coop/s2/HEAD", _) = later.outcome("HEAD") else {
+            Issue.record("\(later)")
+            return
+        }
     }
 
     @Test func `HEAD, index and checked-out branch stay when the workspace was not the host's own`() throws {
@@ -189,7 +204,10 @@ import Testing
         try session.inside("checkout", "-q", "-b", "new")
         try session.commitInside("b", "b")
         let result = try session.finish(isLive: false)
-        guard case .parked = result.outcome("refs/heads/main") else { Issue.record("\(result)"); return }
+        guard case .parked = result.outcome("refs/heads/main") else {
+            Issue.record("\(result)")
+            return
+        }
         #expect(result.outcome("refs/heads/new") == .created)
         #expect(try session.host("symbolic-ref", "HEAD") == "refs/heads/main")
     }
@@ -314,7 +332,10 @@ import Testing
                 try session.host("commit", "-q", "--allow-empty", "-m", "mine")
             }
         }
-        guard case .parked = result.outcome("refs/heads/main") else { Issue.record("\(result)"); return }
+        guard case .parked = result.outcome("refs/heads/main") else {
+            Issue.record("\(result)")
+            return
+        }
     }
 
     @Test func `hooks and filters planted in the private directory or the work tree never run on the host`() throws {
@@ -364,7 +385,10 @@ import Testing
         try session.host("config", "core.ignorecase", "true")
         try session.begin()
         try session.inside("update-ref", "refs/heads/topic", try session.inside("commit-tree", "-m", "x", "HEAD^{tree}"))
-        guard case .parked = try session.finish().outcome("refs/heads/topic") else { Issue.record("not parked"); return }
+        guard case .parked = try session.finish().outcome("refs/heads/topic") else {
+            Issue.record("not parked")
+            return
+        }
     }
 
     @Test func `a repository in a path with spaces, quotes and bytes outside UTF-8 works`() throws {
