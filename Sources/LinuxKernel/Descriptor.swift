@@ -31,27 +31,29 @@ public final class Descriptor: Sendable {
     ///
     /// - Parameter limit: more bytes than this fail with `EFBIG`, so that a hostile file cannot exhaust memory.
     public func readAll(limit: Int = 64 << 20, subject: String = "") throws(SystemError) -> [UInt8] {
-        var result: [UInt8] = []
         var size = stat()
-        var chunk = 4096
-        if fstat(number, &size) == 0, size.st_size > 0 { chunk = min(Int(size.st_size) + 1, 1 << 20) }
+        // Files of /proc have no size; most fit into one page or two.
+        var capacity = 8192
+        if fstat(number, &size) == 0, size.st_size > 0 { capacity = min(Int(size.st_size) + 1, 1 << 20) }
+        var done: [UInt8] = []
+        var failure: Int32 = 0
         while true {
-            let start = result.count
-            if start > limit { throw SystemError("read", subject, errno: EFBIG) }
-            var count = 0
-            var failure: Int32 = 0
-            result.append(contentsOf: repeatElement(0, count: chunk))
-            result.withUnsafeMutableBytes { buffer in
-                while true {
-                    count = Glibc.read(number, buffer.baseAddress.map { $0 + start }, chunk)
-                    if count >= 0 || errno != EINTR { break }
+            var ended = false
+            let chunk = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, filled in
+                while filled < buffer.count {
+                    let count = Glibc.read(number, buffer.baseAddress.map { $0 + filled }, buffer.count - filled)
+                    if count < 0, errno == EINTR { continue }
+                    if count < 0 { failure = errno }
+                    ended = count <= 0
+                    if ended { return }
+                    filled += count
                 }
-                failure = errno
             }
-            if count < 0 { throw SystemError("read", subject, errno: failure) }
-            result.removeLast(chunk - count)
-            if count == 0 { return result }
-            chunk = max(chunk, 65536)
+            if failure != 0 { throw SystemError("read", subject, errno: failure) }
+            if done.isEmpty { done = chunk } else { done += chunk }
+            if done.count > limit { throw SystemError("read", subject, errno: EFBIG) }
+            if ended { return done }
+            capacity = min(capacity * 4, 1 << 20)
         }
     }
 
