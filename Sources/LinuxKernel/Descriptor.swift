@@ -31,29 +31,23 @@ public final class Descriptor: Sendable {
     ///
     /// - Parameter limit: more bytes than this fail with `EFBIG`, so that a hostile file cannot exhaust memory.
     public func readAll(limit: Int = 64 << 20, subject: String = "") throws(SystemError) -> [UInt8] {
+        var result: [UInt8] = []
         var size = stat()
-        // Files of /proc have no size; most fit into one page or two.
-        var capacity = 8192
-        if fstat(number, &size) == 0, size.st_size > 0 { capacity = min(Int(size.st_size) + 1, 1 << 20) }
-        var done: [UInt8] = []
-        var failure: Int32 = 0
+        var chunk = 4096
+        if fstat(number, &size) == 0, size.st_size > 0 { chunk = min(Int(size.st_size) + 1, 1 << 20) }
         while true {
-            var ended = false
-            let chunk = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, filled in
-                while filled < buffer.count {
-                    let count = Glibc.read(number, buffer.baseAddress.map { $0 + filled }, buffer.count - filled)
-                    if count < 0, errno == EINTR { continue }
-                    if count < 0 { failure = errno }
-                    ended = count <= 0
-                    if ended { return }
-                    filled += count
-                }
+            if result.count > limit { throw SystemError("read", subject, errno: EFBIG) }
+            var failure: Int32 = 0
+            let piece = [UInt8](unsafeUninitializedCapacity: chunk) { buffer, filled in
+                var count = 0
+                repeat { count = Glibc.read(number, buffer.baseAddress, chunk) } while count < 0 && errno == EINTR
+                if count < 0 { failure = errno }
+                filled = max(0, count)
             }
             if failure != 0 { throw SystemError("read", subject, errno: failure) }
-            if done.isEmpty { done = chunk } else { done += chunk }
-            if done.count > limit { throw SystemError("read", subject, errno: EFBIG) }
-            if ended { return done }
-            capacity = min(capacity * 4, 1 << 20)
+            if piece.isEmpty { return result }
+            result.append(contentsOf: piece)
+            chunk = max(chunk, 65536)
         }
     }
 

@@ -104,7 +104,7 @@ struct ObjectTransfer {
         for known in known.isEmpty ? [known] : [known, []] {
             var ends: [Int32] = [-1, -1]
             try describing("cannot make a pipe") { _ = try check("pipe2") { clinux_pipe(&ends) } }
-            let reading = Descriptor(owning: ends[0])
+            var reading: Descriptor? = Descriptor(owning: ends[0])
             var writing: Descriptor? = Descriptor(owning: ends[1])
             let setting = HostGit.Setting(
                 objectDirectory: quarantine,
@@ -115,6 +115,8 @@ struct ObjectTransfer {
                     "index-pack", "--stdin", "--fix-thin", "--strict=zeroPaddedFilemode=ignore", "--threads=1",
                     "--max-input-size=\(limits.packBytes)",
                 ], input: reading, setting)
+            // Only the receiver may hold this end: when it gives up, the writer inside has to see it, not to wait for ever.
+            reading = nil
             let revisions = tips.map { $0.hex + "\n" } + known.map { "^\($0.hex)\n" }
             var status: Int32 = -1
             var thrown: (any Error)?

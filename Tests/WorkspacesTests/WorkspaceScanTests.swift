@@ -76,7 +76,7 @@ import Testing
             "new/.git": .gitDirectory, "docs": .bareRepository, "wt/.git": .gitFile, "ln/.git": .gitLink, "leaving": .leavingLink,
             "su": .setuid, "one": .hardLink, "two": .hardLink, "sock": .unixSocket,
         ])
-        #expect(report.findings.allSatisfy(\.isNew))
+        #expect(report.findings.allSatisfy { $0.isNew })
     }
 
     @Test func `a repository that is older than the session and untouched is not new`() throws {
@@ -86,12 +86,10 @@ import Testing
         clock_gettime(CLOCK_REALTIME, &later)
         later.tv_nsec = 0
         later.tv_sec += 1
-        var report = try endScan(since: later)
+        let report = try endScan(since: later)
         #expect(report.findings.count == 2 && report.findings.allSatisfy { !$0.isNew })
-        // A later moment is not awaited: a change is told from an older one by asking about the moment before it.
-        report = try endScan(since: WorkspaceScan.now())
-        #expect(try neutralise(WorkspaceScan.Report()).isEmpty)
-        #expect(report.findings.count == 2)
+        #expect(try neutralise(report).isEmpty)
+        #expect(FileSystem.kind(root + "/touched/.git/hooks") == .directory)
     }
 
     @Test func `a hostile repository loses its config and hooks, and keeps its commits`() throws {
@@ -132,7 +130,7 @@ import Testing
         let before = try seen("x")
         #expect(before.contains("fsmonitor"))
         let actions = try neutralise(try endScan())
-        #expect(actions.count == 2 && actions.allSatisfy(\.isNeutral))
+        #expect(actions.count == 2 && actions.allSatisfy { $0.isNeutral })
         #expect(try !seen("docs").contains("worktree") && !seen("docs").contains("fsmonitor"))
         #expect(try !seen("x").contains("fsmonitor"))
         try sh(["git", "status"], in: root + "/docs", allowFailure: true)
@@ -169,7 +167,8 @@ import Testing
         try writeFile(root + "/su", Array("x".utf8))
         _ = chmod(root + "/su", 0o6755)
         _ = try neutralise(try endScan())
-        #expect(try FileSystem.status(root + "/su").map { $0.st_mode & 0o7777 } == 0o755)
+        let mode = try FileSystem.status(root + "/su").map { $0.st_mode & 0o7777 }
+        #expect(mode == 0o755)
     }
 
     @Test func `links in the place of directories lead neither scan nor quarantine out`() throws {
@@ -198,7 +197,7 @@ import Testing
         try FileSystem.removeFile(root + "/b/.git/config")
         _ = mkfifo(root + "/b/.git/config", 0o644)
         let actions = try neutralise(try endScan())
-        #expect(actions.count == 2 && actions.allSatisfy(\.isNeutral))
+        #expect(actions.count == 2 && actions.allSatisfy { $0.isNeutral })
         #expect(FileSystem.kind(root + "/a/.git/config", followLinks: false) == .file)
         #expect(FileSystem.kind(root + "/b/.git/config", followLinks: false) == .file)
     }

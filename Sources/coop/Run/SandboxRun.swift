@@ -29,8 +29,9 @@ final class SandboxRun {
         }
         self.context = context
         self.options = options
-        project = try context.project()
+        project = try context.project(for: options)
         let configuration = try context.configuration(of: project, flags: options.flags)
+        for note in IneffectiveSettings.notes(configuration.effective) { FileHandleOutput.standardError("coop: \(note.printable)\n") }
         try context.home.prepare(context.run)
         try Sweep(context: context).run()
         if let name = options.name, try Sessions(context: context).all().contains(where: { $0.name == name }) {

@@ -51,7 +51,7 @@ struct SpecBuilder {
             timeout: sandbox.timeout.map { seconds(of: $0.value) }, command: command)
     }
 
-    private static let systemDirectories = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/nix"]
+    static let systemDirectories = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/nix"]
 
     private func seconds(of time: Duration) -> Double {
         Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18
