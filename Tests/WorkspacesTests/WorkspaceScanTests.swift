@@ -76,7 +76,7 @@ import Testing
             "new/.git": .gitDirectory, "docs": .bareRepository, "wt/.git": .gitFile, "ln/.git": .gitLink, "leaving": .leavingLink,
             "su": .setuid, "one": .hardLink, "two": .hardLink, "sock": .unixSocket,
         ])
-        #expect(report.findings.allSatisfy(\.isNew))
+        #expect(report.findings.allSatisfy { $0.isNew })
     }
 
     @Test func `a repository that is older than the session and untouched is not new`() throws {
