@@ -33,6 +33,7 @@ struct Coop: ParsableCommand {
     }
 
     static func main() {
+        reserveStreams()
         let arguments = (1..<Int(CommandLine.argc)).compactMap { index in
             CommandLine.unsafeArgv[index].map { String(osBytes: UnsafePointer($0)) }
         }
@@ -45,6 +46,17 @@ struct Coop: ParsableCommand {
         } catch {
             EarlyStart.current.drop()
             report.exit(with: error)
+        }
+    }
+}
+
+extension Coop {
+    /// A stream that the caller has closed becomes an empty one: its number would otherwise go to the next file that is
+    /// opened, and what is written to standard error would end up there.
+    private static func reserveStreams() {
+        for number: Int32 in 0...2 where fcntl(number, F_GETFD) < 0 {
+            // The lowest free number is this one. Where not even /dev/null can be opened, nothing else will work either.
+            guard open("/dev/null", O_RDWR) == number else { _exit(125) }
         }
     }
 }
