@@ -189,14 +189,22 @@ public enum FileSystem {
 
     /// `directory/name`, without a doubled slash; an absolute `name` stands for itself.
     public static func join(_ directory: String, _ name: String) -> String {
-        if name.hasPrefix("/") { return name }
-        return directory.hasSuffix("/") ? directory + name : directory + "/" + name
+        if name.utf8.first == UInt8(ascii: "/") { return name }
+        return directory.utf8.last == UInt8(ascii: "/") ? directory + name : directory + "/" + name
+    }
+
+    /// The names between the slashes, empty ones left out.
+    ///
+    /// By bytes, as the kernel sees it: to Swift, a slash and a combining accent after it are one `Character` that is not
+    /// `/`, and a split by characters would take `../\u{301}` for a harmless name.
+    public static func components(of path: String) -> [String] {
+        path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
     }
 
     /// Removes `.`, `..` and doubled slashes from an absolute path by text alone, without looking at the file system.
     public static func normalize(_ path: String) -> String {
-        var parts: [Substring] = []
-        for part in path.split(separator: "/") where part != "." {
+        var parts: [String] = []
+        for part in components(of: path) where part != "." {
             if part == ".." {
                 if !parts.isEmpty { parts.removeLast() }
             } else {
@@ -206,8 +214,20 @@ public enum FileSystem {
         return "/" + parts.joined(separator: "/")
     }
 
-    /// Whether `path` is `directory` or lies below it (both normalised).
+    /// Whether `path` is `directory` or lies below it (both normalised). Compared by bytes: names that differ only in their
+    /// Unicode normalisation are equal strings to Swift and two files to the kernel.
     public static func contains(_ directory: String, _ path: String) -> Bool {
-        directory == "/" || path == directory || path.hasPrefix(directory + "/")
+        directory == "/" || relative(path, to: directory) != nil
+    }
+
+    /// What follows `directory` and its slash in `path`; empty for the directory itself, nil for what does not lie in it
+    /// (both normalised).
+    public static func relative(_ path: String, to directory: String) -> String? {
+        if directory == "/" { return String(path.utf8.dropFirst()) }
+        let bytes = path.utf8
+        guard bytes.starts(with: directory.utf8) else { return nil }
+        let rest = bytes.dropFirst(directory.utf8.count)
+        guard let slash = rest.first else { return "" }
+        return slash == UInt8(ascii: "/") ? String(rest.dropFirst()) : nil
     }
 }

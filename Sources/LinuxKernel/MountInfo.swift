@@ -16,7 +16,8 @@ public struct MountInfo: Sendable, Equatable {
 
     /// Parses one line; nil when it does not have the documented shape.
     public init?(line: Substring) {
-        let fields = line.split(separator: " ", omittingEmptySubsequences: false)
+        // By bytes: a name may hold a combining character, which `Character` would join with the space before it.
+        let fields = line.utf8.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false).map { Substring($0) }
         guard fields.count >= 10, let id = Int(fields[0]), let parent = Int(fields[1]),
             let separator = fields[6...].firstIndex(of: "-"), fields.count >= separator + 4
         else { return nil }
@@ -34,7 +35,7 @@ public struct MountInfo: Sendable, Equatable {
     /// All mounts of a process, in the order they were made.
     public static func read(_ path: String = "/proc/self/mountinfo") throws(SystemError) -> [MountInfo] {
         let text = String(osBytes: try FileSystem.read(path))
-        return text.split(separator: "\n").compactMap { MountInfo(line: $0) }
+        return text.utf8.split(separator: UInt8(ascii: "\n")).compactMap { MountInfo(line: Substring($0)) }
     }
 
     /// Space, tab, newline and backslash are written as three octal digits.

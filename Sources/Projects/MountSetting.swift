@@ -32,10 +32,10 @@ public struct MountSetting: Sendable, Equatable {
         guard parts.count == 2 else { return .success(MountSetting(host: host, isReadOnly: isReadOnly)) }
         let guest = parts[1]
         if let problem = TextRule.pathProblem(guest) { return .failure(ValueProblem(problem)) }
-        guard guest.hasPrefix("/") else {
+        guard guest.utf8.first == UInt8(ascii: "/") else {
             return .failure("the path inside must be absolute, and `\(guest.printable)` is not")
         }
-        if guest.split(separator: "/").contains("..") { return .failure("the path inside may not hold `..`") }
+        if FileSystem.components(of: guest).contains("..") { return .failure("the path inside may not hold `..`") }
         if guest.allSatisfy({ $0 == "/" }) { return .failure("the path inside may not be the root") }
         return .success(MountSetting(host: host, guest: guest, isReadOnly: isReadOnly))
     }

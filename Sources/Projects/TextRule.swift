@@ -73,8 +73,8 @@ enum TextRule {
 
     private static func relativePathProblem(_ text: String) -> String? {
         if let problem = pathProblem(text) { return problem }
-        if text.hasPrefix("/") || text.hasPrefix("~") { return "`\(text)` must be relative to the project's root" }
-        let parts = text.split(separator: "/")
+        if text.utf8.first == UInt8(ascii: "/") || text.utf8.first == UInt8(ascii: "~") { return "`\(text)` must be relative to the project's root" }
+        let parts = FileSystem.components(of: text)
         if parts.contains("..") { return "`\(text)` may not leave the project with .." }
         return parts.allSatisfy { $0 == "." } ? "`\(text)` would be the project itself" : nil
     }

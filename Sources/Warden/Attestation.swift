@@ -42,24 +42,28 @@ struct Attestation {
 
     private mutating func verifyMounts(_ actual: [MountInfo]) throws(SetupFailure) {
         let expected = plan.expectedMounts.filter { !skippedMasks.contains($0.point) }
-        // Mounts at one point are stacked, and the last one is what a path leads to.
-        var top: [String: MountInfo] = [:]
-        for mount in actual { top[mount.mountPoint] = mount }
-        var wanted: [String: ExpectedMount] = [:]
+        // Mounts at one point are stacked, and the last one is what a path leads to. By bytes: strings that differ only in
+        // their Unicode normalisation are equal, and two files.
+        var top: [[UInt8]: MountInfo] = [:]
+        for mount in actual { top[mount.mountPoint.osBytes] = mount }
+        var wanted: [[UInt8]: ExpectedMount] = [:]
         for mount in expected {
             var merged = mount
-            if let below = wanted[mount.point], mount.type == nil { merged.type = below.type }
-            wanted[mount.point] = merged
+            let point = mount.point.osBytes
+            if let below = wanted[point], mount.type == nil { merged.type = below.type }
+            wanted[point] = merged
         }
-        for (point, mount) in wanted {
-            guard let found = top[point] else { throw SetupFailure(step: "verify", subject: point, reason: "is not mounted") }
+        for (key, mount) in wanted {
+            let point = mount.point
+            guard let found = top[key] else { throw SetupFailure(step: "verify", subject: point, reason: "is not mounted") }
             for name in mount.restrictions.names {
                 try require(found.options.contains(name), point, "is mounted without \(name)")
             }
             if let type = mount.type { try require(found.type == type, point, "is a \(found.type), not a \(type)") }
             try require(!found.propagates, point, "still exchanges mounts with the host")
         }
-        for (point, mount) in top where wanted[point] == nil {
+        for (key, mount) in top where wanted[key] == nil {
+            let point = mount.mountPoint
             // A submount that came with a recursive bind must carry the bind's restrictions.
             let above = wanted.values.filter { $0.recursive && FileSystem.contains($0.point, point) }
                 .max { $0.point.utf8.count < $1.point.utf8.count }

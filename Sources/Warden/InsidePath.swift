@@ -41,8 +41,7 @@ struct InsidePath {
         // A link on the way, or something else in the place, is dealt with component by component.
         if let found = try? open(path), try isDirectory(found, path) { return found }
         var current = try open("/")
-        for component in path.split(separator: "/") {
-            let name = String(component)
+        for name in FileSystem.components(of: path) {
             guard name != "..", name != "." else { throw SystemError("mkdir", path, errno: EINVAL) }
             current = try step(from: current, to: name, path: path)
         }

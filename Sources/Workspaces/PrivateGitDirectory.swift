@@ -108,8 +108,7 @@ public enum PrivateGitDirectory {
         func add(_ value: String?, relativeTo base: String) {
             guard let value, !value.isEmpty else { return }
             let path = FileSystem.normalize(user.path(value) ?? FileSystem.join(base, value))
-            guard path.hasPrefix(repository.workTree + "/") else { return }
-            let relative = String(path.dropFirst(repository.workTree.count + 1))
+            guard let relative = FileSystem.relative(path, to: repository.workTree), !relative.isEmpty else { return }
             if relative != ".git", !relative.hasPrefix(".git/"), !result.contains(relative) { result.append(relative) }
         }
         for entry in configuration.entries {

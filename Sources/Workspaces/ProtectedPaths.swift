@@ -40,8 +40,8 @@ public enum ProtectedPaths {
         var entries = table
         for path in extra {
             let isDirectory = path.hasSuffix("/")
-            let parts = path.split(separator: "/").filter { $0 != "." }
-            guard !path.hasPrefix("/"), !parts.isEmpty, !parts.contains("..") else {
+            let parts = FileSystem.components(of: path).filter { $0 != "." }
+            guard path.utf8.first != UInt8(ascii: "/"), !parts.isEmpty, !parts.contains("..") else {
                 throw CoopError(
                     .configuration, "cannot protect \(path.printable)", "not a path below the workspace", next: "coop config edit")
             }
@@ -65,7 +65,7 @@ public enum ProtectedPaths {
     private static func look(at entry: Entry, _ root: BeneathDirectory, _ plan: inout ProtectionPlan) throws {
         var parent = root
         var path = ""
-        let parts = entry.path.split(separator: "/").map(String.init)
+        let parts = FileSystem.components(of: entry.path)
         for (depth, part) in parts.enumerated() {
             path = path.isEmpty ? part : "\(path)/\(part)"
             let isLast = depth == parts.count - 1
@@ -83,8 +83,7 @@ public enum ProtectedPaths {
                 plan.links.append(.init(path: path, target: text, reason: entry.reason))
                 let base = FileSystem.parent(of: FileSystem.join(plan.root, path))
                 let resolved = FileSystem.normalize(FileSystem.join(base, text))
-                if isLast, resolved.hasPrefix(plan.root + "/") {
-                    let inside = String(resolved.dropFirst(plan.root.count + 1))
+                if isLast, let inside = FileSystem.relative(resolved, to: plan.root), !inside.isEmpty {
                     if let found = quietKind(inside, root), found == .file || found == .directory { plan.protect(inside) }
                 }
                 return

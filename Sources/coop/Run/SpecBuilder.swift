@@ -51,7 +51,7 @@ struct SpecBuilder {
             timeout: sandbox.timeout.map { seconds(of: $0.value) }, command: command)
     }
 
-    private static let systemDirectories = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/nix"]
+    static let systemDirectories = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/nix"]
 
     private func seconds(of time: Duration) -> Double {
         Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18
@@ -175,7 +175,7 @@ struct SpecBuilder {
         var result: [String] = []
         for setting in configuration.effective.sandbox.excludes {
             let path = FileSystem.normalize(FileSystem.join(workspace.path, setting.value))
-            guard path != workspace.path, FileSystem.contains(workspace.path, path), !setting.value.split(separator: "/").contains("..") else {
+            guard path != workspace.path, FileSystem.contains(workspace.path, path), !FileSystem.components(of: setting.value).contains("..") else {
                 throw CoopError(
                     .configuration, "cannot exclude \(setting.value.printable)", "it is not a directory in the project (\(setting.origin))",
                     next: "name a directory of the project: node_modules")
@@ -198,8 +198,9 @@ struct SpecBuilder {
             // Num RefCount Protocol Flags Type St Inode Path (proc_net(5)); abstract names begin with @.
             guard let slash = line.firstIndex(of: UInt8(ascii: "/")) else { continue }
             let path = String(osBytes: line[slash...])
-            for (source, target) in trees where FileSystem.contains(source, path) && path != source {
-                let inside = target + path.dropFirst(source.count)
+            for (source, target) in trees {
+                guard let relative = FileSystem.relative(path, to: source), !relative.isEmpty else { continue }
+                let inside = FileSystem.join(target, relative)
                 if !result.contains(where: { $0.path == inside }) {
                     result.append(Protection(path: inside, form: .masked, reason: "a socket of the host"))
                 }

@@ -47,9 +47,12 @@ final class WorkspaceSession {
         let root = spec.workspace.path
         let found = try Preparation(root: root, protect: protect, session: session.file(gitName))
         try found.git?.save(to: session.file(gitRecordName))
+        let directory = context.home.directory(of: project.key)
+        try context.home.prepare(directory)
+        try ProjectRoot(context: context, key: project.key.text).write(root)
         let record = WorkspaceRecord(
             root: root, project: project.key.text, hadRepository: found.git != nil, knownRepositories: found.repositories,
-            start: WorkspaceScan.now())
+            visible: SpecBuilder.systemDirectories + spec.mounts.map(\.target), start: WorkspaceScan.now())
         let path = session.file(recordName)
         try Descriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
             .writeAll(JSONText.encode(record, pretty: false).utf8, subject: path)
@@ -70,6 +73,11 @@ final class WorkspaceSession {
             throw error
         }
         try session.remove()
+    }
+
+    /// Removes placeholders in a workspace that a power loss has left without a record.
+    static func recover(root: String, context: Context) throws {
+        try PlaceholderJournal.recover(root: root, in: placeholderDirectory(context))
     }
 
     private static func placeholderDirectory(_ context: Context) -> String { FileSystem.join(context.home.path, "state/placeholders") }
@@ -191,8 +199,13 @@ final class WorkspaceSession {
         let store = FileSystem.join(FileSystem.join(context.home.directory(.projects), record.project), "quarantine/" + session)
         let actions = try Quarantine(root: record.root, store: store, repository: repository).neutralise(new)
         for action in actions { say("\(action.finding.path): \(action.description)") }
-        for finding in new where finding.kind == .unixSocket || finding.kind == .device || finding.kind == .leavingLink {
-            say("\(finding.path): \(finding.kind.rawValue)\(finding.detail.isEmpty ? "" : " \(finding.detail)"), made inside")
+        for finding in new where finding.kind == .unixSocket || finding.kind == .device || record.isSurprising(finding) {
+            let what = switch finding.kind {
+            case .unixSocket: "a unix socket"
+            case .device: "a device node"
+            default: "a link out of the workspace, to \(finding.detail)"
+            }
+            say("\(finding.path) was made inside: \(what)")
         }
         if !report.isComplete { say("the workspace is too large to look at completely; \(report.entries) entries were seen") }
     }
@@ -208,16 +221,27 @@ struct WorkspaceRecord: Codable {
     var hadRepository: Bool
     /// Repositories in the workspace that existed at the start.
     var knownRepositories: [String]
+    /// What could be seen beside the workspace: links that lead there are made by every tool (`venv/bin/python3`).
+    var visible: [String]
     var startSeconds: Int
     var startNanoseconds: Int
 
-    init(root: String, project: String, hadRepository: Bool, knownRepositories: [String], start: timespec) {
+    init(root: String, project: String, hadRepository: Bool, knownRepositories: [String], visible: [String], start: timespec) {
         self.root = root
         self.project = project
         self.hadRepository = hadRepository
         self.knownRepositories = knownRepositories
+        self.visible = visible
         startSeconds = start.tv_sec
         startNanoseconds = start.tv_nsec
+    }
+
+    /// Whether a finding is a link to a place of the host that the sandbox could not see itself: bait for a host program.
+    func isSurprising(_ finding: ScanFinding) -> Bool {
+        guard finding.kind == .leavingLink else { return false }
+        let base = FileSystem.parent(of: FileSystem.join(root, finding.path))
+        let target = FileSystem.normalize(FileSystem.join(base, finding.detail))
+        return !visible.contains { FileSystem.contains($0, target) }
     }
 
     var start: timespec { timespec(tv_sec: startSeconds, tv_nsec: startNanoseconds) }
