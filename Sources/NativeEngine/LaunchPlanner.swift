@@ -22,11 +22,16 @@ public struct LaunchPlanner {
     /// and end it.
     static let wardenCapabilities: UInt64 = 1 << 5 | 1 << 6 | 1 << 7
 
+    /// Who the warden is inside: known before the spec is, so that it can be started early.
+    static func wardenIdentity(facts: HostFacts) -> Identity {
+        // Root inside belongs to the warden; when the user is root already, another free number does.
+        let separateID: UInt32 = facts.user == 0 ? 1 : 0
+        return facts.separatesWarden ? Identity(user: separateID, group: separateID) : Identity(user: facts.user, group: facts.group)
+    }
+
     public func plan() -> LaunchPlan {
         let workload = Identity(user: spec.user.id, group: spec.user.group)
-        // Root inside belongs to the warden; when the user is root already, another free number does.
-        let separateID: UInt32 = spec.user.id == 0 ? 1 : 0
-        let warden = facts.separatesWarden ? Identity(user: separateID, group: separateID) : workload
+        let warden = LaunchPlanner.wardenIdentity(facts: facts)
         var operations: [PlanOperation] = [.privateMounts, .root(bytes: 16 << 20, inodes: 16384)]
         operations += system()
         operations += configuration()
@@ -138,24 +143,33 @@ public struct LaunchPlanner {
                     target: spec.workspace.path, bytes: temporaryBytes, inodes: 1 << 20, mode: 0o755, owner: .workload,
                     restrictions: .files))
         }
-        // A stable order: what lies above another target comes first, equal depth keeps the order of the spec.
-        let ordered = trees.enumerated().sorted { left, right in
-            let (a, b) = (left.element.target.utf8.count { $0 == UInt8(ascii: "/") }, right.element.target.utf8.count { $0 == UInt8(ascii: "/") })
-            return a == b ? left.offset < right.offset : a < b
-        }
-        for (_, mount) in ordered {
-            result.append(
-                .bind(
-                    source: mount.source, target: mount.target,
-                    restrictions: mount.readOnly ? [.readOnly, .noSetuid, .noDevices] : .files, recursive: mount.isDirectory))
+        // What lies above another target comes first, so that nothing hides what was asked for below it; equal depth keeps
+        // the order of the spec, excluded directories last.
+        var steps = trees.map { mount in
+            let restrictions: MountRestrictions = mount.readOnly ? [.readOnly, .noSetuid, .noDevices] : .files
+            return (
+                target: mount.target,
+                operation: PlanOperation.bind(
+                    source: mount.source, target: mount.target, restrictions: restrictions, recursive: mount.isDirectory)
+            )
         }
         for path in spec.excludes {
-            result.append(
-                .tmpfs(
-                    target: path, bytes: temporaryBytes, inodes: 1 << 20, mode: 0o755, owner: .workload, restrictions: .files))
+            steps.append(
+                (
+                    path,
+                    .tmpfs(
+                        target: path, bytes: temporaryBytes, inodes: 1 << 20, mode: 0o755, owner: .workload, restrictions: .files)
+                ))
         }
+        let ordered = steps.enumerated().sorted { left, right in
+            let (a, b) = (depth(left.element.target), depth(right.element.target))
+            return a == b ? left.offset < right.offset : a < b
+        }
+        result += ordered.map(\.element.operation)
         return result
     }
+
+    private func depth(_ path: String) -> Int { path.utf8.count { $0 == UInt8(ascii: "/") } }
 
     private func protections() -> [PlanOperation] {
         spec.protected.map { protection in
