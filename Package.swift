@@ -52,6 +52,7 @@ let package = Package(
             swiftSettings: testHooks, linkerSettings: staticExecutable + staticFoundation),
         .target(name: "TestSupport", dependencies: ["CLinux", "LinuxKernel"], path: "Tests/TestSupport"),
         .testTarget(name: "EscapeTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"], exclude: ["Attacks"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"]),
         .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
         .testTarget(
             name: "NativeEngineTests",

@@ -22,11 +22,16 @@ public struct LaunchPlanner {
     /// and end it.
     static let wardenCapabilities: UInt64 = 1 << 5 | 1 << 6 | 1 << 7
 
+    /// Who the warden is inside: known before the spec is, so that it can be started early.
+    static func wardenIdentity(facts: HostFacts) -> Identity {
+        // Root inside belongs to the warden; when the user is root already, another free number does.
+        let separateID: UInt32 = facts.user == 0 ? 1 : 0
+        return facts.separatesWarden ? Identity(user: separateID, group: separateID) : Identity(user: facts.user, group: facts.group)
+    }
+
     public func plan() -> LaunchPlan {
         let workload = Identity(user: spec.user.id, group: spec.user.group)
-        // Root inside belongs to the warden; when the user is root already, another free number does.
-        let separateID: UInt32 = spec.user.id == 0 ? 1 : 0
-        let warden = facts.separatesWarden ? Identity(user: separateID, group: separateID) : workload
+        let warden = LaunchPlanner.wardenIdentity(facts: facts)
         var operations: [PlanOperation] = [.privateMounts, .root(bytes: 16 << 20, inodes: 16384)]
         operations += system()
         operations += configuration()

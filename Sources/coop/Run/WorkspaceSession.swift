@@ -198,7 +198,7 @@ final class WorkspaceSession {
         if new.isEmpty { return }
         let store = FileSystem.join(FileSystem.join(context.home.directory(.projects), record.project), "quarantine/" + session)
         let actions = try Quarantine(root: record.root, store: store, repository: repository).neutralise(new)
-        for action in actions { say("\(action.finding.path): \(action.description)") }
+        for action in actions where !action.isOrdinary { say("\(action.finding.path): \(action.description)") }
         for finding in new where finding.kind == .unixSocket || finding.kind == .device || record.isSurprising(finding) {
             let what = switch finding.kind {
             case .unixSocket: "a unix socket"
