@@ -62,6 +62,9 @@ struct ErrorReport {
     }
 
     private func fail(_ error: CoopError) -> Never {
+        // Every error ends with what to do; where nothing better is known, a look at the whole host is.
+        var error = error
+        error.next = error.next ?? "coop doctor"
         if wantsJSON {
             struct Report: Encodable {
                 struct Body: Encodable {
