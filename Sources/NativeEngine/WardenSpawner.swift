@@ -75,18 +75,16 @@ struct WardenSpawner {
         }
     }
 
+    /// In the words of `coop doctor`, where it recognises the reason: whoever sees this wants the remedy, not a second command.
     private func spawnFailure(_ error: SystemError) -> CoopError {
-        switch error.errno {
-        case EPERM, EACCES:
-            CoopError(
-                .notReady, "cannot make a user namespace", "the kernel refuses it to this user (\(error.reason))",
-                next: "coop doctor")
-        case ENOSPC:
-            CoopError(
-                .notReady, "cannot make a namespace", "the limit in /proc/sys/user is reached (\(error.reason))",
-                next: "coop doctor")
-        default: CoopError(.failed, "cannot start the sandbox", error.description, next: "coop doctor")
+        guard [EPERM, EACCES, ENOSPC].contains(error.errno) else {
+            return CoopError(.failed, "cannot start the sandbox", error.description, next: "coop doctor")
         }
+        let findings = Diagnosis.recognise(facts: facts, conditions: .read(), refusal: error.errno)
+        guard let finding = findings.first(where: { $0.severity == .blocking }) else {
+            return CoopError(.notReady, "cannot make a user namespace", "the kernel refuses it to this user (\(error.reason))", next: "coop doctor")
+        }
+        return CoopError(.notReady, "cannot make a user namespace", finding.why, next: finding.fix)
     }
 
     // MARK: - Identity
