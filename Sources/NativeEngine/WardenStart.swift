@@ -65,7 +65,7 @@ public final class WardenStart {
         var pidfd: Int32 = -1
         pid = WardenStart.clone(
             wardenPath: wardenPath, facts: facts, identity: identity, channel: theirs, sync: (syncReader, syncWriter), pidfd: &pidfd)
-        guard pid > 0 else { throw WardenStart.spawnFailure(SystemError("clone3")) }
+        guard pid > 0 else { throw WardenStart.spawnFailure(SystemError("clone3"), facts: facts) }
         handle = Descriptor(owning: pidfd)
         mapping = .done
         mapping = try mapIdentities()
@@ -130,18 +130,16 @@ public final class WardenStart {
         }
     }
 
-    private static func spawnFailure(_ error: SystemError) -> CoopError {
-        switch error.errno {
-        case EPERM, EACCES:
-            CoopError(
-                .notReady, "cannot make a user namespace", "the kernel refuses it to this user (\(error.reason))",
-                next: "coop doctor")
-        case ENOSPC:
-            CoopError(
-                .notReady, "cannot make a namespace", "the limit in /proc/sys/user is reached (\(error.reason))",
-                next: "coop doctor")
-        default: CoopError(.failed, "cannot start the sandbox", error.description, next: "coop doctor")
+    /// In the words of `coop doctor`, where it recognises the reason: whoever sees this wants the remedy, not a second command.
+    private static func spawnFailure(_ error: SystemError, facts: HostFacts) -> CoopError {
+        guard [EPERM, EACCES, ENOSPC].contains(error.errno) else {
+            return CoopError(.failed, "cannot start the sandbox", error.description, next: "coop doctor")
         }
+        let findings = Diagnosis.recognise(facts: facts, conditions: .read(), refusal: error.errno)
+        guard let finding = findings.first(where: { $0.severity == .blocking }) else {
+            return CoopError(.notReady, "cannot make a user namespace", "the kernel refuses it to this user (\(error.reason))", next: "coop doctor")
+        }
+        return CoopError(.notReady, "cannot make a user namespace", finding.why, next: finding.fix)
     }
 
     // MARK: - Identity
