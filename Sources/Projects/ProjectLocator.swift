@@ -70,7 +70,7 @@ public struct ProjectLocator: Sendable {
     }
 
     private func refuseForbidden(_ root: String) throws(CoopError) {
-        let next = "cd to a project's directory, or: mkdir -p ~/work && cd ~/work"
+        let next = "cd to a project's directory, or work without one: coop run --workspace none -- …"
         let what = "cannot use \(root.printable) as a workspace"
         if root == "/" { throw CoopError(.refused, what, "it is the root of the file system", next: next) }
         if root == home.userHome { throw CoopError(.refused, what, "it is your home directory, with everything you own", next: next) }

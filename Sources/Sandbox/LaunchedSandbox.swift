@@ -46,6 +46,8 @@ public struct Explanation: Codable, Sendable {
     public var spec: SandboxSpec
     public var layers: [LayerReport]
     public var plan: LaunchPlan
+    /// What a person should know beside it, one sentence each.
+    public var notes: [String] = []
 
     public init(engine: String, spec: SandboxSpec, layers: [LayerReport], plan: LaunchPlan) {
         self.engine = engine

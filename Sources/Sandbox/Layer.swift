@@ -47,7 +47,7 @@ public enum Layer: String, Codable, Sendable, CaseIterable {
     /// Whether `--degraded` may name it. The others are what makes it a sandbox at all.
     public var isOptional: Bool {
         switch self {
-        case .landlock, .timeNamespace, .cgroupNamespace, .memory, .cpu, .processes, .disk, .proc: true
+        case .landlock, .timeNamespace, .cgroupNamespace, .memory, .cpu, .processes, .disk: true
         default: false
         }
     }

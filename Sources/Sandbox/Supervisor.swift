@@ -109,7 +109,7 @@ public final class Supervisor {
                 client.commands[id] = request.id
                 request.id = id
                 request.isMain = client.ownsSandbox && !keep
-                request.environment = sandbox.environment + request.environment
+                request.environment = Supervisor.merged(sandbox.environment, request.environment)
                 if request.workingDirectory.isEmpty { request.workingDirectory = sandbox.workingDirectory }
                 try tellWarden(.start(request), descriptors)
             case .signal(.command(let theirs), let number):
@@ -126,6 +126,12 @@ public final class Supervisor {
                 return
             }
         }
+    }
+
+    /// The sandbox's environment with the client's variables in place of those of the same name.
+    private static func merged(_ base: [String], _ own: [String]) -> [String] {
+        let names = Set(own.map { $0.prefix { $0 != "=" } })
+        return base.filter { !names.contains($0.prefix { $0 != "=" }) } + own
     }
 
     /// A kept sandbox that is to end does so once no command is left; what runs in the background gets a moment.

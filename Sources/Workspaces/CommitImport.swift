@@ -9,7 +9,8 @@ import LinuxKernel
 /// object. Each step can be repeated: after `kill -9` between any two, a second run finishes the work.
 public struct CommitImport: Sendable {
     /// Runs a command inside, with these bytes as its standard input and the descriptor as its standard output; returns its exit
-    /// status. The working directory is the workspace.
+    /// status. The working directory is the workspace. It has to end by itself: a time limit is the caller's. The descriptor may be
+    /// a pipe whose reader gives up: whoever relays bytes to it must ignore SIGPIPE. It must not be kept.
     public typealias RunInside = (_ arguments: [String], _ input: [UInt8], _ output: Int32) throws -> Int32
 
     /// Bounds on what a sandbox may hand over.

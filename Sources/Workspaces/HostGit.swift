@@ -62,7 +62,7 @@ public struct HostGit: Sendable {
     }
 
     /// Starts git with a descriptor as its standard input.
-    func start(_ arguments: [String], input: Descriptor, _ setting: Setting) throws -> HostProcess {
+    func start(_ arguments: [String], input: Descriptor?, _ setting: Setting) throws -> HostProcess {
         try verify()
         return try describing("cannot run git \(arguments.first ?? "")") {
             try HostProcess.start(

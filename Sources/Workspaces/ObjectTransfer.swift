@@ -104,17 +104,20 @@ struct ObjectTransfer {
         for known in known.isEmpty ? [known] : [known, []] {
             var ends: [Int32] = [-1, -1]
             try describing("cannot make a pipe") { _ = try check("pipe2") { clinux_pipe(&ends) } }
-            let reading = Descriptor(owning: ends[0])
+            var reading: Descriptor? = Descriptor(owning: ends[0])
             var writing: Descriptor? = Descriptor(owning: ends[1])
             let setting = HostGit.Setting(
                 objectDirectory: quarantine,
-                limits: HostProcess.Limits(memory: limits.memory, fileSize: limits.packBytes &* 4, output: 1 << 16, timeout: limits.timeout))
+                limits: HostProcess.Limits(memory: limits.memory, fileSize: limits.packBytes &* 4, output: 1 << 16, timeout: limits.timeout)
+            )
             let receiver = try git.start(
                 [
                     // Known trees of old projects have zero-padded modes, which harm nobody; every other finding is an error.
                     "index-pack", "--stdin", "--fix-thin", "--strict=zeroPaddedFilemode=ignore", "--threads=1",
                     "--max-input-size=\(limits.packBytes)",
                 ], input: reading, setting)
+            // Only the receiver may hold this end: when it gives up, the writer inside has to see it, not to wait for ever.
+            reading = nil
             let revisions = tips.map { $0.hex + "\n" } + known.map { "^\($0.hex)\n" }
             var status: Int32 = -1
             var thrown: (any Error)?

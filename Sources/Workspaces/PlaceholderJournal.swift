@@ -4,9 +4,12 @@ import LinuxKernel
 
 /// Empty directories that coop makes in a workspace for the time of a session, so that a read-only mount can be there.
 ///
-/// Which ones is written down, and on disk, before the first is made. The journal's file is locked (flock(2)) as long as its
-/// session lives, so that a later coop sees that a session was killed and removes what it left. A placeholder is removed only when
-/// no other session's journal names it, only when it is empty, and never by following a link.
+/// Which ones is written down before the first is made. The journal's file is locked (flock(2)) as long as its session lives, so
+/// that a later coop sees that a session was killed and removes what it left. A placeholder is removed only when no other session's
+/// journal names it, only when it is empty, and never by following a link.
+///
+/// A journal that a power loss has swallowed is not missed: a start-up cannot wait for a disk, so a placeholder is recognisable by
+/// itself, an empty directory with one certain time of modification, and ``recover(root:in:)`` finds it.
 public final class PlaceholderJournal: Sendable {
     /// The journal's file, locked. Whoever holds a duplicate keeps the session alive.
     public let file: Descriptor
@@ -42,11 +45,12 @@ public final class PlaceholderJournal: Sendable {
             let others = try journals(directory, except: session).filter { $0.root == plan.root }
             let shared = Set(others.flatMap(\.paths))
             var paths: [String] = []
-            for path in plan.candidates {
+            for path in plan.candidates + plan.mountPoints {
                 for level in levels(path) {
                     let exists = try exists(level, root)
                     // What exists and is nobody's placeholder is the user's own.
-                    if (!exists && (plan.placeholders.contains(path) || shared.contains(path)) || exists && shared.contains(level)),
+                    let isPlaceholder = try exists && (shared.contains(level) || isMarked(level, root))
+                    if (!exists && (plan.placeholders.contains(path) || plan.mountPoints.contains(path) || shared.contains(path)) || isPlaceholder),
                         !paths.contains(level)
                     {
                         paths.append(level)
@@ -60,17 +64,19 @@ public final class PlaceholderJournal: Sendable {
             try check("flock", name) { flock(file.number, LOCK_EX | LOCK_NB) }
             try check("ftruncate", name) { ftruncate(file.number, 0) }
             try file.writeAll(bytes, subject: name)
-            try check("fsync", name) { fsync(file.number) }
-            let handle = try Descriptor.open(directory, O_RDONLY | O_DIRECTORY)
-            try check("fsync", directory) { fsync(handle.number) }
+            var made: [String] = []
             for path in paths {
                 try step(path)
                 let (parent, name) = ProtectedPaths.split(path)
                 let holder = try root.directory(parent)
-                if name.withOSBytes({ mkdirat(holder.descriptor.number, $0, 0o755) }) != 0, errno != EEXIST {
+                if name.withOSBytes({ mkdirat(holder.descriptor.number, $0, 0o755) }) == 0 {
+                    made.append(path)
+                } else if errno != EEXIST {
                     throw SystemError("mkdir", FileSystem.join(plan.root, path))
                 }
             }
+            // Afterwards, since making one inside another changes the outer one's time.
+            for path in made { try mark(path, root) }
             return PlaceholderJournal(file: file, paths: paths, directory: directory, session: session)
         }
     }
@@ -107,6 +113,47 @@ public final class PlaceholderJournal: Sendable {
             }
             return swept
         }
+    }
+
+    /// Removes placeholders that no journal knows, which only a power loss leaves.
+    ///
+    /// - Parameters:
+    ///   - root: a workspace; nothing happens when it is gone.
+    ///   - directory: where the journals of all sessions lie.
+    public static func recover(root: String, in directory: String) throws {
+        guard FileSystem.kind(root) == .directory, FileSystem.kind(directory) == .directory else { return }
+        try describing("cannot remove old placeholders in \(root.printable)") {
+            let mutex = try lock(directory)
+            defer { withExtendedLifetime(mutex) {} }
+            let needed = Set(try journals(directory, except: "").filter { $0.root == root }.flatMap(\.paths))
+            let top = try BeneathDirectory(root)
+            for entry in ProtectedPaths.entries where entry.placeholder {
+                for path in levels(entry.path).reversed() where try !needed.contains(path) && isMarked(path, top) {
+                    let (parent, name) = ProtectedPaths.split(path)
+                    let holder = try top.directory(parent)
+                    // Not empty: somebody uses it by now.
+                    _ = name.withOSBytes { unlinkat(holder.descriptor.number, $0, AT_REMOVEDIR) }
+                }
+            }
+        }
+    }
+
+    /// 4 April 2001, with nanoseconds that no tool writes.
+    private static let marker = timespec(tv_sec: 986_342_400, tv_nsec: 204_060_801)
+
+    private static func mark(_ path: String, _ root: BeneathDirectory) throws(SystemError) {
+        let (parent, name) = ProtectedPaths.split(path)
+        let holder = try root.directory(parent)
+        let times = [marker, marker]
+        // Where a file system cannot keep it, only a power loss leaves an empty directory behind.
+        _ = name.withOSBytes { utimensat(holder.descriptor.number, $0, times, AT_SYMLINK_NOFOLLOW) }
+    }
+
+    private static func isMarked(_ path: String, _ root: BeneathDirectory) throws(SystemError) -> Bool {
+        let (parent, name) = ProtectedPaths.split(path)
+        guard let holder = try? root.directory(parent), let found = try holder.status(name), FileKind(mode: found.st_mode) == .directory
+        else { return false }
+        return found.st_mtim.tv_sec == marker.tv_sec && found.st_mtim.tv_nsec == marker.tv_nsec
     }
 
     // MARK: - Under the mutex

@@ -15,6 +15,8 @@ public struct Quarantine: Sendable {
         public var description: String
         /// Whether it is harmless now.
         public var isNeutral: Bool
+        /// Whether nothing was taken away that anybody could miss: what `git init` and `git clone` write.
+        public var isOrdinary = false
     }
 
     private let root: BeneathDirectory
@@ -59,6 +61,7 @@ public struct Quarantine: Sendable {
         // Read before anything is moved; an unreadable or odd one simply gives nothing to keep.
         let old = ((try? directory.read("config", limit: 1 << 20)) ?? nil).flatMap(GitConfiguration.parse)
         let safe = Quarantine.safeConfiguration(old, bare: isBare)
+        let isOrdinary = try Quarantine.isOrdinary(old, safe: safe, in: directory)
         var moved: [String] = []
         // Other spellings count on a file system that ignores case.
         for entry in try directory.entries() where Quarantine.obeyed.contains(entry.name.lowercased()) {
@@ -69,7 +72,30 @@ public struct Quarantine: Sendable {
         try file.writeAll(safe.text.osBytes, subject: FileSystem.join(finding.path, "config"))
         let list = moved.sorted().joined(separator: ", ")
         return Action(
-            finding: finding, description: list.isEmpty ? "given a safe config" : "\(list.printable) moved to \(place.printable)", isNeutral: true)
+            finding: finding, description: list.isEmpty ? "given a safe config" : "\(list.printable) moved to \(place.printable)", isNeutral: true,
+            isOrdinary: isOrdinary)
+    }
+
+    /// Keys of `git init` that describe the file system, and that git finds out again.
+    private static let described: Set<String> = ["repositoryformatversion", "bare", "filemode", "ignorecase", "symlinks", "logallrefupdates", "precomposeunicode"]
+
+    private static func isOrdinary(
+        _ old: GitConfiguration?, safe: GitConfiguration, in directory: BeneathDirectory
+    ) throws(SystemError) -> Bool {
+        guard let old else { return false }
+        let kept = Set(safe.entries)
+        guard old.entries.allSatisfy({ kept.contains($0) || ($0.section == "core" && described.contains($0.name)) }) else { return false }
+        for entry in try directory.entries() {
+            switch entry.name.lowercased() {
+            case "config.worktree", "commondir": return false
+            case "hooks":
+                guard entry.kind == .directory else { return false }
+                let names = try directory.directory(entry.name).entries(limit: 100).map(\.name)
+                guard names.count < 100, names.allSatisfy({ $0.hasSuffix(".sample") }) else { return false }
+            default: continue
+            }
+        }
+        return true
     }
 
     /// The keys of a repository made inside that can run nothing and lead nowhere.

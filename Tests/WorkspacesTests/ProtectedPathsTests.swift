@@ -132,6 +132,39 @@ import Testing
         #expect(try FileSystem.list(temporary("w")).isEmpty)
     }
 
+    @Test func `placeholders whose journal a power loss has swallowed are found by themselves`() throws {
+        let temporary = try workspace([".idea/"])
+        let plan = try ProtectedPaths.plan(root: temporary("w"))
+        var lost = try PlaceholderJournal.create(for: plan, session: "lost", in: temporary("j"))
+        #expect(lost != nil)
+        lost = nil
+        try FileSystem.removeFile(temporary("j/lost.placeholders"))
+        try writeFile(temporary("w/.claude/kept"), [])
+        try PlaceholderJournal.recover(root: temporary("w"), in: temporary("j"))
+        #expect(try FileSystem.list(temporary("w")).sorted() == [".claude", ".idea"])
+    }
+
+    @Test func `the next session in the workspace takes a lost placeholder over`() throws {
+        let temporary = try workspace([])
+        var lost = try PlaceholderJournal.create(for: ProtectedPaths.plan(root: temporary("w")), session: "lost", in: temporary("j"))
+        #expect(lost != nil)
+        lost = nil
+        try FileSystem.removeFile(temporary("j/lost.placeholders"))
+        let next = try #require(
+            try PlaceholderJournal.create(for: ProtectedPaths.plan(root: temporary("w")), session: "next", in: temporary("j")))
+        try next.remove()
+        #expect(try FileSystem.list(temporary("w")).isEmpty)
+    }
+
+    @Test func `a placeholder that a living session uses is not recovered`() throws {
+        let temporary = try workspace([])
+        let living = try #require(
+            try PlaceholderJournal.create(for: ProtectedPaths.plan(root: temporary("w")), session: "s", in: temporary("j")))
+        try PlaceholderJournal.recover(root: temporary("w"), in: temporary("j"))
+        #expect(FileSystem.kind(temporary("w/.claude")) == .directory)
+        try living.remove()
+    }
+
     @Test func `killed at any point of making them, a sweep leaves nothing`() throws {
         struct Killed: Error {}
         for limit in 0..<12 {

@@ -72,11 +72,12 @@ import Testing
         }
         close(socket)
         let report = try endScan()
-        #expect(kinds(report) == [
-            "new/.git": .gitDirectory, "docs": .bareRepository, "wt/.git": .gitFile, "ln/.git": .gitLink, "leaving": .leavingLink,
-            "su": .setuid, "one": .hardLink, "two": .hardLink, "sock": .unixSocket,
-        ])
-        #expect(report.findings.allSatisfy(\.isNew))
+        #expect(
+            kinds(report) == [
+                "new/.git": .gitDirectory, "docs": .bareRepository, "wt/.git": .gitFile, "ln/.git": .gitLink, "leaving": .leavingLink,
+                "su": .setuid, "one": .hardLink, "two": .hardLink, "sock": .unixSocket,
+            ])
+        #expect(report.findings.allSatisfy { $0.isNew })
     }
 
     @Test func `a repository that is older than the session and untouched is not new`() throws {
@@ -86,12 +87,10 @@ import Testing
         clock_gettime(CLOCK_REALTIME, &later)
         later.tv_nsec = 0
         later.tv_sec += 1
-        var report = try endScan(since: later)
+        let report = try endScan(since: later)
         #expect(report.findings.count == 2 && report.findings.allSatisfy { !$0.isNew })
-        // A later moment is not awaited: a change is told from an older one by asking about the moment before it.
-        report = try endScan(since: WorkspaceScan.now())
-        #expect(try neutralise(WorkspaceScan.Report()).isEmpty)
-        #expect(report.findings.count == 2)
+        #expect(try neutralise(report).isEmpty)
+        #expect(FileSystem.kind(root + "/touched/.git/hooks") == .directory)
     }
 
     @Test func `a hostile repository loses its config and hooks, and keeps its commits`() throws {
@@ -101,7 +100,9 @@ import Testing
             ("core.fsmonitor", "touch \(temporary("ran"))"), ("core.hooksPath", "h"), ("filter.x.clean", "touch \(temporary("ran"))"),
             ("user.name", "Eve"), ("user.email", "e@x"), ("remote.origin.url", "ext::sh -c evil"), ("remote.ok.url", "https://h/x"),
         ] { try sh(["git", "config", "-f", path + "/.git/config", key, value], in: root) }
-        try sh(["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "commit", "-q", "--allow-empty", "-m", "kept"], in: path)
+        try sh(
+            ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "commit", "-q", "--allow-empty", "-m", "kept"], in: path
+        )
         try writeFile(path + "/.git/hooks/post-checkout", Array("#!/bin/sh\ntouch \(temporary("ran"))\n".utf8), mode: 0o755)
         let actions = try neutralise(try endScan())
         #expect(actions.count == 1 && actions[0].isNeutral)
@@ -132,7 +133,7 @@ import Testing
         let before = try seen("x")
         #expect(before.contains("fsmonitor"))
         let actions = try neutralise(try endScan())
-        #expect(actions.count == 2 && actions.allSatisfy(\.isNeutral))
+        #expect(actions.count == 2 && actions.allSatisfy { $0.isNeutral })
         #expect(try !seen("docs").contains("worktree") && !seen("docs").contains("fsmonitor"))
         #expect(try !seen("x").contains("fsmonitor"))
         try sh(["git", "status"], in: root + "/docs", allowFailure: true)
@@ -169,7 +170,8 @@ import Testing
         try writeFile(root + "/su", Array("x".utf8))
         _ = chmod(root + "/su", 0o6755)
         _ = try neutralise(try endScan())
-        #expect(try FileSystem.status(root + "/su").map { $0.st_mode & 0o7777 } == 0o755)
+        let mode = try FileSystem.status(root + "/su").map { $0.st_mode & 0o7777 }
+        #expect(mode == 0o755)
     }
 
     @Test func `links in the place of directories lead neither scan nor quarantine out`() throws {
@@ -198,13 +200,15 @@ import Testing
         try FileSystem.removeFile(root + "/b/.git/config")
         _ = mkfifo(root + "/b/.git/config", 0o644)
         let actions = try neutralise(try endScan())
-        #expect(actions.count == 2 && actions.allSatisfy(\.isNeutral))
+        #expect(actions.count == 2 && actions.allSatisfy { $0.isNeutral })
         #expect(FileSystem.kind(root + "/a/.git/config", followLinks: false) == .file)
         #expect(FileSystem.kind(root + "/b/.git/config", followLinks: false) == .file)
     }
 
     @Test func `another file system for the store changes the place, not the effect`() throws {
-        guard let status = try FileSystem.status("/dev/shm"), let own = try FileSystem.status(root), status.st_dev != own.st_dev else { return }
+        guard let status = try FileSystem.status("/dev/shm"), let own = try FileSystem.status(root), status.st_dev != own.st_dev else {
+            return
+        }
         try repository("evil")
         let store = "/dev/shm/coop-\(FileSystem.lastComponent(of: temporary.path))"
         defer { try? FileSystem.removeTree(store) }

@@ -2,6 +2,7 @@ import ArgumentParser
 import CoopErrors
 import Glibc
 import LinuxKernel
+import Projects
 import Sandbox
 
 struct ExecCommand: ParsableCommand {
@@ -23,7 +24,7 @@ struct ExecCommand: ParsableCommand {
     var words: [String] = []
 
     func run() throws {
-        let command = try CommandWords(words, command: "exec").words
+        let command = try CommandWords(words, of: ExecCommand.self).words
         guard !command.isEmpty else {
             throw CoopError(.usage, "there is no command to run", "none was given", next: "coop exec \(id.printable) -- COMMAND")
         }
@@ -43,7 +44,9 @@ struct RunningSandbox {
         let socket = try SessionDirectory.connect(run: context.run, id: id)
         let loop = EventLoop()
         let client = CommandClient(socket: socket, loop: loop, plan: try StreamPlan(terminal: terminal))
-        try client.start(command)
+        // The terminal may be another one than the sandbox was started from.
+        let terminal = environmentVariable("TERM").map { ["TERM=\($0)"] } ?? []
+        try client.start(command, environment: terminal)
         try loop.run()
         let code = try CommandOutcome.code(of: client, command: command)
         if client.wasInterrupted { Interrupt.dieOf(SIGINT) }

@@ -25,16 +25,17 @@ struct ExplainCommand: ParsableCommand {
 
     func run() throws {
         let context = try Context()
-        let project = try context.project()
+        let project = try context.project(for: options)
         let configuration = try context.configuration(of: project, flags: options.flags)
-        var command = try CommandWords(words, command: "explain").words
+        var command = try CommandWords(words, of: ExplainCommand.self).words
         if command.isEmpty { command = [try ShellCommand.shell()] }
         let builder = SpecBuilder(
             context: context, project: project, configuration: configuration, options: options, id: SessionDirectory.newID())
         var spec = try builder.build(command: command)
         try WorkspaceSession.describe(
             spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))
-        let explanation = try NativeEngine(wardenPath: try WardenProgram.locate()).explain(spec)
+        var explanation = try NativeEngine(wardenPath: try WardenProgram.locate()).explain(spec)
+        explanation.notes = IneffectiveSettings.notes(configuration.effective)
         if json {
             print(try JSONText.encode(explanation))
         } else {
@@ -51,6 +52,7 @@ struct ExplainCommand: ParsableCommand {
         result += "home       \(spec.home.path.printable) (\(spec.home.source.map { "private, kept in \($0.printable)" } ?? "in memory"))\n"
         result += "network    \(spec.network.rawValue)\n"
         if let timeout = spec.timeout { result += "timeout    \(timeout) s\n" }
+        for note in explanation.notes { result += "note       \(note.printable)\n" }
         result += "\nLayers\n" + Table.text(explanation.layers.map { ["  " + $0.strength.rawValue, $0.layer.rawValue, $0.detail.printable] })
         if !spec.mounts.isEmpty {
             result += "\nMounts\n" + Table.text(spec.mounts.map {

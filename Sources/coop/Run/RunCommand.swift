@@ -22,11 +22,19 @@ struct RunCommand: ParsableCommand {
     var words: [String] = []
 
     func run() throws {
-        let command = try CommandWords(words, command: "run").words
-        guard !command.isEmpty else {
-            throw CoopError(.usage, "there is no command to run", "none was given, and this version starts no agent by itself", next: "coop run -- COMMAND")
-        }
+        var command = try CommandWords(words, of: RunCommand.self).words
+        if command.isEmpty { command = try projectCommand() }
         try SandboxLauncher(options: options).run(command)
+    }
+
+    /// What the project's configuration starts.
+    private func projectCommand() throws -> [String] {
+        let context = try Context()
+        let configuration = try context.configuration(of: try context.project(), flags: options.flags)
+        if let start = configuration.effective.start { return ["/bin/sh", "-c", start.value] }
+        throw CoopError(
+            .usage, "there is no command to run", "none was given, and the project's configuration has no `start`",
+            next: "coop run -- COMMAND")
     }
 }
 

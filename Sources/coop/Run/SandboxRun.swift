@@ -22,10 +22,17 @@ final class SandboxRun {
 
     /// Prepares everything that the sandbox needs on the host. From here on `cleanUp` must be called.
     init(context: Context, options: RunOptions, command: [String]) throws {
+        if environmentVariable("COOP_SESSION") != nil, FileSystem.kind("/run/coop") == .directory {
+            throw CoopError(
+                .notReady, "cannot start a sandbox inside a sandbox", "this is one already (\(environmentVariable("COOP_SESSION") ?? ""))",
+                next: "run the command directly: it is as confined as it would be")
+        }
         self.context = context
         self.options = options
-        project = try context.project()
+        project = try context.project(for: options)
         let configuration = try context.configuration(of: project, flags: options.flags)
+        for note in IneffectiveSettings.notes(configuration.effective) { FileHandleOutput.standardError("coop: \(note.printable)\n") }
+        try EarlyStart.current.advance()
         try context.home.prepare(context.run)
         try Sweep(context: context).run()
         if let name = options.name, try Sessions(context: context).all().contains(where: { $0.name == name }) {
@@ -51,7 +58,9 @@ final class SandboxRun {
     /// Starts the sandbox and its supervision.
     private func launch() throws -> Supervisor {
         let session = self.session
-        let engine = NativeEngine(wardenPath: try WardenProgram.locate()) { try session.recordCgroups($0) }
+        let engine = NativeEngine(wardenPath: try WardenProgram.locate(), started: EarlyStart.current.take()) {
+            try session.recordCgroups($0)
+        }
         let sandbox = try engine.launch(spec)
         self.sandbox = sandbox
         let record = SessionRecord(

@@ -26,7 +26,7 @@ struct WhyCommand: ParsableCommand {
 
     func run() throws {
         let context = try Context()
-        let project = try context.project()
+        let project = try context.project(for: options)
         let configuration = try context.configuration(of: project, flags: options.flags)
         let builder = SpecBuilder(
             context: context, project: project, configuration: configuration, options: options, id: SessionDirectory.newID())

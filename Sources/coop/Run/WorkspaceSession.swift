@@ -45,11 +45,14 @@ final class WorkspaceSession {
     ) throws -> WorkspaceSession {
         guard spec.workspace.mode == .bind else { return WorkspaceSession(session: session, context: context, record: nil) }
         let root = spec.workspace.path
-        let found = try Preparation(root: root, protect: protect, session: session.file(gitName))
+        let found = try Preparation(spec: spec, protect: protect, session: session.file(gitName))
         try found.git?.save(to: session.file(gitRecordName))
+        let directory = context.home.directory(of: project.key)
+        try context.home.prepare(directory)
+        try ProjectRoot(context: context, key: project.key.text).write(root)
         let record = WorkspaceRecord(
             root: root, project: project.key.text, hadRepository: found.git != nil, knownRepositories: found.repositories,
-            start: WorkspaceScan.now())
+            visible: SpecBuilder.systemDirectories + spec.mounts.map(\.target), start: WorkspaceScan.now())
         let path = session.file(recordName)
         try Descriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
             .writeAll(JSONText.encode(record, pretty: false).utf8, subject: path)
@@ -64,12 +67,17 @@ final class WorkspaceSession {
         try context.home.prepare(context.run)
         let session = try SessionDirectory.create(in: context.run, id: spec.id)
         do {
-            try Preparation(root: spec.workspace.path, protect: protect, session: session.file(gitName)).apply(to: &spec)
+            try Preparation(spec: spec, protect: protect, session: session.file(gitName)).apply(to: &spec)
         } catch {
             try? session.remove()
             throw error
         }
         try session.remove()
+    }
+
+    /// Removes placeholders in a workspace that a power loss has left without a record.
+    static func recover(root: String, context: Context) throws {
+        try PlaceholderJournal.recover(root: root, in: placeholderDirectory(context))
     }
 
     private static func placeholderDirectory(_ context: Context) -> String { FileSystem.join(context.home.path, "state/placeholders") }
@@ -190,9 +198,14 @@ final class WorkspaceSession {
         if new.isEmpty { return }
         let store = FileSystem.join(FileSystem.join(context.home.directory(.projects), record.project), "quarantine/" + session)
         let actions = try Quarantine(root: record.root, store: store, repository: repository).neutralise(new)
-        for action in actions { say("\(action.finding.path): \(action.description)") }
-        for finding in new where finding.kind == .unixSocket || finding.kind == .device || finding.kind == .leavingLink {
-            say("\(finding.path): \(finding.kind.rawValue)\(finding.detail.isEmpty ? "" : " \(finding.detail)"), made inside")
+        for action in actions where !action.isOrdinary { say("\(action.finding.path): \(action.description)") }
+        for finding in new where finding.kind == .unixSocket || finding.kind == .device || record.isSurprising(finding) {
+            let what = switch finding.kind {
+            case .unixSocket: "a unix socket"
+            case .device: "a device node"
+            default: "a link out of the workspace, to \(finding.detail)"
+            }
+            say("\(finding.path) was made inside: \(what)")
         }
         if !report.isComplete { say("the workspace is too large to look at completely; \(report.entries) entries were seen") }
     }
@@ -208,16 +221,27 @@ struct WorkspaceRecord: Codable {
     var hadRepository: Bool
     /// Repositories in the workspace that existed at the start.
     var knownRepositories: [String]
+    /// What could be seen beside the workspace: links that lead there are made by every tool (`venv/bin/python3`).
+    var visible: [String]
     var startSeconds: Int
     var startNanoseconds: Int
 
-    init(root: String, project: String, hadRepository: Bool, knownRepositories: [String], start: timespec) {
+    init(root: String, project: String, hadRepository: Bool, knownRepositories: [String], visible: [String], start: timespec) {
         self.root = root
         self.project = project
         self.hadRepository = hadRepository
         self.knownRepositories = knownRepositories
+        self.visible = visible
         startSeconds = start.tv_sec
         startNanoseconds = start.tv_nsec
+    }
+
+    /// Whether a finding is a link to a place of the host that the sandbox could not see itself: bait for a host program.
+    func isSurprising(_ finding: ScanFinding) -> Bool {
+        guard finding.kind == .leavingLink else { return false }
+        let base = FileSystem.parent(of: FileSystem.join(root, finding.path))
+        let target = FileSystem.normalize(FileSystem.join(base, finding.detail))
+        return !visible.contains { FileSystem.contains($0, target) }
     }
 
     var start: timespec { timespec(tv_sec: startSeconds, tv_nsec: startNanoseconds) }
@@ -230,7 +254,8 @@ private struct Preparation {
     let repositories: [String]
     let plan: ProtectionPlan
 
-    init(root: String, protect: [String], session directory: String) throws {
+    init(spec: SandboxSpec, protect: [String], session directory: String) throws {
+        let root = spec.workspace.path
         self.root = root
         if let repository = try GitRepository.find(at: root) {
             let variables = Dictionary(EnvironmentBuilder.host().map { ($0.name, $0.value) }) { first, _ in first }
@@ -241,7 +266,12 @@ private struct Preparation {
             git = nil
         }
         repositories = try WorkspaceScan.start(root).repositories
-        plan = try ProtectedPaths.plan(root: root, extra: protect + (git?.trustedPaths ?? []) + repositories)
+        var plan = try ProtectedPaths.plan(root: root, extra: protect + (git?.trustedPaths ?? []) + repositories)
+        // A mount needs a directory to stand on. One that is missing is made for the time of the session only.
+        let targets = spec.mounts.filter(\.isDirectory).map(\.target) + spec.excludes
+        plan.mountPoints = targets.filter { $0 != root && FileSystem.contains(root, $0) && FileSystem.kind($0, followLinks: false) == nil }
+            .map { String($0.dropFirst(root.utf8.count + 1)) }
+        self.plan = plan
     }
 
     func apply(to spec: inout SandboxSpec) {
@@ -252,7 +282,13 @@ private struct Preparation {
                     isDirectory: FileSystem.kind(mount.source) == .directory, reason: "git"))
         }
         let reasons = Dictionary(ProtectedPaths.entries.map { ($0.path, $0.reason) }) { first, _ in first }
-        spec.protected = plan.operations.map { operation in
+        // What is covered does not exist inside, and needs no protection.
+        let covered = spec.mounts.filter { $0.reason != "git" }.map(\.target) + spec.excludes
+        let operations = plan.operations.filter { operation in
+            let path = FileSystem.join(root, operation.path)
+            return !covered.contains { path != $0 && FileSystem.contains(root, $0) && FileSystem.contains($0, path) }
+        }
+        spec.protected = operations.map { operation in
             let path = FileSystem.join(root, operation.path)
             return switch operation {
             case .pin: Protection(path: path, form: .pinned, reason: "holds a protected path")

@@ -1,3 +1,4 @@
+import Glibc
 import LinuxKernel
 import NativeEngine
 import Sandbox
@@ -8,6 +9,7 @@ struct Sweep {
     let context: Context
 
     func run() throws {
+        try recoverAfterBoot()
         for name in try SessionDirectory.directories(in: context.run) {
             guard let remains = try SessionDirectory.adopt(run: context.run, id: name) else { continue }
             do {
@@ -19,5 +21,40 @@ struct Sweep {
                     "coop: cannot finish the killed sandbox \(name.printable): \("\(error)".printableLines)\nNext: coop doctor\n")
             }
         }
+    }
+
+    /// Once after each boot: what a power loss may have left without a record.
+    private func recoverAfterBoot() throws {
+        let state = FileSystem.join(context.home.path, "state")
+        let file = FileSystem.join(state, "boot")
+        let boot = try FileSystem.read("/proc/sys/kernel/random/boot_id", limit: 128)
+        if FileSystem.kind(file) == .file, try FileSystem.read(file, limit: 128) == boot { return }
+        try context.home.prepare(state)
+        let projects = context.home.directory(.projects)
+        if FileSystem.kind(projects) == .directory {
+            for key in try FileSystem.list(projects) {
+                let place = ProjectRoot(context: context, key: key)
+                if let root = try place.read() { try WorkspaceSession.recover(root: root, context: context) }
+            }
+        }
+        try FileSystem.replace(file, with: boot)
+    }
+}
+
+/// Where a project lies, by its key: kept beside what coop keeps for it.
+struct ProjectRoot {
+    let context: Context
+    let key: String
+
+    private var file: String { FileSystem.join(FileSystem.join(context.home.directory(.projects), key), "root") }
+
+    func read() throws(SystemError) -> String? {
+        guard FileSystem.kind(file) == .file else { return nil }
+        return String(osBytes: try FileSystem.read(file, limit: 1 << 16))
+    }
+
+    func write(_ root: String) throws(SystemError) {
+        if FileSystem.kind(file) != nil { return }
+        try Descriptor.open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: 0o600).writeAll(root.osBytes, subject: file)
     }
 }

@@ -26,6 +26,24 @@ struct Context {
         return try ProjectLocator(home: home).project(at: currentDirectory, shown: shown)
     }
 
+    /// The project, or none at all for a sandbox without a workspace: that one can be had anywhere, the home included.
+    func project(for options: RunOptions) throws(CoopError) -> Project {
+        do {
+            return try project()
+        } catch {
+            guard options.workspace == WorkspaceMode.none.rawValue, error.code == .refused else { throw error }
+            return Project(root: "/workspace", shownRoot: "/workspace", currentDirectory: "/workspace", evidence: .currentDirectory)
+        }
+    }
+
+    /// The project for commands that also work without one, such as `coop config list` in the home directory.
+    func projectIfAny() throws(CoopError) -> Project? {
+        do { return try project() } catch {
+            guard error.code == .refused else { throw error }
+            return nil
+        }
+    }
+
     /// The project's configuration, with what its repository asks approved or refused.
     func configuration(of project: Project, flags: [ConfigurationFlag]) throws(CoopError) -> ResolvedConfiguration {
         let loaded = try LoadedConfiguration.load(project: project, home: home, flags: flags)

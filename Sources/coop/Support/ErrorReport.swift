@@ -43,11 +43,28 @@ struct ErrorReport {
         }
         if error is CleanExit || error is ExitCode { Glibc.exit(code.rawValue) }
         let message = Coop.message(for: error).split(separator: "\n", omittingEmptySubsequences: true).map(String.init).joined(separator: "; ")
-        let words = arguments.prefix { !$0.hasPrefix("-") }.prefix(2).joined(separator: " ")
+        let words = commandPath
         fail(CoopError(.usage, "cannot understand the command line", message, next: "coop \(words.isEmpty ? "" : words.printable + " ")--help"))
     }
 
+    /// The command that was meant, as far as its words are commands of coop.
+    private var commandPath: String {
+        var command: any ParsableCommand.Type = Coop.self
+        var names: [String] = []
+        for word in arguments {
+            let configuration = command.configuration
+            let all = configuration.subcommands + configuration.groupedSubcommands.flatMap(\.subcommands)
+            guard let next = all.first(where: { $0.configuration.commandName == word }) else { break }
+            names.append(word)
+            command = next
+        }
+        return names.joined(separator: " ")
+    }
+
     private func fail(_ error: CoopError) -> Never {
+        // Every error ends with what to do; where nothing better is known, a look at the whole host is.
+        var error = error
+        error.next = error.next ?? "coop doctor"
         if wantsJSON {
             struct Report: Encodable {
                 struct Body: Encodable {
@@ -113,12 +130,28 @@ enum FileHandleOutput {
     }
 }
 
-/// JSON as coop prints it: sorted keys, slashes as they are.
+/// JSON as coop prints it: `version` first, then sorted keys; slashes as they are.
 enum JSONText {
     static func encode(_ value: some Encodable, pretty: Bool = true) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = pretty ? [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes] : [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
+        let text = String(decoding: try encoder.encode(value), as: UTF8.self)
+        return pretty ? versionFirst(text) : text
+    }
+
+    /// Moves the report's own `version` to the front: whoever reads the beginning knows what the rest means. The encoder can only sort.
+    private static func versionFirst(_ text: String) -> String {
+        // A line break inside of a string is escaped, so a line with two spaces and a quote begins a member of the report itself.
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        guard let place = lines.firstIndex(where: { $0.hasPrefix("  \"version\" : ") }), place > 1 else { return text }
+        var version = lines.remove(at: place)
+        if !version.hasSuffix(",") {
+            // It was the last one.
+            version += ","
+            lines[place - 1].removeLast()
+        }
+        lines.insert(version, at: 1)
+        return lines.joined(separator: "\n")
     }
 
     static func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value {

@@ -1,0 +1,25 @@
+import Projects
+
+/// Settings that this version reads and checks, but cannot act on yet. They are said, never silently ignored; none of them
+/// makes a sandbox weaker by having no effect.
+enum IneffectiveSettings {
+    /// One line for each, with its place.
+    static func notes(_ configuration: Configuration) -> [String] {
+        var result: [String] = []
+        func note(_ key: String, _ origin: ConfigurationOrigin, _ meaning: String) {
+            if origin.layer != .defaults { result.append("\(origin): `\(key)` has no effect in this version: \(meaning)") }
+        }
+        if let mode = configuration.network.mode, mode.value != .none { note("network.mode", mode.origin, "nothing is reachable") }
+        let network: [(ConfigurationKey, String)] = [
+            (.bundles, "nothing is reachable"), (.allow, "nothing is reachable"), (.hostPorts, "nothing is reachable"),
+            (.ca, "nothing is reachable"), (.proxy, "nothing is reachable"), (.hosts, "nothing is reachable"),
+            (.rules, "nothing is reachable"), (.grants, "no credential is passed on"), (.commands, "no command runs on the host"),
+            (.services, "no service is started"), (.prepare, "no hook runs"), (.agent, "no agent is started by name"),
+            (.caches, "everything in HOME is kept anyway"),
+        ]
+        for (key, meaning) in network {
+            if let setting = configuration[key] { note(key.path, setting.origin, meaning) }
+        }
+        return result
+    }
+}
