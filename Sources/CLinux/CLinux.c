@@ -51,6 +51,8 @@ pid_t coop_spawn_namespaced(const struct coop_spawn *spawn, int *pidfd) {
     if (child != 0) return child;
 
     // In the child: one thread, copied memory, only system calls until exec.
+    close(spawn->sync_writer);
+    if (spawn->unshare_flags != 0 && unshare(spawn->unshare_flags) != 0) give_up(spawn->channel, "unshare");
     char go = 0;
     ssize_t count;
     do count = read(spawn->sync, &go, 1);

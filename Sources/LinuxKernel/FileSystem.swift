@@ -80,7 +80,11 @@ public enum FileSystem {
             let above = parent(of: path)
             guard above != path else { throw SystemError("mkdir", path, errno: ENOENT) }
             try makeDirectories(above, mode: mode)
-            try makeDirectories(path, mode: mode)
+            // Once more and no further: in /proc nothing can be made however often it is tried.
+            if path.withOSBytes({ mkdir($0, mode) }) == 0 { return }
+            let code = errno
+            if code == EEXIST, kind(path) == .directory { return }
+            throw SystemError("mkdir", path, errno: code)
         default:
             throw SystemError("mkdir", path)
         }

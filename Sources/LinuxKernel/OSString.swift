@@ -5,7 +5,7 @@
 extension String {
     /// Decodes a name, path or argument as the kernel hands it out.
     public init(osBytes bytes: some Collection<UInt8>) {
-        if let text = String(validating: bytes, as: UTF8.self), !text.unicodeScalars.contains(where: \.isEscapedByte) {
+        if let text = String(validating: bytes, as: UTF8.self), !text.mayHoldEscapedBytes {
             self = text
             return
         }
@@ -35,7 +35,7 @@ extension String {
 
     /// The bytes to hand to the kernel.
     public var osBytes: [UInt8] {
-        if !unicodeScalars.contains(where: \.isEscapedByte) { return Array(utf8) }
+        if !mayHoldEscapedBytes { return Array(utf8) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(utf8.count)
         for scalar in unicodeScalars {
@@ -49,7 +49,10 @@ extension String {
     }
 
     /// Calls `body` with the NUL-terminated bytes of this name.
+    @inlinable
     public func withOSBytes<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result {
+        // Nearly every name: a Swift string ends in a NUL already, nothing is copied.
+        if !mayHoldEscapedBytes { return try withCString(body) }
         var bytes = osBytes
         bytes.append(0)
         return try bytes.withUnsafeBufferPointer { buffer in
@@ -59,6 +62,14 @@ extension String {
                 return try body(base)
             }
         }
+    }
+
+    /// Whether an escaped byte is possible: in UTF-8 each begins with 0xF4, which text hardly ever holds. A byte search
+    /// costs a fraction of decoding every character.
+    @usableFromInline
+    var mayHoldEscapedBytes: Bool {
+        let lead: UInt8 = 0xF4
+        return utf8.withContiguousStorageIfAvailable { $0.contains(lead) } ?? utf8.contains(lead)
     }
 
     /// The name as it may be shown on a terminal: control characters and bytes outside UTF-8 as `\x1b`, so that a

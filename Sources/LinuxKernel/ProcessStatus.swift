@@ -15,11 +15,15 @@ public struct ProcessStatus: Sendable, Equatable {
     public var uids: [UInt32] = []
     public var gids: [UInt32] = []
 
-    public init(text: String) {
-        for line in text.split(separator: "\n") {
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            let value = line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
-            switch line[..<colon] {
+    public init(text: String) { self.init(bytes: Array(text.utf8)) }
+
+    /// Parses the file as bytes: it is read several times on every start, and most of its lines are of no interest.
+    public init(bytes: [UInt8]) {
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
+            guard let field = ProcessStatus.fields.first(where: { line[..<colon].elementsEqual($0.utf8) }) else { continue }
+            let value = String(osBytes: line[(colon + 1)...].drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") })
+            switch field {
             case "CapInh": inheritable = UInt64(value, radix: 16) ?? .max
             case "CapPrm": permitted = UInt64(value, radix: 16) ?? .max
             case "CapEff": effective = UInt64(value, radix: 16) ?? .max
@@ -29,14 +33,22 @@ public struct ProcessStatus: Sendable, Equatable {
             case "Seccomp": seccompMode = Int(value) ?? 0
             case "Seccomp_filters": seccompFilters = Int(value) ?? 0
             case "Threads": threads = Int(value) ?? 0
-            case "Uid": uids = value.split(whereSeparator: { $0 == "\t" || $0 == " " }).compactMap { UInt32($0) }
-            case "Gid": gids = value.split(whereSeparator: { $0 == "\t" || $0 == " " }).compactMap { UInt32($0) }
+            case "Uid": uids = ProcessStatus.ids(value)
+            case "Gid": gids = ProcessStatus.ids(value)
             default: break
             }
         }
     }
 
+    private static let fields = [
+        "Uid", "Gid", "Threads", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters",
+    ]
+
+    private static func ids(_ value: String) -> [UInt32] {
+        value.split(whereSeparator: { $0 == "\t" || $0 == " " }).compactMap { UInt32($0) }
+    }
+
     public static func read(_ path: String = "/proc/self/status") throws(SystemError) -> ProcessStatus {
-        ProcessStatus(text: String(decoding: try FileSystem.read(path), as: UTF8.self))
+        ProcessStatus(bytes: try FileSystem.read(path))
     }
 }

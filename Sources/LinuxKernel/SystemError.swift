@@ -38,6 +38,7 @@ extension SystemError: CustomStringConvertible {
 ///   - call: the name for the error.
 ///   - subject: what it is about.
 @discardableResult
+@inlinable
 public func check<Result: FixedWidthInteger & SignedInteger>(
     _ call: @autoclosure () -> String, _ subject: @autoclosure () -> String = "", _ body: () -> Result
 ) throws(SystemError) -> Result {

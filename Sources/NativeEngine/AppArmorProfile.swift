@@ -10,11 +10,21 @@ public enum AppArmorProfile {
         abi <abi/4.0>,
         include <tunables/global>
 
-        profile coop "\(program)" flags=(unconfined) {
+        profile coop "\(quoted(program))" flags=(unconfined) {
           userns,
           include if exists <local/coop>
         }
 
         """
+    }
+
+    /// Characters that mean something in a profile's path, as themselves (apparmor.d(5), "Globbing").
+    private static func quoted(_ path: String) -> String {
+        var result = ""
+        for character in path {
+            if "\\\"*?[]{}^@".contains(character) { result.append("\\") }
+            result.append(character)
+        }
+        return result
     }
 }

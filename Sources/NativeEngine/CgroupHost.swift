@@ -23,14 +23,24 @@ public struct CgroupHost: Codable, Sendable, Equatable {
     public init(places: [Controller: Place]) { self.places = places }
 
     /// Looks for writable cgroups. Called only when a limit needs one.
-    public static func probe(mounts: [MountInfo]? = nil, user: UInt32 = getuid()) throws(SystemError) -> CgroupHost {
-        let mounts = if let mounts { mounts } else { try MountInfo.read() }
+    public static func probe(user: UInt32 = getuid()) throws(SystemError) -> CgroupHost {
+        choose(
+            mounts: try MountInfo.read(), membership: String(osBytes: try FileSystem.read("/proc/self/cgroup")),
+            systemd: SystemdScope.controllers(user: user))
+    }
+
+    /// Decides from what was read, so that hosts can be simulated; only whether a directory is writable is looked up.
+    ///
+    /// - Parameters:
+    ///   - membership: the text of /proc/self/cgroup.
+    ///   - systemd: the controllers that the user's systemd could give.
+    static func choose(mounts: [MountInfo], membership: String, systemd: [Controller]) -> CgroupHost {
         var places: [Controller: Place] = [:]
-        let own = String(osBytes: try FileSystem.read("/proc/self/cgroup")).split(separator: "\n").compactMap(Membership.init)
+        let own = membership.split(separator: "\n").compactMap(Membership.init)
 
         // systemd first: below it every directory is one that systemd writes, and a process is in one directory only, so
         // that all limits must be in the same place.
-        for controller in SystemdScope.controllers(user: user) { places[controller] = .systemd }
+        for controller in systemd { places[controller] = .systemd }
         if places.isEmpty, let unified = own.first(where: { $0.controllers.isEmpty }),
             let mount = mounts.last(where: { $0.type == "cgroup2" }) {
             let reachable = unifiedPlace(mount: mount, path: unified.path)

@@ -60,8 +60,12 @@ public struct Diagnosis: Codable, Sendable, Equatable {
                         : "sudo coop doctor --fix   # installs the profile for coop"))
         }
         if facts.procIsMasked {
-            let fix = conditions.container == "docker" || conditions.container == "podman"
-                ? "start the container with --security-opt systempaths=unconfined" : "unmount what covers parts of /proc"
+            let fix = switch conditions.container {
+            case "docker": "start the container with --security-opt systempaths=unconfined"
+            case "podman": "start the container with --security-opt unmask=ALL"
+            case "kubernetes": "give the container a securityContext with procMount: Unmasked, in a pod with hostUsers: false"
+            default: "unmount what covers parts of /proc"
+            }
             result.append(
                 Diagnosis(
                     .blocking, "/proc", "parts of it are covered (\(conditions.container.map { "inside \($0)" } ?? "by other mounts")), so the kernel refuses a fresh one",

@@ -58,19 +58,20 @@ public struct HostFacts: Codable, Sendable, Equatable {
 
     /// Looks at this host. A few dozen system calls.
     public static func probe() throws(SystemError) -> HostFacts {
-        var name = utsname()
-        uname(&name)
-        let kernel = withUnsafePointer(to: &name.release) { $0.withMemoryRebound(to: CChar.self, capacity: 65) { String(cString: $0) } }
+        var system = utsname()
+        uname(&system)
+        let kernel = withUnsafePointer(to: &system.release) { $0.withMemoryRebound(to: CChar.self, capacity: 65) { String(cString: $0) } }
         let user = getuid()
         let group = getgid()
+        let name = try UserDatabase.name(of: user)
         let memory = UInt64(max(0, sysconf(Int32(_SC_PHYS_PAGES)))) * UInt64(max(0, sysconf(Int32(_SC_PAGESIZE))))
         let namespaces = FileSystem.kind("/proc/self/ns") == .directory ? try FileSystem.list("/proc/self/ns").sorted() : []
         return HostFacts(
             kernel: kernel, user: user, group: group, landlock: max(0, Int(coop_landlock_abi())), namespaces: namespaces,
             seccompFilter: coop_prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0,
             systemPaths: probeSystemPaths(), configurationPaths: probeConfiguration(),
-            subordinateUsers: try subordinateRange(in: "/etc/subuid", user: user),
-            subordinateGroups: try subordinateRange(in: "/etc/subgid", user: user),
+            subordinateUsers: try subordinateRange(in: "/etc/subuid", user: user, name: name),
+            subordinateGroups: try subordinateRange(in: "/etc/subgid", user: user, name: name),
             idMapTools: user == 0 || (FileSystem.isExecutable("/usr/bin/newuidmap") && FileSystem.isExecutable("/usr/bin/newgidmap")),
             memory: memory, devices: HostRoot.devices.filter { FileSystem.kind("/dev/" + $0) == .characterDevice },
             hardProcesses: hardLimit(6), hardFileSize: hardLimit(1), hardData: hardLimit(2), hardCore: hardLimit(4),
@@ -106,14 +107,11 @@ public struct HostFacts: Codable, Sendable, Equatable {
     }
 
     /// The first range of this user in subuid(5) or subgid(5), by name or number.
-    private static func subordinateRange(in file: String, user: UInt32) throws(SystemError) -> SubordinateRange? {
+    private static func subordinateRange(in file: String, user: UInt32, name: String?) throws(SystemError) -> SubordinateRange? {
         guard FileSystem.kind(file) == .file else { return nil }
-        let text = String(decoding: try FileSystem.read(file), as: UTF8.self)
-        guard !text.isEmpty else { return nil }
-        let name = try UserDatabase.name(of: user)
-        for line in text.split(separator: "\n") {
-            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
-            guard fields.count == 3, fields[0] == String(user) || (name != nil && fields[0] == name ?? ""),
+        for line in try FileSystem.read(file).split(separator: UInt8(ascii: "\n")) {
+            let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false).map { String(osBytes: $0) }
+            guard fields.count == 3, fields[0] == String(user) || fields[0] == name,
                 let first = UInt32(fields[1]), let count = UInt32(fields[2]), count > 0
             else { continue }
             return SubordinateRange(first: first, count: count)

@@ -22,16 +22,18 @@ public struct LaunchPlanner {
     /// and end it.
     static let wardenCapabilities: UInt64 = 1 << 5 | 1 << 6 | 1 << 7
 
+    /// Who the warden is inside: known before the spec is, so that it can be started early.
+    static func wardenIdentity(facts: HostFacts) -> Identity {
+        // Root inside belongs to the warden; when the user is root already, another free number does.
+        let separateID: UInt32 = facts.user == 0 ? 1 : 0
+        return facts.separatesWarden ? Identity(user: separateID, group: separateID) : Identity(user: facts.user, group: facts.group)
+    }
+
     public func plan() -> LaunchPlan {
         let workload = Identity(user: spec.user.id, group: spec.user.group)
-        // Root inside belongs to the warden; when the user is root already, another free number does.
-        let separateID: UInt32 = spec.user.id == 0 ? 1 : 0
-        let warden = facts.separatesWarden ? Identity(user: separateID, group: separateID) : workload
-        var operations: [PlanOperation] = [.privateMounts, .root(bytes: 16 << 20, inodes: 16384)]
-        operations += system()
+        let warden = LaunchPlanner.wardenIdentity(facts: facts)
+        var operations = LaunchPlanner.beginning(facts: facts).operations
         operations += configuration()
-        operations += devices()
-        operations += [.proc(target: "/proc")]
         operations += privateDirectories()
         operations += hostTrees()
         operations += protections()
@@ -41,21 +43,8 @@ public struct LaunchPlanner {
         return LaunchPlan(workload: workload, warden: warden, operations: operations)
     }
 
-    private func system() -> [PlanOperation] {
-        facts.systemPaths.map { entry in
-            if let link = entry.link { return .symlink(path: entry.path, destination: link) }
-            return .bind(source: entry.path, target: entry.path, restrictions: [.readOnly, .noSetuid, .noDevices], recursive: true)
-        }
-    }
-
+    /// The files of /etc that coop writes itself.
     private func configuration() -> [PlanOperation] {
-        var result: [PlanOperation] = [.directory(path: "/etc", mode: 0o755, owner: .warden)]
-        for entry in facts.configurationPaths {
-            result.append(
-                .bind(
-                    source: entry.source, target: entry.path, restrictions: [.readOnly, .noSetuid, .noDevices],
-                    recursive: false))
-        }
         let user = spec.user
         var passwd = "root:x:0:0:root:/root:/bin/sh\n"
         if user.id != 0 { passwd += "\(user.name):x:\(user.id):\(user.group)::\(spec.home.path):\(user.shell)\n" }
@@ -73,29 +62,7 @@ public struct LaunchPlanner {
             ("/etc/machine-id", ""),
             ("/etc/host.conf", "multi on\n"),
         ]
-        for (path, text) in files { result.append(.file(path: path, contents: text.osBytes, mode: 0o644)) }
-        result.append(.symlink(path: "/etc/mtab", destination: "/proc/self/mounts"))
-        return result
-    }
-
-    private func devices() -> [PlanOperation] {
-        var result: [PlanOperation] = [.directory(path: "/dev", mode: 0o755, owner: .warden)]
-        for name in facts.devices {
-            // The only mounts that may hold device nodes.
-            result.append(.bind(source: "/dev/" + name, target: "/dev/" + name, restrictions: [.noSetuid], recursive: false))
-        }
-        result += [
-            .terminals(target: "/dev/pts"),
-            .tmpfs(
-                target: "/dev/shm", bytes: temporaryBytes, inodes: 65536, mode: 0o1777, owner: .warden, restrictions: .files),
-            .messageQueues(target: "/dev/mqueue"),
-            .symlink(path: "/dev/ptmx", destination: "pts/ptmx"),
-            .symlink(path: "/dev/fd", destination: "/proc/self/fd"),
-            .symlink(path: "/dev/stdin", destination: "/proc/self/fd/0"),
-            .symlink(path: "/dev/stdout", destination: "/proc/self/fd/1"),
-            .symlink(path: "/dev/stderr", destination: "/proc/self/fd/2"),
-        ]
-        return result
+        return files.map { .file(path: $0, contents: $1.osBytes, mode: 0o644) }
     }
 
     /// A quarter of the memory, at most 4 GiB, or what `disk` says.
@@ -103,13 +70,8 @@ public struct LaunchPlanner {
 
     private func privateDirectories() -> [PlanOperation] {
         var result: [PlanOperation] = [
+            .tmpfs(target: "/dev/shm", bytes: temporaryBytes, inodes: 65536, mode: 0o1777, owner: .warden, restrictions: .files),
             .tmpfs(target: "/tmp", bytes: temporaryBytes, inodes: 1 << 20, mode: 0o1777, owner: .warden, restrictions: .files),
-            .directory(path: "/run", mode: 0o755, owner: .warden),
-            .directory(path: "/run/lock", mode: 0o755, owner: .warden),
-            .directory(path: "/run/coop", mode: 0o755, owner: .warden),
-            .directory(path: "/var", mode: 0o755, owner: .warden),
-            .symlink(path: "/var/tmp", destination: "/tmp"),
-            .symlink(path: "/var/run", destination: "/run"),
         ]
         if let source = spec.home.source {
             result.append(.bind(source: source, target: spec.home.path, restrictions: .files, recursive: false))
@@ -138,24 +100,33 @@ public struct LaunchPlanner {
                     target: spec.workspace.path, bytes: temporaryBytes, inodes: 1 << 20, mode: 0o755, owner: .workload,
                     restrictions: .files))
         }
-        // A stable order: what lies above another target comes first, equal depth keeps the order of the spec.
-        let ordered = trees.enumerated().sorted { left, right in
-            let (a, b) = (left.element.target.utf8.count { $0 == UInt8(ascii: "/") }, right.element.target.utf8.count { $0 == UInt8(ascii: "/") })
-            return a == b ? left.offset < right.offset : a < b
-        }
-        for (_, mount) in ordered {
-            result.append(
-                .bind(
-                    source: mount.source, target: mount.target,
-                    restrictions: mount.readOnly ? [.readOnly, .noSetuid, .noDevices] : .files, recursive: mount.isDirectory))
+        // What lies above another target comes first, so that nothing hides what was asked for below it; equal depth keeps
+        // the order of the spec, excluded directories last.
+        var steps = trees.map { mount in
+            let restrictions: MountRestrictions = mount.readOnly ? [.readOnly, .noSetuid, .noDevices] : .files
+            return (
+                target: mount.target,
+                operation: PlanOperation.bind(
+                    source: mount.source, target: mount.target, restrictions: restrictions, recursive: mount.isDirectory)
+            )
         }
         for path in spec.excludes {
-            result.append(
-                .tmpfs(
-                    target: path, bytes: temporaryBytes, inodes: 1 << 20, mode: 0o755, owner: .workload, restrictions: .files))
+            steps.append(
+                (
+                    path,
+                    .tmpfs(
+                        target: path, bytes: temporaryBytes, inodes: 1 << 20, mode: 0o755, owner: .workload, restrictions: .files)
+                ))
         }
+        let ordered = steps.enumerated().sorted { left, right in
+            let (a, b) = (depth(left.element.target), depth(right.element.target))
+            return a == b ? left.offset < right.offset : a < b
+        }
+        result += ordered.map(\.element.operation)
         return result
     }
+
+    private func depth(_ path: String) -> Int { path.utf8.count { $0 == UInt8(ascii: "/") } }
 
     private func protections() -> [PlanOperation] {
         spec.protected.map { protection in
@@ -174,8 +145,7 @@ public struct LaunchPlanner {
             result.append(.kernelSetting(path: "/proc/sys/user/max_user_namespaces", value: "0"))
         }
         result += facts.readOnlyProc.map { .readOnly(path: $0) }
-        result += facts.hiddenProc.map { .mask(path: $0) }
-        result += [.hostname(spec.hostname), .loopback]
+        result.append(.hostname(spec.hostname))
         return result
     }
 

@@ -13,8 +13,13 @@ public struct NativeEngine: Engine {
     /// Records what exists on the host while the sandbox lives, so that a later command can clean up after a `kill -9`.
     let journal: (_ cgroups: [String]) throws -> Void
 
-    public init(wardenPath: String, journal: @escaping (_ cgroups: [String]) throws -> Void = { _ in }) {
+    /// A warden that has been started already.
+    let started: WardenStart?
+
+    /// - Parameter started: a warden for the one sandbox that this engine launches; without it `launch` starts one.
+    public init(wardenPath: String, started: WardenStart? = nil, journal: @escaping (_ cgroups: [String]) throws -> Void = { _ in }) {
         self.wardenPath = wardenPath
+        self.started = started
         self.journal = journal
     }
 
@@ -30,11 +35,17 @@ public struct NativeEngine: Engine {
         var cgroup: CgroupSettings
     }
 
-    private func prepare(_ spec: SandboxSpec) throws -> Prepared {
-        var facts = try HostFacts.probe()
+    private func probe() throws -> HostFacts {
+        let facts = try HostFacts.probe()
         #if COOP_TEST_HOOKS
-            facts = TestOmission.apply(to: facts)
+            return TestOmission.apply(to: facts)
+        #else
+            return facts
         #endif
+    }
+
+    private func prepare(_ spec: SandboxSpec) throws -> Prepared {
+        let facts = try started?.facts ?? probe()
         let limits = try LimitDecision(spec: spec, facts: facts) { try CgroupHost.probe() }
         let filters = try SystemCallFilters.compile(spec.systemCalls, kernel: facts.kernel)
         var plan = LaunchPlanner(spec: spec, facts: facts, limits: limits, filters: filters).plan()
@@ -58,16 +69,15 @@ public struct NativeEngine: Engine {
         if !prepared.cgroup.isEmpty { try journal(Cgroup.paths(name: cgroupName, settings: prepared.cgroup)) }
         let cgroup = prepared.cgroup.isEmpty ? nil : try Cgroup(name: cgroupName, settings: prepared.cgroup)
         do {
-            let spawner = WardenSpawner(wardenPath: wardenPath, facts: prepared.facts, plan: prepared.plan)
-            let warden = try spawner.spawn { pid in
-                if let cgroup {
-                    try cgroup.add(pid)
-                    try journal(cgroup.directories)
-                }
+            // One that has been told to begin otherwise than this plan does is of no use.
+            let early = started.flatMap { start in start.beginning.map(prepared.plan.begins) ?? true ? start : nil }
+            let start = try early ?? WardenStart(wardenPath: wardenPath, facts: prepared.facts)
+            // Into the cgroup before it has a plan: whatever it starts is counted from the beginning.
+            if let cgroup {
+                try cgroup.add(start.pid)
+                try journal(cgroup.directories)
             }
-            // Not waited for: `ready` or `failed` comes while the command is being prepared. A warden that could not even
-            // start has left its reason in the stream.
-            try warden.channel.sendIfOpen(.plan(prepared.plan))
+            let warden = try start.handOver(prepared.plan)
             return LaunchedSandbox(
                 channel: warden.channel, pid: warden.pid, environment: spec.environment.map { "\($0.name)=\($0.value)" },
                 workingDirectory: spec.workingDirectory

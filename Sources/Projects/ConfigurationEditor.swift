@@ -49,12 +49,12 @@ public struct ConfigurationEditor: Sendable {
     private func change(_ key: String, _ edit: (TOMLDocument) throws(TOMLError) -> TOMLDocument) throws(CoopError) {
         let opened = try file.open()
         let before = try file.read()
-        let old = try document(before ?? [])
+        let old = try document(before ?? newFile())
         let new: TOMLDocument
         do {
             new = try edit(old)
         } catch {
-            throw CoopError(.failed, "cannot change \(file.name.printable)", "\(error)", next: "coop config edit")
+            throw CoopError(.failed, "cannot change \(file.name.printable)", "\(error)", next: "$EDITOR \(file.path.shellQuoted)")
         }
         // Other mistakes in the file are not made worse by this change, and may be what the user is repairing.
         let known = Set(LoadedConfiguration.decode(old.bytes, file).1.map { "\($0.key) \($0.reason)" })
@@ -77,11 +77,23 @@ public struct ConfigurationEditor: Sendable {
         }
     }
 
+    /// What a file begins with that does not exist yet. coop.toml must name its project, or setting any other key would make
+    /// a file that no command accepts.
+    private func newFile() -> [UInt8] {
+        guard file.layer == .project else { return [] }
+        let directory = FileSystem.lastComponent(of: FileSystem.parent(of: file.path))
+        let isName = !directory.isEmpty && directory.utf8.allSatisfy { byte in
+            byte.isLetter || byte.isDigit || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".")
+        }
+        let name = isName && TextRule.problem(directory, .name) == nil ? directory : "project"
+        return Array("name = \"\(name)\"\n".utf8)
+    }
+
     private func document(_ bytes: [UInt8]) throws(CoopError) -> TOMLDocument {
         do {
             return try TOMLDocument(parsing: bytes, name: file.name)
         } catch {
-            throw CoopError(.configuration, "the configuration is wrong", "\(error)", next: "coop config edit")
+            throw CoopError(.configuration, "the configuration is wrong", "\(error)", next: "$EDITOR \(file.path.shellQuoted)")
         }
     }
 
@@ -101,7 +113,7 @@ public struct ConfigurationEditor: Sendable {
             switch (found.schema.form, rest.count) {
             case (.records, _), (.named, 0):
                 throw CoopError(
-                    .usage, "cannot set `\(key.printable)`", "`\(found.path)` holds tables; edit the file by hand", next: "coop config edit"
+                    .usage, "cannot set `\(key.printable)`", "`\(found.path)` holds tables; edit the file by hand", next: "$EDITOR \(file.path.shellQuoted)"
                 )
             case (let form, 0): return form
             case (.map(_, let values), 1): return .text(values)
@@ -140,7 +152,7 @@ public struct ConfigurationEditor: Sendable {
             }
             return .strings(parts)
         case .map: return try literal(text, key)
-        case .records, .named: throw CoopError(.usage, "cannot set `\(key.printable)`", "it holds tables", next: "coop config edit")
+        case .records, .named: throw CoopError(.usage, "cannot set `\(key.printable)`", "it holds tables", next: "$EDITOR \(file.path.shellQuoted)")
         }
     }
 

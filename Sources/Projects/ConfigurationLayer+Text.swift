@@ -114,6 +114,11 @@ extension ConfigurationLayer {
     private static let keysByVariable: [String: ConfigurationKey] = Dictionary(
         uniqueKeysWithValues: ConfigurationKey.allCases.map { (variable(for: $0), $0) })
 
+    private static func distance(_ leaf: Substring, _ key: ConfigurationKey) -> Int {
+        let name = key.path.split(separator: ".").last.map { $0.uppercased() } ?? ""
+        return NearestName.distance(Array(leaf.utf8), Array(name.utf8))
+    }
+
     /// The variable that was probably meant. Other programs may use names that start with COOP_ too, so only what is close to a
     /// key, starts with a section's name, or ends with a key's own name counts.
     private static func nearestVariable(_ name: String) -> String? {
@@ -123,7 +128,12 @@ extension ConfigurationLayer {
         if let ranked, ranked.1 <= 2 { return ranked.0 }
         let leaf = name.dropFirst(5)
         if let same = all.first(where: { $0.hasSuffix("_" + leaf) }) { return same }
-        let isSection = ConfigurationSchema.sections.contains { leaf.hasPrefix($0.uppercased() + "_") }
+        let isSection = ConfigurationSchema.sections.contains { leaf.hasPrefix($0.uppercased() + "_") || leaf == $0.uppercased() }
+        // A key's own name with a slip in it; names of few letters are too near to everything.
+        if leaf.utf8.count >= 4 {
+            let near = ConfigurationKey.allCases.min { distance(leaf, $0) < distance(leaf, $1) }
+            if let near, distance(leaf, near) == 1 { return variable(for: near) }
+        }
         return isSection ? ranked?.0 : nil
     }
 }

@@ -74,12 +74,13 @@ public struct CoopHome: Sendable, Equatable {
     /// - Parameter directory: `path` or something below it.
     public func prepare(_ directory: String) throws(CoopError) {
         guard FileSystem.contains(path, directory) else {
-            throw CoopError(.failed, "cannot make \(directory.printable)", "it is outside \(path.printable)")
+            throw CoopError(.failed, "cannot make \(directory.printable)", "it is outside \(path.printable)", next: "coop doctor")
         }
         do {
             try FileSystem.makeDirectories(directory, mode: 0o700)
         } catch {
-            throw CoopError(.failed, "cannot make \(directory.printable)", error.reason)
+            throw CoopError(
+                .configuration, "cannot make \(directory.printable)", error.reason, next: "export COOP_HOME=DIRECTORY   # one of your own")
         }
         var level = directory
         while FileSystem.contains(path, level) {

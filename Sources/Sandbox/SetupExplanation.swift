@@ -17,6 +17,8 @@ enum SetupExplanation {
         case EPERM where step == "proc":
             return CoopError(
                 .notReady, what, why + " (parts of /proc are covered on this host, as in most containers)", next: "coop doctor")
+        case ENOSPC where step == "unshare":
+            return CoopError(.notReady, "cannot make a namespace", "the limit in /proc/sys/user is reached (\(reason.printable))", next: "coop doctor")
         case ELOOP:
             return CoopError(.refused, what, why + " (a link stands where a plain path was checked)", next: "run the command again")
         default:

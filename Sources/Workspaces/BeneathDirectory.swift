@@ -46,7 +46,7 @@ struct BeneathDirectory: Sendable {
         do {
             // O_NONBLOCK: a FIFO under that name must not make coop wait for a writer.
             file = try open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY)
-        } catch where error.errno == ENOENT || error.errno == ENOTDIR {
+        } catch  where error.errno == ENOENT || error.errno == ENOTDIR {
             return nil
         }
         var status = stat()

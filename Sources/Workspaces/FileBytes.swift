@@ -36,7 +36,7 @@ enum FileBytes {
     static func contents(_ path: String, limit: Int = 64 << 20) throws(SystemError) -> [UInt8]? {
         do {
             return try read(try Descriptor.open(path, O_RDONLY), limit: limit, subject: path)
-        } catch where error.errno == ENOENT || error.errno == ENOTDIR {
+        } catch  where error.errno == ENOENT || error.errno == ENOTDIR {
             return nil
         }
     }

@@ -78,7 +78,7 @@ public struct GitUserConfiguration: Sendable, Equatable {
     private func readable(_ file: String) throws(SystemError) -> [UInt8]? {
         do {
             return try FileBytes.contents(file, limit: 16 << 20)
-        } catch where error.errno == EACCES && files.contains(file) {
+        } catch  where error.errno == EACCES && files.contains(file) {
             return nil
         }
     }

@@ -104,7 +104,8 @@ struct ImportPlan {
                     } else if try isAncestor(host, new) {
                         add(name, name, new, .fastForwarded)
                     } else {
-                        park(name, rest, new, host == started ? "the branch was rewritten inside" : "the branch moved on the host meanwhile")
+                        park(
+                            name, rest, new, host == started ? "the branch was rewritten inside" : "the branch moved on the host meanwhile")
                     }
                 } else if started != nil {
                     park(name, rest, new, "the branch was deleted on the host meanwhile")

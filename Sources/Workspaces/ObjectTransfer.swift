@@ -108,7 +108,8 @@ struct ObjectTransfer {
             var writing: Descriptor? = Descriptor(owning: ends[1])
             let setting = HostGit.Setting(
                 objectDirectory: quarantine,
-                limits: HostProcess.Limits(memory: limits.memory, fileSize: limits.packBytes &* 4, output: 1 << 16, timeout: limits.timeout))
+                limits: HostProcess.Limits(memory: limits.memory, fileSize: limits.packBytes &* 4, output: 1 << 16, timeout: limits.timeout)
+            )
             let receiver = try git.start(
                 [
                     // Known trees of old projects have zero-padded modes, which harm nobody; every other finding is an error.

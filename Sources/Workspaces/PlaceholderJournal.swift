@@ -45,12 +45,12 @@ public final class PlaceholderJournal: Sendable {
             let others = try journals(directory, except: session).filter { $0.root == plan.root }
             let shared = Set(others.flatMap(\.paths))
             var paths: [String] = []
-            for path in plan.candidates {
+            for path in plan.candidates + plan.mountPoints {
                 for level in levels(path) {
                     let exists = try exists(level, root)
                     // What exists and is nobody's placeholder is the user's own.
                     let isPlaceholder = try exists && (shared.contains(level) || isMarked(level, root))
-                    if (!exists && (plan.placeholders.contains(path) || shared.contains(path)) || isPlaceholder),
+                    if (!exists && (plan.placeholders.contains(path) || plan.mountPoints.contains(path) || shared.contains(path)) || isPlaceholder),
                         !paths.contains(level)
                     {
                         paths.append(level)

@@ -88,7 +88,8 @@ public struct PrivateGit: Sendable, Equatable {
         var repository = GitRepository(workTree: "", link: .directory, gitDirectory: "", commonDirectory: "", objectDirectories: [])
         var head: RefSnapshot.Head?
         var result = PrivateGit(
-            repository: repository, directory: "", mounts: [], gitFile: nil, start: RefSnapshot(head: .branch(""), refs: [:], symbolic: [:]),
+            repository: repository, directory: "", mounts: [], gitFile: nil,
+            start: RefSnapshot(head: .branch(""), refs: [:], symbolic: [:]),
             objectFormat: .sha1, ignoresCase: false, trustedPaths: [], index: nil,
             identity: GitRepository.Identity(configuration: [], inodes: []), stashLog: [])
         for position in stride(from: 1, to: fields.count - 1, by: 2) {

@@ -43,7 +43,7 @@ public enum ProtectedPaths {
             let parts = FileSystem.components(of: path).filter { $0 != "." }
             guard path.utf8.first != UInt8(ascii: "/"), !parts.isEmpty, !parts.contains("..") else {
                 throw CoopError(
-                    .configuration, "cannot protect \(path.printable)", "not a path below the workspace", next: "coop config edit")
+                    .configuration, "cannot protect \(path.printable)", "not a path below the workspace", next: "coop config get sandbox.protect")
             }
             let name = parts.joined(separator: "/")
             // The root's own `.git` is replaced by the private git directory.
@@ -118,7 +118,10 @@ public enum ProtectedPaths {
             var result: [ProtectionPlan.Change] = []
             for item in plan.missing {
                 if let status = try lookUp(item.path, root) {
-                    result.append(.init(path: item.path, reason: item.reason, kind: .written, isDirectory: FileKind(mode: status.st_mode) == .directory))
+                    result.append(
+                        .init(
+                            path: item.path, reason: item.reason, kind: .written, isDirectory: FileKind(mode: status.st_mode) == .directory)
+                    )
                 }
             }
             for link in plan.links {
@@ -146,7 +149,7 @@ public enum ProtectedPaths {
         let (parent, name) = split(path)
         do {
             return try root.directory(parent).status(name)
-        } catch where [ENOENT, ENOTDIR, ELOOP].contains(error.errno) {
+        } catch  where [ENOENT, ENOTDIR, ELOOP].contains(error.errno) {
             return nil
         }
     }

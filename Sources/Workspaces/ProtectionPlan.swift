@@ -60,6 +60,8 @@ public struct ProtectionPlan: Sendable, Equatable {
     public internal(set) var placeholders: [String] = []
     /// Every directory that may be a placeholder, of this or another session: what ``PlaceholderJournal`` has to know.
     public internal(set) var candidates: [String] = []
+    /// Directories that are missing now and that something is mounted on: made like placeholders, but not protected.
+    public var mountPoints: [String] = []
     /// Files that are missing and may be written.
     public internal(set) var missing: [Missing] = []
     public internal(set) var links: [Link] = []

@@ -65,7 +65,14 @@ public struct RefSnapshot: Sendable, Equatable {
         _ path: String, _ name: String, _ refs: inout [String: ObjectID], _ symbolic: inout [String: String], depth: Int
     ) throws(SystemError) -> Bool {
         guard depth < 64 else { return false }
-        for entry in try FileSystem.entries(path) {
+        let entries: [(name: String, kind: FileKind?)]
+        do throws(SystemError) {
+            entries = try FileSystem.entries(path)
+        } catch  where error.errno == ENOENT {
+            // Git removes empty directories when it packs references.
+            return true
+        }
+        for entry in entries {
             let child = FileSystem.join(path, entry.name)
             let full = "\(name)/\(entry.name)"
             switch entry.kind {
@@ -108,7 +115,8 @@ public struct RefSnapshot: Sendable, Equatable {
     static func read(asking git: HostGit) throws -> RefSnapshot {
         let listing = try git.run(["for-each-ref", "--format=%(objectname) %(objecttype) %(refname) %(symref)"])
         guard let parsed = RefListing.parse(listing, limit: refLimit) else {
-            throw CoopError(.failed, "cannot read the references of \(git.repository.workTree.printable)", "git's answer was not understood")
+            throw CoopError(
+                .failed, "cannot read the references of \(git.repository.workTree.printable)", "git's answer was not understood")
         }
         var symbolic: [String: String] = [:]
         for (name, target) in parsed.symbolic { symbolic[name] = target }

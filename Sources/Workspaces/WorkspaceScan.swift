@@ -106,7 +106,7 @@ public struct WorkspaceScan: Sendable {
                 do throws(SystemError) {
                     directory = try top.directory(path)
                     entries = try directory.entries(limit: budget.entries - report.entries + 1)
-                } catch where error.errno == ENOENT || error.errno == ENOTDIR {
+                } catch  where error.errno == ENOENT || error.errno == ENOTDIR {
                     continue  // It was removed, or exchanged, since its parent was read.
                 } catch {
                     add(.unreadable, path, error.reason, isNew: true, &report)
@@ -161,7 +161,9 @@ public struct WorkspaceScan: Sendable {
             case .socket: add(.unixSocket, child, "", isNew: try isNew(directory.status(entry.name)), &report)
             case .characterDevice, .blockDevice: add(.device, child, "", isNew: try isNew(directory.status(entry.name)), &report)
             case .symlink where isFull:
-                guard let status = try directory.status(entry.name), isNew(status), let text = directory.readLink(entry.name) else { continue }
+                guard let status = try directory.status(entry.name), isNew(status), let text = directory.readLink(entry.name) else {
+                    continue
+                }
                 if leaves(path, text) { add(.leavingLink, child, text, isNew: true, &report) }
             case .file where isFull:
                 guard let status = try directory.status(entry.name) else { continue }

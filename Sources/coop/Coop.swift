@@ -24,16 +24,39 @@ struct Coop: ParsableCommand {
             CommandGroup(name: "System", subcommands: [DoctorCommand.self, VersionCommand.self, CapabilitiesCommand.self, CompletionsCommand.self, ProbeCommand.self]),
         ])
 
+    /// `run` is parsed by itself: half of the time that the parser takes goes into the tree of all the other commands.
+    /// Whatever is not plainly a run (help, a mistake) is left to the whole tree, which knows what to say.
+    private static func parse(words: [String]) throws -> any ParsableCommand {
+        let asksForHelp = words.prefix { $0 != "--" }.contains { $0 == "-h" || $0.hasPrefix("--help") || $0 == "--version" || $0.hasPrefix("--generate") || $0.hasPrefix("--experimental") }
+        if words.first == "run", !asksForHelp, let command = try? RunCommand.parse(Array(words.dropFirst())) { return command }
+        return try parseAsRoot(words)
+    }
+
     static func main() {
+        reserveStreams()
         let arguments = (1..<Int(CommandLine.argc)).compactMap { index in
             CommandLine.unsafeArgv[index].map { String(osBytes: UnsafePointer($0)) }
         }
         let report = ErrorReport(arguments: arguments)
+        EarlyStart.current = EarlyStart(arguments: arguments)
         do {
-            var command = try parseAsRoot(arguments)
+            var command = try parse(words: arguments)
+            try EarlyStart.current.advance()
             try command.run()
         } catch {
+            EarlyStart.current.drop()
             report.exit(with: error)
+        }
+    }
+}
+
+extension Coop {
+    /// A stream that the caller has closed becomes an empty one: its number would otherwise go to the next file that is
+    /// opened, and what is written to standard error would end up there.
+    private static func reserveStreams() {
+        for number: Int32 in 0...2 where fcntl(number, F_GETFD) < 0 {
+            // The lowest free number is this one. Where not even /dev/null can be opened, nothing else will work either.
+            guard open("/dev/null", O_RDWR) == number else { _exit(125) }
         }
     }
 }

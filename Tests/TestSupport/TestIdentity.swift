@@ -38,7 +38,7 @@ public enum TestIdentity: String, Sendable, CaseIterable, CustomStringConvertibl
     public var group: gid_t { differsFromInvoker ? TestIdentity.entry(accountName)?.group ?? 65534 : getgid() }
 
     /// The words that run a command as this identity.
-    func arguments(_ command: [String]) -> [String] {
+    public func arguments(_ command: [String]) -> [String] {
         guard differsFromInvoker else { return command }
         return ["/usr/bin/setpriv", "--reuid", accountName, "--regid", String(group), "--init-groups", "--"] + command
     }

@@ -98,7 +98,10 @@ import Testing
         let mine = try session.host("rev-parse", "main")
         let theirs = try session.inside("rev-parse", "main")
         let result = try session.finish()
-        guard case .parked(let name, _) = result.outcome("refs/heads/main") else { Issue.record("\(result)"); return }
+        guard case .parked(let name, _) = result.outcome("refs/heads/main") else {
+            Issue.record("\(result)")
+            return
+        }
         #expect(name == "refs/coop/s1/heads/main")
         #expect(try session.host("rev-parse", "main") == mine)
         #expect(try session.host("rev-parse", name) == theirs)
@@ -121,7 +124,10 @@ import Testing
             ("refs/heads/main", "refs/coop/s1/heads/main"), ("refs/tags/v1", "refs/coop/s1/tags/v1"), ("refs/stash", "refs/coop/s1/stash"),
             ("refs/stash@{1}", "refs/coop/s1/stash-1"), ("refs/stash@{2}", "refs/coop/s1/stash-2"),
         ] {
-            guard case .parked(parked, _) = result.outcome(name) else { Issue.record("\(name): \(result)"); continue }
+            guard case .parked(parked, _) = result.outcome(name) else {
+                Issue.record("\(name): \(result)")
+                continue
+            }
         }
         #expect(try session.host("show", "refs/coop/s1/stash-2:file0") == "one")
         #expect(try session.host("rev-parse", "main") == main)
@@ -134,7 +140,10 @@ import Testing
         try session.begin()
         try session.inside("branch", "-D", "-q", "old")
         let result = try session.finish()
-        guard case .skipped = result.outcome("refs/heads/old") else { Issue.record("\(result)"); return }
+        guard case .skipped = result.outcome("refs/heads/old") else {
+            Issue.record("\(result)")
+            return
+        }
         #expect(try session.host("rev-parse", "old") == session.host("rev-parse", "main"))
     }
 
@@ -146,7 +155,10 @@ import Testing
         try session.inside("checkout", "-q", "side")
         try session.commitInside("a", "a")
         let result = try session.finish()
-        guard case .parked = result.outcome("refs/heads/side") else { Issue.record("\(result)"); return }
+        guard case .parked = result.outcome("refs/heads/side") else {
+            Issue.record("\(result)")
+            return
+        }
         if case .left = result.head {} else { Issue.record("\(result.head)") }
         #expect(try sh(["git", "status", "--porcelain"], in: session.temporary("other")) == "")
     }
@@ -179,7 +191,10 @@ import Testing
         try session.commitInside("b", "b")
         try session.host("checkout", "-q", "main")
         let later = try session.finish()
-        guard case .parked("refs/coop/s2/HEAD", _) = later.outcome("HEAD") else { Issue.record("\(later)"); return }
+        guard case .parked("refs/coop/s2/HEAD", _) = later.outcome("HEAD") else {
+            Issue.record("\(later)")
+            return
+        }
     }
 
     @Test func `HEAD, index and checked-out branch stay when the workspace was not the host's own`() throws {
@@ -189,9 +204,40 @@ import Testing
         try session.inside("checkout", "-q", "-b", "new")
         try session.commitInside("b", "b")
         let result = try session.finish(isLive: false)
-        guard case .parked = result.outcome("refs/heads/main") else { Issue.record("\(result)"); return }
+        guard case .parked = result.outcome("refs/heads/main") else {
+            Issue.record("\(result)")
+            return
+        }
         #expect(result.outcome("refs/heads/new") == .created)
         #expect(try session.host("symbolic-ref", "HEAD") == "refs/heads/main")
+    }
+
+    @Test func `staged changes stay inside when the workspace was not the host's own`() throws {
+        let session = try Session()
+        try session.begin()
+        try session.write("file0", "staged")
+        try session.inside("add", "file0")
+        if case .left = try session.finish(isLive: false).index {} else { Issue.record("taken") }
+        #expect(try session.host("diff", "--cached", "--name-only") == "")
+    }
+
+    @Test func `a change that only the racy check of git can see is still seen after an import`() throws {
+        let session = try Session(commits: 2)
+        try session.host("config", "core.trustctime", "false")
+        let moment = [timespec(tv_sec: 1_767_000_000, tv_nsec: 0), timespec(tv_sec: 1_767_000_000, tv_nsec: 0)]
+        func date(_ name: String) { name.withOSBytes { _ = utimensat(AT_FDCWD, $0, moment, 0) } }
+        try session.write("file0", "aaaa")
+        date(session.work + "/file0")
+        try session.host("commit", "-q", "-a", "-m", "aaaa")
+        date(session.work + "/.git/index")
+        try session.begin()
+        // Same size, same times, same inode: only that the entry is as young as the index makes git look at the contents.
+        try session.write("file0", "bbbb")
+        date(session.work + "/file0")
+        try session.write("other", "o")
+        try session.inside("update-index", "--add", "other")
+        #expect(try session.finish().index == .taken)
+        #expect(try session.host("status", "--porcelain") == " M file0\nA  other")
     }
 
     @Test func `conflicts inside do not hold the commits`() throws {
@@ -286,7 +332,10 @@ import Testing
                 try session.host("commit", "-q", "--allow-empty", "-m", "mine")
             }
         }
-        guard case .parked = result.outcome("refs/heads/main") else { Issue.record("\(result)"); return }
+        guard case .parked = result.outcome("refs/heads/main") else {
+            Issue.record("\(result)")
+            return
+        }
     }
 
     @Test func `hooks and filters planted in the private directory or the work tree never run on the host`() throws {
@@ -336,7 +385,10 @@ import Testing
         try session.host("config", "core.ignorecase", "true")
         try session.begin()
         try session.inside("update-ref", "refs/heads/topic", try session.inside("commit-tree", "-m", "x", "HEAD^{tree}"))
-        guard case .parked = try session.finish().outcome("refs/heads/topic") else { Issue.record("not parked"); return }
+        guard case .parked = try session.finish().outcome("refs/heads/topic") else {
+            Issue.record("not parked")
+            return
+        }
     }
 
     @Test func `a repository in a path with spaces, quotes and bytes outside UTF-8 works`() throws {

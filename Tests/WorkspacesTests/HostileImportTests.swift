@@ -65,7 +65,9 @@ import Testing
     }
 
     @Test func `a .gitmodules that is a link, or names a submodule upwards, is refused`() throws {
-        let modules = ["[submodule \"../../hooks\"]\n\tpath = x\n\turl = https://h/x\n", "[submodule \"x\"]\n\tpath = x\n\turl = -u./evil\n"]
+        let modules = [
+            "[submodule \"../../hooks\"]\n\tpath = x\n\turl = https://h/x\n", "[submodule \"x\"]\n\tpath = x\n\turl = -u./evil\n",
+        ]
         for (mode, text) in [("120000", "/etc/passwd")] + modules.map({ ("100644", $0) }) {
             let session = try Session()
             try session.begin()
@@ -93,7 +95,10 @@ import Testing
         try point(session, "refs/heads/blob", at: try object(session, "blob", Array("x".utf8)))
         let refs = try session.host("for-each-ref")
         let result = try session.finish()
-        guard case .skipped = result.outcome("refs/heads/blob") else { Issue.record("\(result)"); return }
+        guard case .skipped = result.outcome("refs/heads/blob") else {
+            Issue.record("\(result)")
+            return
+        }
         #expect(try session.host("for-each-ref") == refs)
     }
 
@@ -117,10 +122,24 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        [], Array("PACK".utf8), Array("PACK\0\0\0\u{2}\0\0\0\u{1}".utf8), Array(repeating: 0x41, count: 100_000),
-        Array("PACK\0\0\0\u{2}\u{7f}\u{7f}\u{7f}\u{7f}".utf8),
-    ] as [[UInt8]])
+    @Test func `a commit that the host has, but not all it names, is refused`() throws {
+        let session = try Session()
+        let who = "Eve <e@x> 1767323045 +0000"
+        let text = "tree \(String(repeating: "a", count: 40))\nauthor \(who)\ncommitter \(who)\n\nx\n"
+        let id = try sh(
+            ["git", "hash-object", "-t", "commit", "-w", "--stdin", "--literally"], in: session.work, input: Array(text.utf8))
+        try session.begin()
+        try point(session, "refs/heads/broken", at: id)
+        let refs = try session.host("for-each-ref")
+        #expect(try !session.finish().isComplete)
+        #expect(try session.host("for-each-ref") == refs)
+    }
+
+    @Test(
+        arguments: [
+            [], Array("PACK".utf8), Array("PACK\0\0\0\u{2}\0\0\0\u{1}".utf8), Array(repeating: 0x41, count: 100_000),
+            Array("PACK\0\0\0\u{2}\u{7f}\u{7f}\u{7f}\u{7f}".utf8),
+        ] as [[UInt8]])
     func `bytes that are no pack are refused`(_ bytes: [UInt8]) throws {
         let session = try Session()
         try session.begin()
@@ -158,7 +177,8 @@ import Testing
         let session = try Session()
         try session.begin()
         var random = SystemRandomNumberGenerator()
-        try session.commitInside("big", String((0..<200_000).map { _ in Character(Unicode.Scalar(UInt8.random(in: 33...126, using: &random))) }))
+        try session.commitInside(
+            "big", String((0..<200_000).map { _ in Character(Unicode.Scalar(UInt8.random(in: 33...126, using: &random))) }))
         var limits = CommitImport.Limits()
         limits.packBytes = 10_000
         try expectRefused(session, limits: limits)
@@ -215,7 +235,10 @@ import Testing
     }
 
     @Test func `HEAD that names anything but a branch is not followed`() throws {
-        for text in ["ref: refs/heads/../../config\n", "ref: config\n", "ref: refs/heads/-b\n", "zzz", "", "ref: refs/coop/x\n", "ref: refs/heads/HEAD\n"] {
+        for text in [
+            "ref: refs/heads/../../config\n", "ref: config\n", "ref: refs/heads/-b\n", "zzz", "", "ref: refs/coop/x\n",
+            "ref: refs/heads/HEAD\n",
+        ] {
             let session = try Session()
             try session.begin()
             try writeFile(session.privateGit.directory + "/HEAD", Array(text.utf8))
@@ -249,7 +272,10 @@ import Testing
         try point(session, "refs/heads/evil", at: try commit(session, tree: tree))
         let result = try session.finish()
         #expect(result.outcome("refs/heads/main") == .fastForwarded)
-        guard case .skipped = result.outcome("refs/heads/evil") else { Issue.record("\(result)"); return }
+        guard case .skipped = result.outcome("refs/heads/evil") else {
+            Issue.record("\(result)")
+            return
+        }
         #expect(try session.host("fsck", "--strict", "--no-dangling") == "")
     }
 

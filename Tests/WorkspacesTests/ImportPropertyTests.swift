@@ -6,7 +6,15 @@ import Testing
 /// Random work inside against the same work in a plain copy: afterwards the host's repository is what the copy is.
 @Suite struct ImportPropertyTests {
     private enum Operation {
-        case write(String, String), remove(String), stage, commit(String), branch(String), checkout(String), merge(String), tag(String), detach, pack
+        case write(String, String)
+        case remove(String)
+        case stage
+        case commit(String)
+        case branch(String)
+        case checkout(String)
+        case merge(String)
+        case tag(String)
+        case detach, pack
     }
 
     private func random(_ generator: inout SplitMix) -> Operation {
@@ -60,7 +68,8 @@ import Testing
             let result = try session.finish()
             let expected = try sh(["git", "for-each-ref"], in: plain)
             #expect(try session.host("for-each-ref") == expected, "seed \(seed), round \(round): \(result)")
-            #expect(try session.host("status", "--porcelain=v2", "--branch") == sh(["git", "status", "--porcelain=v2", "--branch"], in: plain))
+            #expect(
+                try session.host("status", "--porcelain=v2", "--branch") == sh(["git", "status", "--porcelain=v2", "--branch"], in: plain))
             #expect(try session.host("fsck", "--strict", "--no-dangling") == "")
         }
     }

@@ -40,7 +40,8 @@ import Testing
             ("core.fsmonitor", "/bin/evil"), ("core.hooksPath", "hooks"), ("core.sshCommand", "evil"), ("core.pager", "evil"),
             ("alias.x", "!evil"), ("filter.a.clean", "evil"), ("credential.helper", "evil"), ("diff.external", "evil"),
             ("http.extraHeader", "Authorization: secret"), ("commit.gpgsign", "true"), ("user.signingkey", "k"),
-            ("remote.origin.url", "https://me:secret@example.org/x.git?private_token=t0ken"), ("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"),
+            ("remote.origin.url", "https://me:secret@example.org/x.git?private_token=t0ken"),
+            ("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"),
             ("remote.ssh.url", "ssh://git:pw@example.org/x"), ("remote.scp.url", "git@example.org:x/y"), ("branch.main.remote", "origin"),
             ("branch.main.merge", "refs/heads/main"), ("pull.rebase", "true"), ("merge.conflictstyle", "diff3"),
             ("core.autocrlf", "input"), ("user.email", "a \"quoted\" # name\\"),
@@ -72,7 +73,8 @@ import Testing
     @Test func `the global configuration and ignore file of the user apply inside`() throws {
         let session = try Session()
         try session.host("config", "--unset", "user.name")
-        try session.write("home/.gitconfig", "[user]\n\tname = Grace ; comment\n[core]\n\texcludesFile = ~/ignored\n", in: session.temporary.path)
+        try session.write(
+            "home/.gitconfig", "[user]\n\tname = Grace ; comment\n[core]\n\texcludesFile = ~/ignored\n", in: session.temporary.path)
         try session.write("home/ignored", "*.log", in: session.temporary.path)
         try session.write("x.log", "l")
         try session.begin(user: GitUserConfiguration(environment: ["HOME": session.temporary("home"), "GIT_CONFIG_NOSYSTEM": "1"]))
@@ -125,8 +127,9 @@ import Testing
         many.id = "s2"
         try many.begin(in: clone)
         #expect(try many.inside("log", "--oneline") == many.host("log", "--oneline"))
-        #expect(try many.inside("symbolic-ref", "refs/remotes/origin/HEAD", allowFailure: true)
-            == many.host("symbolic-ref", "refs/remotes/origin/HEAD", allowFailure: true))
+        #expect(
+            try many.inside("symbolic-ref", "refs/remotes/origin/HEAD", allowFailure: true)
+                == many.host("symbolic-ref", "refs/remotes/origin/HEAD", allowFailure: true))
     }
 
     @Test func `a merge with conflicts looks the same inside`() throws {
@@ -164,8 +167,9 @@ import Testing
         #expect(try session.status(inside: true) == session.status(inside: false))
         session.id = "s2"
         try session.begin()
-        #expect(try session.inside("submodule", "status", "--cached", allowFailure: true).contains("lib")
-            || session.inside("ls-files", "-s", "lib").hasPrefix("160000"))
+        #expect(
+            try session.inside("submodule", "status", "--cached", allowFailure: true).contains("lib")
+                || session.inside("ls-files", "-s", "lib").hasPrefix("160000"))
     }
 
     @Test func `no git gives nil, a bare repository and a linked .git are refused`() throws {
@@ -205,8 +209,10 @@ import Testing
         let temporary = try TemporaryDirectory()
         let cases = [
             "[a]\n\tb = c\n", "[a]b=c", "[a \"x y\"]\n B = d # comment\n", "[a]\nflag\nother ; c\n", "[a]\nb = \"x # y\" ; z\n",
-            "[a]\nb = one \\\n  two\n", "[a]\nb = \"\\t\\n\\\\\"\n", "\u{FEFF}[a]\r\nb = c\r\n", "# only\n", "[a \"q\\\"r\"]\nb=\n", "[A]\nB = C D\n",
-            "[a]\nb = x   \n[a]\nb = y\t# k\n", "[a.b]\nc = d\n", "[a]\nb = one  two\n", "[a]\nb = \"unfinished\n", "[a\nb=c\n", "[a]\n1b = c\n",
+            "[a]\nb = one \\\n  two\n", "[a]\nb = \"\\t\\n\\\\\"\n", "\u{FEFF}[a]\r\nb = c\r\n", "# only\n", "[a \"q\\\"r\"]\nb=\n",
+            "[A]\nB = C D\n",
+            "[a]\nb = x   \n[a]\nb = y\t# k\n", "[a.b]\nc = d\n", "[a]\nb = one  two\n", "[a]\nb = \"unfinished\n", "[a\nb=c\n",
+            "[a]\n1b = c\n",
             "[a]\nb = \\q\n", "[a]\nb = c\\", "b = c\n",
         ]
         for text in cases {
@@ -241,7 +247,8 @@ import Testing
         let cases = [
             "https://u:p@h/x": "https://h/x", "https://token@h/x": "https://h/x", "https://u:p@ss@h:8/x@y": "https://h:8/x@y",
             "ssh://git@h/x": "ssh://git@h/x", "ssh://git:pw@h/x": "ssh://git@h/x", "git@h:x": "git@h:x", "/a/b": "/a/b",
-            "ftp://u:p@h/": "ftp://h/", "ext::https://u:p@h/": "ext::https://h/", "https://h": "https://h", "https://u:p@h?x=y": "https://h",
+            "ftp://u:p@h/": "ftp://h/", "ext::https://u:p@h/": "ext::https://h/", "https://h": "https://h",
+            "https://u:p@h?x=y": "https://h",
         ]
         for (input, output) in cases { #expect(GitConfigurationPolicy.withoutCredentials(input) == output) }
     }

@@ -72,10 +72,11 @@ import Testing
         }
         close(socket)
         let report = try endScan()
-        #expect(kinds(report) == [
-            "new/.git": .gitDirectory, "docs": .bareRepository, "wt/.git": .gitFile, "ln/.git": .gitLink, "leaving": .leavingLink,
-            "su": .setuid, "one": .hardLink, "two": .hardLink, "sock": .unixSocket,
-        ])
+        #expect(
+            kinds(report) == [
+                "new/.git": .gitDirectory, "docs": .bareRepository, "wt/.git": .gitFile, "ln/.git": .gitLink, "leaving": .leavingLink,
+                "su": .setuid, "one": .hardLink, "two": .hardLink, "sock": .unixSocket,
+            ])
         #expect(report.findings.allSatisfy { $0.isNew })
     }
 
@@ -99,7 +100,9 @@ import Testing
             ("core.fsmonitor", "touch \(temporary("ran"))"), ("core.hooksPath", "h"), ("filter.x.clean", "touch \(temporary("ran"))"),
             ("user.name", "Eve"), ("user.email", "e@x"), ("remote.origin.url", "ext::sh -c evil"), ("remote.ok.url", "https://h/x"),
         ] { try sh(["git", "config", "-f", path + "/.git/config", key, value], in: root) }
-        try sh(["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "commit", "-q", "--allow-empty", "-m", "kept"], in: path)
+        try sh(
+            ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "commit", "-q", "--allow-empty", "-m", "kept"], in: path
+        )
         try writeFile(path + "/.git/hooks/post-checkout", Array("#!/bin/sh\ntouch \(temporary("ran"))\n".utf8), mode: 0o755)
         let actions = try neutralise(try endScan())
         #expect(actions.count == 1 && actions[0].isNeutral)
@@ -203,7 +206,9 @@ import Testing
     }
 
     @Test func `another file system for the store changes the place, not the effect`() throws {
-        guard let status = try FileSystem.status("/dev/shm"), let own = try FileSystem.status(root), status.st_dev != own.st_dev else { return }
+        guard let status = try FileSystem.status("/dev/shm"), let own = try FileSystem.status(root), status.st_dev != own.st_dev else {
+            return
+        }
         try repository("evil")
         let store = "/dev/shm/coop-\(FileSystem.lastComponent(of: temporary.path))"
         defer { try? FileSystem.removeTree(store) }

@@ -46,10 +46,12 @@ static inline pid_t coop_fork(void) { return fork(); }
 
 /// What coop_spawn needs. Everything is prepared by the parent: the child must not allocate.
 struct coop_spawn {
-    uint64_t clone_flags;        // CLONE_NEW*
+    uint64_t clone_flags;        // CLONE_NEW* of the new process
+    int unshare_flags;           // CLONE_NEW* that it makes itself, while its parent goes on
     int cgroup;                  // directory of a cgroup v2 to be born in, or -1
     int channel;                 // becomes descriptor 3 of the new program
     int sync;                    // the child reads one byte here before it goes on: 'g' go, anything else: give up
+    int sync_writer;             // the parent's end of it, closed in the child: its end is then seen, whatever ends the parent
     const char *program;         // path of the program, executed from a detached read-only mount of its file
     uint32_t uid;                // identity inside the namespace
     uint32_t gid;

@@ -52,7 +52,7 @@ struct ConfigGet: ParsableCommand {
             found = try file.editor(context).get(key).map { ($0.text, "\($0.origin)") }
         } else {
             let wanted = try ConfigKeys.find(key)
-            let loaded = try LoadedConfiguration.load(project: try context.project(), home: context.home)
+            let loaded = try LoadedConfiguration.load(project: try context.projectIfAny(), home: context.home)
             let value = loaded.resolve { _ in true }.effective[wanted]
             found = value.map { ($0.value.text, "\($0.origin)") } ?? wanted.schema.standard.map { ($0, "default") }
         }
@@ -129,7 +129,7 @@ struct ConfigList: ParsableCommand {
 
     func run() throws {
         let context = try Context()
-        let loaded = try LoadedConfiguration.load(project: try context.project(), home: context.home)
+        let loaded = try LoadedConfiguration.load(project: try context.projectIfAny(), home: context.home)
         let effective = loaded.resolve { _ in true }.effective
         let entries = ConfigurationKey.allCases.map { key -> Report.Entry in
             let setting = effective[key]
@@ -171,7 +171,7 @@ struct ConfigValidate: ParsableCommand {
 
     func run() throws {
         let context = try Context()
-        let problems = try LoadedConfiguration.problems(project: try context.project(), home: context.home)
+        let problems = try LoadedConfiguration.problems(project: try context.projectIfAny(), home: context.home)
         if json {
             let report = Report(problems: problems.map { .init(place: "\($0.origin)", key: $0.key, reason: $0.reason, next: $0.next) })
             print(try JSONText.encode(report))

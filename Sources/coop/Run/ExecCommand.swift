@@ -24,7 +24,7 @@ struct ExecCommand: ParsableCommand {
     var words: [String] = []
 
     func run() throws {
-        let command = try CommandWords(words, command: "exec").words
+        let command = try CommandWords(words, of: ExecCommand.self).words
         guard !command.isEmpty else {
             throw CoopError(.usage, "there is no command to run", "none was given", next: "coop exec \(id.printable) -- COMMAND")
         }

@@ -27,7 +27,7 @@ struct ExplainCommand: ParsableCommand {
         let context = try Context()
         let project = try context.project(for: options)
         let configuration = try context.configuration(of: project, flags: options.flags)
-        var command = try CommandWords(words, command: "explain").words
+        var command = try CommandWords(words, of: ExplainCommand.self).words
         if command.isEmpty { command = [try ShellCommand.shell()] }
         let builder = SpecBuilder(
             context: context, project: project, configuration: configuration, options: options, id: SessionDirectory.newID())

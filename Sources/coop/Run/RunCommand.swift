@@ -22,7 +22,7 @@ struct RunCommand: ParsableCommand {
     var words: [String] = []
 
     func run() throws {
-        var command = try CommandWords(words, command: "run").words
+        var command = try CommandWords(words, of: RunCommand.self).words
         if command.isEmpty { command = try projectCommand() }
         try SandboxLauncher(options: options).run(command)
     }

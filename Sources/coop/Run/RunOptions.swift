@@ -116,8 +116,11 @@ struct CommandWords {
     let words: [String]
 
     /// - Throws: `usage` when the first word is an option of no command: it was meant for coop.
-    init(_ captured: [String], command: String) throws(CoopError) {
+    init(_ captured: [String], of type: any ParsableCommand.Type) throws {
         var words = captured
+        // The parser gives everything after the first unknown word to the command, `--help` included.
+        if let first = words.first, ["--help", "-h"].contains(first) { throw CleanExit.helpRequest(type) }
+        let command = type.configuration.commandName ?? ""
         if words.first == "--" {
             words.removeFirst()
         } else if let first = words.first, first.hasPrefix("-"), first != "-" {

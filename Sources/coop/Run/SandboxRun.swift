@@ -32,6 +32,7 @@ final class SandboxRun {
         project = try context.project(for: options)
         let configuration = try context.configuration(of: project, flags: options.flags)
         for note in IneffectiveSettings.notes(configuration.effective) { FileHandleOutput.standardError("coop: \(note.printable)\n") }
+        try EarlyStart.current.advance()
         try context.home.prepare(context.run)
         try Sweep(context: context).run()
         if let name = options.name, try Sessions(context: context).all().contains(where: { $0.name == name }) {
@@ -57,7 +58,9 @@ final class SandboxRun {
     /// Starts the sandbox and its supervision.
     private func launch() throws -> Supervisor {
         let session = self.session
-        let engine = NativeEngine(wardenPath: try WardenProgram.locate()) { try session.recordCgroups($0) }
+        let engine = NativeEngine(wardenPath: try WardenProgram.locate(), started: EarlyStart.current.take()) {
+            try session.recordCgroups($0)
+        }
         let sandbox = try engine.launch(spec)
         self.sandbox = sandbox
         let record = SessionRecord(

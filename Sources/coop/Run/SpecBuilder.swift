@@ -31,6 +31,7 @@ struct SpecBuilder {
             SpecBuilder.systemDirectories.contains { FileSystem.contains($0, directory) }
                 || FileSystem.contains(workspace.path, directory) || mounts.contains { FileSystem.contains($0.target, directory) }
         }
+        try MountTargets(workspace: workspace, mounts: mounts, systemDirectories: SpecBuilder.systemDirectories).check()
         mounts += toolchains.mounts
         let workingDirectory = try self.workingDirectory(workspace: workspace)
         let seccomp = options.seccomp.map { FileSystem.normalize(FileSystem.join(context.currentDirectory, $0)) }
@@ -38,9 +39,10 @@ struct SpecBuilder {
         let environment = try builder.build(
             path: toolchains.path, user: user, home: context.home.userHome, workingDirectory: workingDirectory, id: id)
         let name = try self.name()
+        let excludes = try self.excludes(workspace: workspace)
         return SandboxSpec(
             id: id, name: name, workspace: workspace, home: Home(path: context.home.userHome, source: homeSource), mounts: mounts,
-            excludes: try excludes(workspace: workspace), protected: try hostSockets(workspace: workspace, mounts: mounts),
+            excludes: excludes.directories, protected: try excludes.files + hostSockets(workspace: workspace, mounts: mounts),
             environment: environment, user: user, workingDirectory: workingDirectory,
             hostname: "coop",
             limits: Limits(
@@ -171,8 +173,10 @@ struct SpecBuilder {
         return Mount(source: source, target: target, readOnly: setting.value.isReadOnly, isDirectory: kind == .directory, reason: origin)
     }
 
-    private func excludes(workspace: Workspace) throws(CoopError) -> [String] {
+    /// Directories are replaced by empty ones, files are covered by an empty one.
+    private func excludes(workspace: Workspace) throws(CoopError) -> (directories: [String], files: [Protection]) {
         var result: [String] = []
+        var files: [Protection] = []
         for setting in configuration.effective.sandbox.excludes {
             let path = FileSystem.normalize(FileSystem.join(workspace.path, setting.value))
             guard path != workspace.path, FileSystem.contains(workspace.path, path), !FileSystem.components(of: setting.value).contains("..") else {
@@ -180,9 +184,32 @@ struct SpecBuilder {
                     .configuration, "cannot exclude \(setting.value.printable)", "it is not a directory in the project (\(setting.origin))",
                     next: "name a directory of the project: node_modules")
             }
-            if !result.contains(path) { result.append(path) }
+            if result.contains(path) || files.contains(where: { $0.path == path }) { continue }
+            guard workspace.mode == .bind else {
+                result.append(path)
+                continue
+            }
+            var place = workspace.path
+            for name in path.dropFirst(place.utf8.count).split(separator: "/").map(String.init) {
+                place = FileSystem.join(place, name)
+                switch FileSystem.kind(place, followLinks: false) {
+                case .directory, nil: continue
+                case .symlink:
+                    throw CoopError(
+                        .configuration, "cannot exclude \(setting.value.printable)", "\(place.printable) is a symbolic link (\(setting.origin))",
+                        next: "name what the link leads to: \((FileSystem.readLink(place) ?? "").printable)")
+                default:
+                    guard place == path else {
+                        throw CoopError(
+                            .configuration, "cannot exclude \(setting.value.printable)", "\(place.printable) is no directory (\(setting.origin))",
+                            next: "name a directory or a file of the project: node_modules")
+                    }
+                    files.append(Protection(path: path, form: .masked, reason: "excluded (\(setting.origin))"))
+                }
+            }
+            if files.last?.path != path { result.append(path) }
         }
-        return result
+        return (result, files)
     }
 
     /// A unix socket can be connected to through any mount, read-only or not; those of the host are covered.

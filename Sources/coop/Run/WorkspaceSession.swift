@@ -45,7 +45,7 @@ final class WorkspaceSession {
     ) throws -> WorkspaceSession {
         guard spec.workspace.mode == .bind else { return WorkspaceSession(session: session, context: context, record: nil) }
         let root = spec.workspace.path
-        let found = try Preparation(root: root, protect: protect, session: session.file(gitName))
+        let found = try Preparation(spec: spec, protect: protect, session: session.file(gitName))
         try found.git?.save(to: session.file(gitRecordName))
         let directory = context.home.directory(of: project.key)
         try context.home.prepare(directory)
@@ -67,7 +67,7 @@ final class WorkspaceSession {
         try context.home.prepare(context.run)
         let session = try SessionDirectory.create(in: context.run, id: spec.id)
         do {
-            try Preparation(root: spec.workspace.path, protect: protect, session: session.file(gitName)).apply(to: &spec)
+            try Preparation(spec: spec, protect: protect, session: session.file(gitName)).apply(to: &spec)
         } catch {
             try? session.remove()
             throw error
@@ -254,7 +254,8 @@ private struct Preparation {
     let repositories: [String]
     let plan: ProtectionPlan
 
-    init(root: String, protect: [String], session directory: String) throws {
+    init(spec: SandboxSpec, protect: [String], session directory: String) throws {
+        let root = spec.workspace.path
         self.root = root
         if let repository = try GitRepository.find(at: root) {
             let variables = Dictionary(EnvironmentBuilder.host().map { ($0.name, $0.value) }) { first, _ in first }
@@ -265,7 +266,12 @@ private struct Preparation {
             git = nil
         }
         repositories = try WorkspaceScan.start(root).repositories
-        plan = try ProtectedPaths.plan(root: root, extra: protect + (git?.trustedPaths ?? []) + repositories)
+        var plan = try ProtectedPaths.plan(root: root, extra: protect + (git?.trustedPaths ?? []) + repositories)
+        // A mount needs a directory to stand on. One that is missing is made for the time of the session only.
+        let targets = spec.mounts.filter(\.isDirectory).map(\.target) + spec.excludes
+        plan.mountPoints = targets.filter { $0 != root && FileSystem.contains(root, $0) && FileSystem.kind($0, followLinks: false) == nil }
+            .map { String($0.dropFirst(root.utf8.count + 1)) }
+        self.plan = plan
     }
 
     func apply(to spec: inout SandboxSpec) {
@@ -276,7 +282,13 @@ private struct Preparation {
                     isDirectory: FileSystem.kind(mount.source) == .directory, reason: "git"))
         }
         let reasons = Dictionary(ProtectedPaths.entries.map { ($0.path, $0.reason) }) { first, _ in first }
-        spec.protected = plan.operations.map { operation in
+        // What is covered does not exist inside, and needs no protection.
+        let covered = spec.mounts.filter { $0.reason != "git" }.map(\.target) + spec.excludes
+        let operations = plan.operations.filter { operation in
+            let path = FileSystem.join(root, operation.path)
+            return !covered.contains { path != $0 && FileSystem.contains(root, $0) && FileSystem.contains($0, path) }
+        }
+        spec.protected = operations.map { operation in
             let path = FileSystem.join(root, operation.path)
             return switch operation {
             case .pin: Protection(path: path, form: .pinned, reason: "holds a protected path")

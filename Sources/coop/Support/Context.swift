@@ -36,6 +36,14 @@ struct Context {
         }
     }
 
+    /// The project for commands that also work without one, such as `coop config list` in the home directory.
+    func projectIfAny() throws(CoopError) -> Project? {
+        do { return try project() } catch {
+            guard error.code == .refused else { throw error }
+            return nil
+        }
+    }
+
     /// The project's configuration, with what its repository asks approved or refused.
     func configuration(of project: Project, flags: [ConfigurationFlag]) throws(CoopError) -> ResolvedConfiguration {
         let loaded = try LoadedConfiguration.load(project: project, home: home, flags: flags)

@@ -43,11 +43,28 @@ struct ErrorReport {
         }
         if error is CleanExit || error is ExitCode { Glibc.exit(code.rawValue) }
         let message = Coop.message(for: error).split(separator: "\n", omittingEmptySubsequences: true).map(String.init).joined(separator: "; ")
-        let words = arguments.prefix { !$0.hasPrefix("-") }.prefix(2).joined(separator: " ")
+        let words = commandPath
         fail(CoopError(.usage, "cannot understand the command line", message, next: "coop \(words.isEmpty ? "" : words.printable + " ")--help"))
     }
 
+    /// The command that was meant, as far as its words are commands of coop.
+    private var commandPath: String {
+        var command: any ParsableCommand.Type = Coop.self
+        var names: [String] = []
+        for word in arguments {
+            let configuration = command.configuration
+            let all = configuration.subcommands + configuration.groupedSubcommands.flatMap(\.subcommands)
+            guard let next = all.first(where: { $0.configuration.commandName == word }) else { break }
+            names.append(word)
+            command = next
+        }
+        return names.joined(separator: " ")
+    }
+
     private func fail(_ error: CoopError) -> Never {
+        // Every error ends with what to do; where nothing better is known, a look at the whole host is.
+        var error = error
+        error.next = error.next ?? "coop doctor"
         if wantsJSON {
             struct Report: Encodable {
                 struct Body: Encodable {

@@ -1,0 +1,38 @@
+import NativeEngine
+import Projects
+
+/// The warden of a sandbox that is about to be wanted: it comes up on another processor while the command line and the
+/// configuration are read, which takes about as long.
+struct EarlyStart {
+    /// Set once by `main` before anything else runs, and used by one thread.
+    nonisolated(unsafe) static var current = EarlyStart(warden: nil)
+
+    private var warden: WardenStart?
+
+    private init(warden: WardenStart?) { self.warden = warden }
+
+    /// Starts one if these words will most likely run a sandbox in this process. A start that fails here is tried again
+    /// where it is needed, and reported there.
+    init(arguments: [String]) {
+        guard arguments.first == "run" || arguments == ["shell"],
+            !arguments.prefix(while: { $0 != "--" }).contains(where: { ["--keep", "--help", "-h", "--version"].contains($0) }),
+            environmentVariable("COOP_SESSION") == nil, let path = try? WardenProgram.locate()
+        else {
+            self.init(warden: nil)
+            return
+        }
+        self.init(warden: try? WardenStart(wardenPath: path))
+    }
+
+    /// Lets the warden go on, if it waits for something that has happened by now.
+    func advance() throws { try warden?.advance() }
+
+    /// Hands the warden over to the one sandbox that this process runs.
+    mutating func take() -> WardenStart? {
+        defer { warden = nil }
+        return warden
+    }
+
+    /// Ends it if nobody took it.
+    mutating func drop() { warden = nil }
+}
