@@ -60,7 +60,7 @@ public final class WardenStart {
         guard FileSystem.isExecutable(wardenPath) else {
             throw CoopError(
                 .notReady, "cannot find the warden", "\(wardenPath.printable) is not an executable file",
-                next: "make install, or set COOP_WARDEN to the path of coop-warden")
+                next: "make install")
         }
         self.facts = facts
         self.beginning = beginning

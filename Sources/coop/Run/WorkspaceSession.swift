@@ -181,7 +181,11 @@ final class WorkspaceSession {
     /// A file of coop's own that the sandbox wrote is not believed until it is approved again.
     private func distrust(_ changes: [ProtectionPlan.Change], record: WorkspaceRecord) throws {
         let project = try ProjectLocator(home: context.home).project(at: record.root)
-        for change in changes where change.kind == .written {
+        for change in changes {
+            guard change.kind == .written else {
+                WorkspaceSession.say("\(change.path) is another file than at the start: \(change.reason)")
+                continue
+            }
             if change.path == "coop.toml" || change.path == "coop.local.toml" {
                 try TrustStore(home: context.home).loseTrust(change.path, in: project)
                 WorkspaceSession.say("\(change.path) was written by the sandbox and is not trusted; look at it, then: coop trust")
