@@ -26,7 +26,7 @@ import Testing
     func disk(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
         for path in ["/tmp/file", "/dev/shm/file"] {
-            let bounded = try place.attack(["disk_fill", path, "8000000"], options: ["--disk", "2M", "--ephemeral"])
+            let bounded = try place.attack(["disk_fill", path, "8000000"], options: ["--disk", "2M", "--ephemeral", "--degraded=disk"])
             #expect(bounded.isRefused, "\(bounded)")
         }
         let free = try place.attack(["disk_fill", "/tmp/file", "8000000"])
