@@ -653,13 +653,17 @@ ATTACK(memory_take) {
     worked("%zu bytes", total);
 }
 ATTACK(disk_fill) {
-    int number = open(argv[0], O_WRONLY | O_CREAT, 0600);
-    if (number < 0) broken("create");
+    // In files of a megabyte: a limit on the size of one file is not the limit that is attacked.
     size_t total = strtoul(argv[1], NULL, 0);
-    static char piece[1 << 16];
-    for (size_t done = 0; done < total; done += sizeof piece)
-        if (write(number, piece, sizeof piece) != sizeof piece) { if (errno == 0) errno = ENOSPC; unlink(argv[0]); refused("write"); }
-    unlink(argv[0]);
+    static char piece[1 << 20];
+    char path[4096];
+    for (size_t done = 0; done < total; done += sizeof piece) {
+        snprintf(path, sizeof path, "%s.%zu", argv[0], done);
+        int number = open(path, O_WRONLY | O_CREAT, 0600);
+        if (number < 0) refused("create");
+        if (write(number, piece, sizeof piece) != sizeof piece) { if (errno == 0) errno = ENOSPC; refused("write"); }
+        close(number);
+    }
     worked("%zu bytes", total);
 }
 // A file system without a limit of inodes lets one directory exhaust the memory of the machine.
