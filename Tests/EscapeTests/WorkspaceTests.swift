@@ -44,6 +44,27 @@ import Testing
         #expect(!place.exists("executed"))
     }
 
+    @Test("without the private git directory the host's git would run what was planted", arguments: TestIdentity.all)
+    func gitControl(_ identity: TestIdentity) throws {
+        let place = try repository(identity)
+        let omission = ["COOP_TEST_OMIT": "bind=\(place.coopHome)/run;read-only;pin;mask=\(place.project)"]
+        let script = "git config core.fsmonitor 'touch \(place("executed"))'; mv .git .git2 && mv .git2 .git && echo moved"
+        let outcome = try place.shell(script, environment: omission)
+        #expect(outcome.output.contains("moved"), "\(outcome)")
+        _ = try place.outside(["git", "status"])
+        #expect(place.exists("executed"), "\(outcome)")
+    }
+
+    @Test("without their protection the settings of editors could be changed", arguments: TestIdentity.all)
+    func editorControl(_ identity: TestIdentity) throws {
+        let place = try repository(identity)
+        try place.write(".vscode/settings.json", "{}")
+        let omission = ["COOP_TEST_OMIT": "read-only=\(place.project);pin=\(place.project)"]
+        let outcome = try place.shell("printf evil > .vscode/settings.json", environment: omission)
+        let text = try place.text(".vscode/settings.json")
+        #expect(text == "evil", "\(outcome)")
+    }
+
     @Test(".git cannot be moved, removed or replaced", arguments: TestIdentity.all)
     func gitDirectory(_ identity: TestIdentity) throws {
         let place = try repository(identity)
