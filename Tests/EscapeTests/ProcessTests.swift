@@ -56,6 +56,19 @@ import Testing
         #expect(try place.remains() == [])
     }
 
+    @Test("a warden that is stopped is ended at the time limit all the same", arguments: TestIdentity.all)
+    func stoppedWarden(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        let child = try place.start(["run", "--timeout", "2s", "--", "/bin/sh", "-c", "echo up; sleep 1000"], input: .null)
+        #expect(try child.waitForOutput("up"))
+        let wardens = try place.processes().filter { $0.contains("coop-warden") }.compactMap { Int32($0.dropFirst(8).prefix { $0.isNumber }) }
+        #expect(!wardens.isEmpty)
+        for warden in wardens { kill(warden, SIGSTOP) }
+        let outcome = try child.wait(timeout: 30)
+        #expect(outcome.exitCode == 124 && !outcome.timedOut, "\(outcome)")
+        #expect(try place.remains() == [])
+    }
+
     @Test("processes of the host do not exist inside", arguments: TestIdentity.all)
     func hostProcesses(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
