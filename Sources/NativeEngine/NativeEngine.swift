@@ -70,8 +70,10 @@ public struct NativeEngine: Engine {
         let cgroup = prepared.cgroup.isEmpty ? nil : try Cgroup(name: cgroupName, settings: prepared.cgroup)
         do {
             // One that has been told to begin otherwise than this plan does is of no use.
-            let early = started.flatMap { start in start.beginning.map(prepared.plan.begins) ?? true ? start : nil }
-            let start = try early ?? WardenStart(wardenPath: wardenPath, facts: prepared.facts)
+            // systemd moves only processes of the user's own into a scope, which a warden with another id is not for long.
+            let holdsBack = prepared.cgroup.systemd != nil && prepared.facts.separatesWarden
+            let early = holdsBack ? nil : started.flatMap { start in start.beginning.map(prepared.plan.begins) ?? true ? start : nil }
+            let start = try early ?? WardenStart(wardenPath: wardenPath, facts: prepared.facts, holdsBack: holdsBack)
             // Into the cgroup before it has a plan: whatever it starts is counted from the beginning.
             if let cgroup {
                 try cgroup.add(start.pid)

@@ -53,8 +53,10 @@ public final class WardenStart {
         try self.init(wardenPath: wardenPath, facts: facts, beginning: beginning)
     }
 
-    /// - Parameter beginning: what the plan will begin with, if that is known before the plan.
-    init(wardenPath: String, facts: HostFacts, beginning: LaunchPlan? = nil) throws {
+    /// - Parameters:
+    ///   - beginning: what the plan will begin with, if that is known before the plan.
+    ///   - holdsBack: keep the new process as it is, with this process's own user, until it is handed over.
+    init(wardenPath: String, facts: HostFacts, beginning: LaunchPlan? = nil, holdsBack: Bool = false) throws {
         guard FileSystem.isExecutable(wardenPath) else {
             throw CoopError(
                 .notReady, "cannot find the warden", "\(wardenPath.printable) is not an executable file",
@@ -80,7 +82,7 @@ public final class WardenStart {
         // It fits into the socket's buffer, where the program finds it when it begins.
         if let beginning { try channel.sendIfOpen(.prepare(beginning)) }
         mapping = try mapIdentities()
-        try advance()
+        if !holdsBack { try advance() }
     }
 
     deinit { if !isHandedOver { end() } }

@@ -160,7 +160,7 @@ public final class Supervisor {
     // MARK: - Warden
 
     private func tellWarden(_ frame: Frame, _ descriptors: [Descriptor] = []) throws {
-        try sandbox.channel.sendIfOpen(frame, descriptors: descriptors.map(\.number))
+        try sandbox.channel.sendIfOpen(frame, descriptors: descriptors)
     }
 
     private func readWarden() throws {
@@ -187,7 +187,7 @@ public final class Supervisor {
             loop.stop()
         case .started(let id, let pid):
             try withClient(of: id) { client, theirs in
-                try client.channel.send(.started(id: theirs, pid: pid), descriptors: descriptors.map(\.number))
+                try client.channel.send(.started(id: theirs, pid: pid), descriptors: descriptors)
             }
         case .stopped(let id, let signal):
             try withClient(of: id) { client, theirs in try client.channel.send(.stopped(id: theirs, signal: signal)) }

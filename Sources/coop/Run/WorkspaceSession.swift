@@ -136,9 +136,10 @@ final class WorkspaceSession {
             let source = Descriptor(owning: try check("memfd_create") { memoryFile() })
             try source.writeAll(input, subject: "standard input")
             lseek(source.number, 0, SEEK_SET)
-            let end = try sandbox.run(
-                gitSpec(git, command: arguments, context: context), input: source.number, output: output, error: 2)
-            return end.code
+            // Copies of our own: the caller keeps the number it has lent.
+            let target = Descriptor(owning: try check("dup") { fcntl(output, F_DUPFD_CLOEXEC, 3) })
+            let errors = try ErrorStream.forCommand()
+            return try sandbox.run(gitSpec(git, command: arguments, context: context), input: source, output: target, error: errors).code
         }
         tell(result)
     }
@@ -211,6 +212,16 @@ final class WorkspaceSession {
     }
 
     private static func say(_ text: String) { FileHandleOutput.standardError("coop: \(text.printable)\n") }
+}
+
+/// Where a helper command inside may complain.
+private enum ErrorStream {
+    /// Our own standard error where it may go inside; a terminal or a socket may not, and then nobody listens.
+    static func forCommand() throws(SystemError) -> Descriptor? {
+        var found = stat()
+        guard fstat(2, &found) == 0, let kind = FileKind(mode: found.st_mode), kind == .file || kind == .fifo else { return nil }
+        return Descriptor(owning: try check("dup") { fcntl(2, F_DUPFD_CLOEXEC, 3) })
+    }
 }
 
 /// What a later command must know to finish a session.
