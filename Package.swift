@@ -53,6 +53,8 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["CLinux", "LinuxKernel"], path: "Tests/TestSupport"),
         .testTarget(name: "EscapeTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"], exclude: ["Attacks"]),
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"]),
+        .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
+        .testTarget(name: "WardenProtocolTests", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"]),
         .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
         .testTarget(
             name: "NativeEngineTests",

@@ -65,6 +65,12 @@ public final class Supervisor {
         loop.after(milliseconds: Supervisor.grace) { [unowned self] in
             try self.tellWarden(.signal(.everything, UInt8(SIGKILL)))
         }
+        guard !keep else { return }
+        // A warden that does not answer (stopped, or starved by the command) goes itself, and with it every process of its
+        // namespace. Its number is not reused: it is this process's child, and not yet waited for.
+        loop.after(milliseconds: Supervisor.grace + 1500) { [unowned self] in
+            if !self.isOver { kill(self.sandbox.pid, SIGKILL) }
+        }
     }
 
     // MARK: - Clients
