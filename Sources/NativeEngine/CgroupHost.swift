@@ -1,5 +1,6 @@
 import Glibc
 import LinuxKernel
+import Sandbox
 
 /// Where on this host a cgroup for a sandbox can be made, per controller: a plain value, so that hosts can be simulated.
 public struct CgroupHost: Codable, Sendable, Equatable {
@@ -53,6 +54,18 @@ public struct CgroupHost: Codable, Sendable, Equatable {
             if isWritable(directory) { places[controller] = .separate(directory) }
         }
         return CgroupHost(places: places)
+    }
+
+    /// How limits that nobody has asked for yet would be enforced, for `coop doctor`.
+    public var prospects: [LayerReport] {
+        [
+            places[.memory] != nil
+                ? LayerReport(.memory, .enforced, "by cgroup, where --memory asks for a limit")
+                : LayerReport(.memory, .weaker, "for each process, by RLIMIT_DATA, where --memory asks for a limit"),
+            places[.cpu] != nil
+                ? LayerReport(.cpu, .enforced, "by cgroup, where --cpus asks for a limit")
+                : LayerReport(.cpu, .missing, "no cgroup can be made, so --cpus is refused"),
+        ]
     }
 
     /// One line of /proc/self/cgroup.

@@ -27,8 +27,12 @@ public struct Diagnosis: Codable, Sendable, Equatable {
 
     /// Recognises difficult hosts: a pure function, tested on simulated ones.
     ///
-    /// - Parameter refusal: the error number with which the kernel refused a user namespace just now; nil when it did not.
-    public static func recognise(facts: HostFacts, conditions: HostConditions, refusal: Int32?) -> [Diagnosis] {
+    /// - Parameters:
+    ///   - refusal: the error number with which the kernel refused a user namespace just now; nil when it did not.
+    ///   - cgroups: where cgroups can be made; nil when nobody has looked.
+    public static func recognise(
+        facts: HostFacts, conditions: HostConditions, refusal: Int32?, cgroups: CgroupHost? = nil
+    ) -> [Diagnosis] {
         var result: [Diagnosis] = []
         let privileged = facts.isRoot
         if !facts.namespaces.contains("user") {
@@ -67,6 +71,13 @@ public struct Diagnosis: Codable, Sendable, Equatable {
                     .blocking, "/proc", "parts of it are covered (\(conditions.container.map { "inside \($0)" } ?? "by other mounts")), so the kernel refuses a fresh one",
                     fix: fix))
         }
+        if let refusal, refusal == 28, result.isEmpty {
+            // ENOSPC (clone(2)): one of the limits per user, or too deep a nesting.
+            result.append(
+                Diagnosis(
+                    .blocking, "namespaces", "this user has as many as a limit in /proc/sys/user allows, or they are nested too deeply",
+                    fix: "grep . /proc/sys/user/max_*_namespaces   # then raise the one that is too low"))
+        }
         if let refusal, result.isEmpty {
             let inside = conditions.container.map { " inside \($0)" } ?? ""
             let fix = conditions.container == nil
@@ -98,7 +109,28 @@ public struct Diagnosis: Codable, Sendable, Equatable {
                     facts.idMapTools ? "this user has none, so warden and command share an id" : "newuidmap and newgidmap are not installed",
                     fix: facts.idMapTools ? "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER" : "sudo apt-get install uidmap"))
         }
+        if let cgroups, let finding = limits(facts: facts, conditions: conditions, cgroups: cgroups) { result.append(finding) }
         return result
+    }
+
+    /// What cannot be limited for want of a cgroup.
+    private static func limits(facts: HostFacts, conditions: HostConditions, cgroups: CgroupHost) -> Diagnosis? {
+        let missing = CgroupHost.Controller.allCases.filter { cgroups.places[$0] == nil }
+        guard !missing.isEmpty else { return nil }
+        var effects: [String] = []
+        if missing.contains(.cpu) { effects.append("--cpus is refused") }
+        if missing.contains(.memory) { effects.append("--memory limits each process, not their sum") }
+        if missing.contains(.pids), facts.isRoot { effects.append("--pids is refused to root") }
+        let fix = switch (conditions.hasSystemd, conditions.hasUnifiedCgroups) {
+        case (true, false): "boot with systemd.unified_cgroup_hierarchy=1"
+        case (true, true) where facts.isRoot: "systemctl status   # coop asks systemd for a scope"
+        case (true, true) where cgroups.places.isEmpty: "sudo loginctl enable-linger \(facts.user)   # or log in through systemd"
+        case (true, true): "sudo systemctl edit user@.service   # and write [Service] Delegate=cpu memory pids"
+        case (false, _): "start coop in a cgroup that this user may write to (docs/difficult-hosts.md, cgroups)"
+        }
+        return Diagnosis(
+            .weakening, "limits", "no cgroup can be made for \(missing.map(\.rawValue).joined(separator: ", ")): "
+                + (effects.isEmpty ? "RLIMIT_NPROC counts processes instead" : effects.joined(separator: ", ")), fix: fix)
     }
 
     private static func version(_ text: String) -> (Int, Int)? {

@@ -17,6 +17,10 @@ public struct HostConditions: Codable, Sendable, Equatable {
     public var container: String?
     /// SELinux enforcing.
     public var selinuxEnforces = false
+    /// Whether systemd is this machine's init (sd_booted(3)).
+    public var hasSystemd = false
+    /// Whether /sys/fs/cgroup is the unified hierarchy (cgroups(7), version 2).
+    public var hasUnifiedCgroups = false
 
     public init() {}
 
@@ -41,6 +45,8 @@ public struct HostConditions: Codable, Sendable, Equatable {
         if FileSystem.kind(FileSystem.join(root, "run/.containerenv")) == .file { result.container = "podman" }
         if FileSystem.kind(FileSystem.join(root, "var/run/secrets/kubernetes.io")) == .directory { result.container = "kubernetes" }
         result.selinuxEnforces = text("sys/fs/selinux/enforce") == "1"
+        result.hasSystemd = FileSystem.kind(FileSystem.join(root, "run/systemd/system")) == .directory
+        result.hasUnifiedCgroups = FileSystem.kind(FileSystem.join(root, "sys/fs/cgroup/cgroup.controllers")) == .file
         return result
     }
 }

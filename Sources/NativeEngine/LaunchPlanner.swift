@@ -32,11 +32,8 @@ public struct LaunchPlanner {
     public func plan() -> LaunchPlan {
         let workload = Identity(user: spec.user.id, group: spec.user.group)
         let warden = LaunchPlanner.wardenIdentity(facts: facts)
-        var operations: [PlanOperation] = [.privateMounts, .root(bytes: 16 << 20, inodes: 16384)]
-        operations += system()
+        var operations = LaunchPlanner.beginning(facts: facts).operations
         operations += configuration()
-        operations += devices()
-        operations += [.proc(target: "/proc")]
         operations += privateDirectories()
         operations += hostTrees()
         operations += protections()
@@ -46,21 +43,8 @@ public struct LaunchPlanner {
         return LaunchPlan(workload: workload, warden: warden, operations: operations)
     }
 
-    private func system() -> [PlanOperation] {
-        facts.systemPaths.map { entry in
-            if let link = entry.link { return .symlink(path: entry.path, destination: link) }
-            return .bind(source: entry.path, target: entry.path, restrictions: [.readOnly, .noSetuid, .noDevices], recursive: true)
-        }
-    }
-
+    /// The files of /etc that coop writes itself.
     private func configuration() -> [PlanOperation] {
-        var result: [PlanOperation] = [.directory(path: "/etc", mode: 0o755, owner: .warden)]
-        for entry in facts.configurationPaths {
-            result.append(
-                .bind(
-                    source: entry.source, target: entry.path, restrictions: [.readOnly, .noSetuid, .noDevices],
-                    recursive: false))
-        }
         let user = spec.user
         var passwd = "root:x:0:0:root:/root:/bin/sh\n"
         if user.id != 0 { passwd += "\(user.name):x:\(user.id):\(user.group)::\(spec.home.path):\(user.shell)\n" }
@@ -78,29 +62,7 @@ public struct LaunchPlanner {
             ("/etc/machine-id", ""),
             ("/etc/host.conf", "multi on\n"),
         ]
-        for (path, text) in files { result.append(.file(path: path, contents: text.osBytes, mode: 0o644)) }
-        result.append(.symlink(path: "/etc/mtab", destination: "/proc/self/mounts"))
-        return result
-    }
-
-    private func devices() -> [PlanOperation] {
-        var result: [PlanOperation] = [.directory(path: "/dev", mode: 0o755, owner: .warden)]
-        for name in facts.devices {
-            // The only mounts that may hold device nodes.
-            result.append(.bind(source: "/dev/" + name, target: "/dev/" + name, restrictions: [.noSetuid], recursive: false))
-        }
-        result += [
-            .terminals(target: "/dev/pts"),
-            .tmpfs(
-                target: "/dev/shm", bytes: temporaryBytes, inodes: 65536, mode: 0o1777, owner: .warden, restrictions: .files),
-            .messageQueues(target: "/dev/mqueue"),
-            .symlink(path: "/dev/ptmx", destination: "pts/ptmx"),
-            .symlink(path: "/dev/fd", destination: "/proc/self/fd"),
-            .symlink(path: "/dev/stdin", destination: "/proc/self/fd/0"),
-            .symlink(path: "/dev/stdout", destination: "/proc/self/fd/1"),
-            .symlink(path: "/dev/stderr", destination: "/proc/self/fd/2"),
-        ]
-        return result
+        return files.map { .file(path: $0, contents: $1.osBytes, mode: 0o644) }
     }
 
     /// A quarter of the memory, at most 4 GiB, or what `disk` says.
@@ -108,13 +70,8 @@ public struct LaunchPlanner {
 
     private func privateDirectories() -> [PlanOperation] {
         var result: [PlanOperation] = [
+            .tmpfs(target: "/dev/shm", bytes: temporaryBytes, inodes: 65536, mode: 0o1777, owner: .warden, restrictions: .files),
             .tmpfs(target: "/tmp", bytes: temporaryBytes, inodes: 1 << 20, mode: 0o1777, owner: .warden, restrictions: .files),
-            .directory(path: "/run", mode: 0o755, owner: .warden),
-            .directory(path: "/run/lock", mode: 0o755, owner: .warden),
-            .directory(path: "/run/coop", mode: 0o755, owner: .warden),
-            .directory(path: "/var", mode: 0o755, owner: .warden),
-            .symlink(path: "/var/tmp", destination: "/tmp"),
-            .symlink(path: "/var/run", destination: "/run"),
         ]
         if let source = spec.home.source {
             result.append(.bind(source: source, target: spec.home.path, restrictions: .files, recursive: false))
@@ -188,8 +145,7 @@ public struct LaunchPlanner {
             result.append(.kernelSetting(path: "/proc/sys/user/max_user_namespaces", value: "0"))
         }
         result += facts.readOnlyProc.map { .readOnly(path: $0) }
-        result += facts.hiddenProc.map { .mask(path: $0) }
-        result += [.hostname(spec.hostname), .loopback]
+        result.append(.hostname(spec.hostname))
         return result
     }
 

@@ -69,16 +69,17 @@ public struct NativeEngine: Engine {
         if !prepared.cgroup.isEmpty { try journal(Cgroup.paths(name: cgroupName, settings: prepared.cgroup)) }
         let cgroup = prepared.cgroup.isEmpty ? nil : try Cgroup(name: cgroupName, settings: prepared.cgroup)
         do {
-            let start = try started ?? WardenStart(wardenPath: wardenPath, facts: prepared.facts)
+            // One that has been told to begin otherwise than this plan does is of no use.
+            // systemd moves only processes of the user's own into a scope, which a warden with another id is not for long.
+            let holdsBack = prepared.cgroup.systemd != nil && prepared.facts.separatesWarden
+            let early = holdsBack ? nil : started.flatMap { start in start.beginning.map(prepared.plan.begins) ?? true ? start : nil }
+            let start = try early ?? WardenStart(wardenPath: wardenPath, facts: prepared.facts, holdsBack: holdsBack)
             // Into the cgroup before it has a plan: whatever it starts is counted from the beginning.
             if let cgroup {
                 try cgroup.add(start.pid)
                 try journal(cgroup.directories)
             }
-            let warden = try start.handOver()
-            // Not waited for: `ready` or `failed` comes while the command is being prepared. A warden that could not even
-            // start has left its reason in the stream.
-            try warden.channel.sendIfOpen(.plan(prepared.plan))
+            let warden = try start.handOver(prepared.plan)
             return LaunchedSandbox(
                 channel: warden.channel, pid: warden.pid, environment: spec.environment.map { "\($0.name)=\($0.value)" },
                 workingDirectory: spec.workingDirectory

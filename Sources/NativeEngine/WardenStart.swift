@@ -6,15 +6,18 @@ import WardenProtocol
 
 /// Starts the warden in new namespaces and gives it its identity.
 ///
-/// Nothing of this depends on the spec, so it begins before the command line is even parsed: the kernel makes the namespaces
-/// and the warden's program starts on another processor while coop reads its configuration. Until it gets its plan the
-/// warden does nothing, and it ends when this object or this process goes away.
+/// Nothing of this depends on the spec, so it begins before the command line is even parsed: the kernel makes the namespaces,
+/// and the warden's program starts and does what every plan begins with, on another processor while coop reads its
+/// configuration. Without the rest of its plan the warden starts nothing, and it ends when this object or this process goes
+/// away.
 public final class WardenStart {
     let facts: HostFacts
     let pid: Int32
     /// The identity it has inside.
     let identity: Identity
-    private let stream: Descriptor
+    /// What it has been told to do already.
+    let beginning: LaunchPlan?
+    private let channel: FrameChannel
     private let handle: Descriptor
     private let syncWriter: Descriptor
     /// Our copy of the warden's end: a write never meets a closed pipe.
@@ -43,20 +46,28 @@ public final class WardenStart {
         #if COOP_TEST_HOOKS
             facts = TestOmission.apply(to: facts)
         #endif
-        try self.init(wardenPath: wardenPath, facts: facts)
+        var beginning = LaunchPlanner.beginning(facts: facts)
+        #if COOP_TEST_HOOKS
+            beginning = TestOmission.apply(to: beginning)
+        #endif
+        try self.init(wardenPath: wardenPath, facts: facts, beginning: beginning)
     }
 
-    init(wardenPath: String, facts: HostFacts) throws {
+    /// - Parameters:
+    ///   - beginning: what the plan will begin with, if that is known before the plan.
+    ///   - holdsBack: keep the new process as it is, with this process's own user, until it is handed over.
+    init(wardenPath: String, facts: HostFacts, beginning: LaunchPlan? = nil, holdsBack: Bool = false) throws {
         guard FileSystem.isExecutable(wardenPath) else {
             throw CoopError(
                 .notReady, "cannot find the warden", "\(wardenPath.printable) is not an executable file",
                 next: "make install, or set COOP_WARDEN to the path of coop-warden")
         }
         self.facts = facts
+        self.beginning = beginning
         identity = LaunchPlanner.wardenIdentity(facts: facts)
         var sockets: [Int32] = [-1, -1]
         try check("socketpair") { socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &sockets) }
-        stream = Descriptor(owning: sockets[0])
+        channel = FrameChannel(Descriptor(owning: sockets[0]), limit: 1 << 20)
         let theirs = Descriptor(owning: sockets[1])
         var ends: [Int32] = [-1, -1]
         try check("pipe2") { coop_pipe(&ends) }
@@ -65,11 +76,13 @@ public final class WardenStart {
         var pidfd: Int32 = -1
         pid = WardenStart.clone(
             wardenPath: wardenPath, facts: facts, identity: identity, channel: theirs, sync: (syncReader, syncWriter), pidfd: &pidfd)
-        guard pid > 0 else { throw WardenStart.spawnFailure(SystemError("clone3")) }
+        guard pid > 0 else { throw WardenStart.spawnFailure(SystemError("clone3"), facts: facts) }
         handle = Descriptor(owning: pidfd)
         mapping = .done
+        // It fits into the socket's buffer, where the program finds it when it begins.
+        if let beginning { try channel.sendIfOpen(.prepare(beginning)) }
         mapping = try mapIdentities()
-        try advance()
+        if !holdsBack { try advance() }
     }
 
     deinit { if !isHandedOver { end() } }
@@ -77,11 +90,16 @@ public final class WardenStart {
     /// Lets the warden's program begin if its identity is complete by now. Does not wait.
     public func advance() throws { try proceed(waiting: false) }
 
-    /// Lets the warden's program begin, and hands it over to whoever tells it its plan.
-    func handOver() throws -> (pid: Int32, channel: FrameChannel) {
+    /// Gives the warden its plan, which begins with `beginning`, and hands it over to whoever talks to it from now on.
+    func handOver(_ plan: LaunchPlan) throws -> (pid: Int32, channel: FrameChannel) {
         try proceed(waiting: true)
+        var rest = plan
+        rest.operations.removeFirst(beginning?.operations.count ?? 0)
+        // `ready` or `failed` is not waited for: it comes while the command is being prepared. A warden that could not even
+        // start has left its reason in the stream.
+        try channel.sendIfOpen(.plan(rest))
         isHandedOver = true
-        return (pid, FrameChannel(stream, limit: 1 << 20))
+        return (pid, channel)
     }
 
     private func proceed(waiting: Bool) throws {
@@ -139,22 +157,16 @@ public final class WardenStart {
         return !rule.starts(with: "deny".utf8)
     }
 
-    private static func spawnFailure(_ error: SystemError) -> CoopError {
-        switch error.errno {
-        case EPERM, EACCES:
-            CoopError(
-                .notReady, "cannot make a user namespace", "the kernel refuses it to this user (\(error.reason))",
-                next: "coop doctor")
-        case ENOSPC:
-            CoopError(
-                .notReady, "cannot make a namespace", "the limit in /proc/sys/user is reached (\(error.reason))",
-                next: "coop doctor")
-        case ENOSYS:
-            CoopError(
-                .notReady, "cannot make a namespace", "a filter of system calls forbids it to this process, as in most containers (\(error.description))",
-                next: "coop doctor")
-        default: CoopError(.failed, "cannot start the sandbox", error.description, next: "coop doctor")
+    /// In the words of `coop doctor`, where it recognises the reason: whoever sees this wants the remedy, not a second command.
+    private static func spawnFailure(_ error: SystemError, facts: HostFacts) -> CoopError {
+        guard [EPERM, EACCES, ENOSPC, ENOSYS].contains(error.errno) else {
+            return CoopError(.failed, "cannot start the sandbox", error.description, next: "coop doctor")
         }
+        let findings = Diagnosis.recognise(facts: facts, conditions: .read(), refusal: error.errno)
+        guard let finding = findings.first(where: { $0.severity == .blocking }) else {
+            return CoopError(.notReady, "cannot make a user namespace", "the kernel refuses it to this user (\(error.reason))", next: "coop doctor")
+        }
+        return CoopError(.notReady, "cannot make a user namespace", finding.why, next: finding.fix)
     }
 
     // MARK: - Identity

@@ -4,18 +4,28 @@ import LinuxKernel
 import WardenProtocol
 
 /// Runs a launch plan: one loop over its operations, each done completely or reported.
-struct PlanExecutor {
-    let plan: LaunchPlan
+final class PlanExecutor {
+    /// What has been run, or is being run.
+    private(set) var plan: LaunchPlan
     /// Masks whose target does not exist on this kernel; there is nothing to hide.
     private(set) var skippedMasks: Set<String> = []
     private var root: Descriptor?
     private var emptyFile: Descriptor?
     private var emptyDirectory: Descriptor?
 
-    init(plan: LaunchPlan) { self.plan = plan }
+    /// - Parameter plan: whose identities count; its operations are run by `run`.
+    init(plan: LaunchPlan) {
+        self.plan = plan
+        self.plan.operations = []
+    }
 
-    mutating func run() throws(SetupFailure) {
-        for operation in plan.operations {
+    /// Runs the operations of `next`, which follows what has been run before.
+    func run(_ next: LaunchPlan) throws(SetupFailure) {
+        guard next.workload == plan.workload, next.warden == plan.warden else {
+            throw SetupFailure(step: "plan", subject: "", reason: "it is for other identities than its beginning")
+        }
+        plan.operations += next.operations
+        for operation in next.operations {
             do {
                 try execute(operation)
             } catch let error as SystemError {
@@ -29,13 +39,13 @@ struct PlanExecutor {
     }
 
     /// Closes what the set-up kept open.
-    mutating func release() {
+    func release() {
         root = nil
         emptyFile = nil
         emptyDirectory = nil
     }
 
-    private mutating func execute(_ operation: PlanOperation) throws {
+    private func execute(_ operation: PlanOperation) throws {
         switch operation {
         case .privateMounts:
             try check("mount", "/") { Glibc.mount(nil, "/", nil, UInt(1 << 14 | 1 << 18) /* MS_REC | MS_PRIVATE */, nil) }
@@ -198,7 +208,7 @@ struct PlanExecutor {
         return Descriptor(owning: try check("fsmount", type) { coop_fsmount(context.number, UInt32(restrictions.attributes)) })
     }
 
-    private mutating func mask(_ path: String) throws {
+    private func mask(_ path: String) throws {
         guard let place = try inside().openIfPresent(path) else {
             skippedMasks.insert(path)
             return

@@ -33,15 +33,23 @@ func runWarden() -> Never {
     sigprocmask(SIG_BLOCK, &blocked, nil)
 
     do {
-        var pending: [(frame: Frame, descriptors: [Descriptor])] = []
-        while pending.isEmpty {
-            guard let frames = try channel.receive() else { end(125) }
-            pending.append(contentsOf: frames)
+        let inherited = try ProcessStatus.read().seccompFilters
+        var pending = try nextFrames(channel)
+        let executor: PlanExecutor
+        if case .prepare(let beginning)? = pending.first?.frame {
+            pending.removeFirst()
+            executor = PlanExecutor(plan: beginning)
+            try executor.run(beginning)
+        } else if case .plan(let whole)? = pending.first?.frame {
+            executor = PlanExecutor(plan: whole)
+        } else {
+            throw WireError("there is no plan")
         }
-        guard case .plan(let plan) = pending.removeFirst().frame else { throw WireError("the first frame is not a plan") }
+        if pending.isEmpty { pending = try nextFrames(channel) }
+        guard case .plan(let rest) = pending.removeFirst().frame else { throw WireError("there is no plan") }
         // A command that was asked for together with the plan has brought its streams already.
         let streams = Set(pending.flatMap { $0.descriptors.map(\.number) } + channel.waitingDescriptors)
-        try setUp(plan, channel, streams: streams)
+        let plan = try setUp(executor, rest, channel, inheritedFilters: inherited, streams: streams)
 
         let table = ProcessTable(plan: plan, channel: channel)
         let children = Descriptor(owning: try check("signalfd") { coop_signalfd(&blocked) })
@@ -81,20 +89,30 @@ func runWarden() -> Never {
     }
 }
 
-/// Runs the plan, proves it, and says so.
-func setUp(_ plan: LaunchPlan, _ channel: FrameChannel, streams: Set<Int32>) throws {
-    let inherited = try ProcessStatus.read().seccompFilters
+/// Waits until at least one frame is there; ends with the supervisor.
+func nextFrames(_ channel: FrameChannel) throws -> [(frame: Frame, descriptors: [Descriptor])] {
+    while true {
+        guard let frames = try channel.receive() else { end(125) }
+        if !frames.isEmpty { return frames }
+    }
+}
+
+/// Runs the plan, or what is left of it, proves the whole, and says so.
+func setUp(
+    _ executor: PlanExecutor, _ rest: LaunchPlan, _ channel: FrameChannel, inheritedFilters: Int, streams: Set<Int32>
+) throws -> LaunchPlan {
+    try executor.run(rest)
     // What coop's own process had open was close-on-exec; the reserved numbers are no longer needed.
-    var executor = PlanExecutor(plan: plan)
-    try executor.run()
     for number in 0...2 { close(Int32(number)) }
-    var attestation = Attestation(plan: plan, skippedMasks: executor.skippedMasks, inheritedFilters: inherited, streams: streams)
     executor.release()
+    var attestation = Attestation(
+        plan: executor.plan, skippedMasks: executor.skippedMasks, inheritedFilters: inheritedFilters, streams: streams)
     try attestation.verify()
     for number in 0...2 {
         guard open("/dev/null", O_RDWR | O_CLOEXEC) == Int32(number) else { throw SystemError("open", "/dev/null") }
     }
     try channel.send(.ready(checks: attestation.checks))
+    return executor.plan
 }
 
 func handle(_ frame: Frame, _ descriptors: [Descriptor], _ table: ProcessTable, _ channel: FrameChannel) throws {

@@ -26,9 +26,12 @@ public enum SignalTarget: Sendable, Equatable {
 /// One message of the warden protocol, in either direction, over one stream. On the wire: a 32-bit length of what
 /// follows, a type byte, a byte with the number of descriptors that travel with the frame, and the fields.
 ///
-/// Version 1. Towards the warden: `plan`, `start`, `signal`, `end`. From it: `ready`, `failed`, `started`, `stopped`,
+/// Version 1. Towards the warden: `prepare`, `plan`, `start`, `signal`, `end`. From it: `ready`, `failed`, `started`, `stopped`,
 /// `exited`, `ended`. The same frames connect a client to the supervisor over the control socket.
 public enum Frame: Sendable, Equatable {
+    /// The beginning of the plan, to be done while the rest is still being made. At most once, as the first frame.
+    case prepare(LaunchPlan)
+    /// The plan, or the operations that follow those of `prepare`.
     case plan(LaunchPlan)
     case start(ProcessRequest)
     case signal(SignalTarget, UInt8)
@@ -70,6 +73,9 @@ public enum Frame: Sendable, Equatable {
             }
             writer.write(signal)
         case .end: Frame.header(4, descriptors, &writer)
+        case .prepare(let plan):
+            Frame.header(5, descriptors, &writer)
+            plan.encode(to: &writer)
         case .ready(let checks):
             Frame.header(16, descriptors, &writer)
             writer.write(checks)
@@ -130,6 +136,7 @@ public enum Frame: Sendable, Equatable {
             guard signal > 0, signal < 65 else { throw WireError("no such signal") }
             frame = .signal(single ? .command(id) : .everything, signal)
         case 4: frame = .end
+        case 5: frame = .prepare(try LaunchPlan(from: &reader))
         case 16: frame = .ready(checks: try reader.read())
         case 17:
             frame = .failed(

@@ -15,6 +15,11 @@ public struct LaunchPlan: Codable, Sendable, Equatable, WireCodable {
     /// Whether the kernel tells the warden and the command apart by user.
     public var separatesWarden: Bool { workload.user != warden.user }
 
+    /// Whether the first operations of this plan, and its identities, are all of `beginning`.
+    public func begins(with beginning: LaunchPlan) -> Bool {
+        workload == beginning.workload && warden == beginning.warden && operations.starts(with: beginning.operations)
+    }
+
     public func encode(to writer: inout WireWriter) {
         workload.encode(to: &writer)
         warden.encode(to: &writer)

@@ -5,7 +5,7 @@ import LinuxKernel
 /// A program that a test runs: its streams are collected, and it never outlives its deadline.
 public final class ChildProcess {
     /// Where standard input comes from.
-    public enum Input {
+    public enum Input: Sendable {
         case null
         case bytes([UInt8])
         /// A pipe that stays open for `send`.
@@ -177,6 +177,9 @@ public final class ChildProcess {
     }
 
     public func signal(_ number: Int32) { kill(pid, number) }
+
+    /// Closes its terminal's window: the kernel sends SIGHUP to the session.
+    public func hangUp() { terminal = nil }
 
     /// Reads until `condition` holds.
     ///

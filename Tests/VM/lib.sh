@@ -50,7 +50,7 @@ within() {
 
 # begun PID: waits until a run in the background has written `started` into ./started, or has ended; whether it has begun.
 begun() {
-    within 20 sh -c "grep -q started started || ! grep -q '^State:.[^ZX]' /proc/$1/status"
+    within 60 sh -c "grep -q started started || ! grep -q '^State:.[^ZX]' /proc/$1/status"
     grep -q started started
 }
 

@@ -3,7 +3,7 @@
 # PATH, runs the tests in it, prints their lines and 'N passed, N failed', and fails when one failed or none ran.
 #
 #   --keep                 leaves the logs and drives of the run in place and prints where
-#   COOP_VM_TIMEOUT=600    seconds for the whole run        COOP_VM_TEST_TIMEOUT=60  for one test in one context
+#   COOP_VM_TIMEOUT=1800   seconds for the whole run        COOP_VM_TEST_TIMEOUT=240 for one test in one context
 #   COOP_VM_ACCEL=tcg      qemu's accelerator; kvm where the machine has one
 #   COOP_VM_DIR            where the image is, see build-image.sh
 set -eu
@@ -49,7 +49,7 @@ for test in "$@"; do
     done
 done
 cp "$here/guest.sh" "$here/lib.sh" "$payload/"
-echo "${COOP_VM_TEST_TIMEOUT:-60}" >"$payload/seconds"
+echo "${COOP_VM_TEST_TIMEOUT:-240}" >"$payload/seconds"
 chmod -R a+rX "$payload"
 size=$(du -sm "$payload" | cut -f 1)
 mke2fs -q -t ext4 -d "$payload" -m 0 -O ^has_journal -E root_owner=0:0 "$work/payload.ext4" "$((size + size / 8 + 16))M" >/dev/null
@@ -61,7 +61,7 @@ accel=${COOP_VM_ACCEL:-tcg,thread=multi}
 [ "$accel" != tcg ] || accel=tcg,thread=multi
 (
     code=0
-    TMPDIR=$work timeout --kill-after=10 "${COOP_VM_TIMEOUT:-600}" qemu-system-x86_64 \
+    TMPDIR=$work timeout --kill-after=10 "${COOP_VM_TIMEOUT:-1800}" qemu-system-x86_64 \
         -machine q35 -accel "$accel" -cpu max -smp 2 -m 2048 -nodefaults -no-user-config -display none -nic none -no-reboot \
         -kernel "$image/vmlinuz" -initrd "$image/initrd" \
         -append "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off systemd.show_status=false systemd.unified_cgroup_hierarchy=1" \

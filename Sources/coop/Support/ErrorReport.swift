@@ -130,12 +130,28 @@ enum FileHandleOutput {
     }
 }
 
-/// JSON as coop prints it: sorted keys, slashes as they are.
+/// JSON as coop prints it: `version` first, then sorted keys; slashes as they are.
 enum JSONText {
     static func encode(_ value: some Encodable, pretty: Bool = true) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = pretty ? [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes] : [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
+        let text = String(decoding: try encoder.encode(value), as: UTF8.self)
+        return pretty ? versionFirst(text) : text
+    }
+
+    /// Moves the report's own `version` to the front: whoever reads the beginning knows what the rest means. The encoder can only sort.
+    private static func versionFirst(_ text: String) -> String {
+        // A line break inside of a string is escaped, so a line with two spaces and a quote begins a member of the report itself.
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        guard let place = lines.firstIndex(where: { $0.hasPrefix("  \"version\" : ") }), place > 1 else { return text }
+        var version = lines.remove(at: place)
+        if !version.hasSuffix(",") {
+            // It was the last one.
+            version += ","
+            lines[place - 1].removeLast()
+        }
+        lines.insert(version, at: 1)
+        return lines.joined(separator: "\n")
     }
 
     static func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value {

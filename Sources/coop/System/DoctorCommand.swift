@@ -40,12 +40,15 @@ struct DoctorCommand: ParsableCommand {
         var layers: [LayerReport] = []
         var failure: CoopError?
         do { layers = try examination.run() } catch let error as CoopError { failure = error }
+        // A limit that cannot be had stops only those who ask for it.
+        let ready = failure == nil && layers.allSatisfy { $0.strength != .missing }
+        let cgroups = try CgroupHost.probe()
+        layers = layers.map { report in cgroups.prospects.first { $0.layer == report.layer } ?? report }
         let refusal: Int32? = failure == nil ? nil : examination.namespaceRefusal()
-        var findings = Diagnosis.recognise(facts: facts, conditions: conditions, refusal: refusal)
+        var findings = Diagnosis.recognise(facts: facts, conditions: conditions, refusal: refusal, cgroups: cgroups)
         if let failure, !findings.contains(where: { $0.severity == .blocking }) {
             findings.insert(Diagnosis(blocking: failure), at: 0)
         }
-        let ready = failure == nil && layers.allSatisfy { $0.strength != .missing }
         if json {
             print(try JSONText.encode(Report(ready: ready, layers: layers, findings: findings)))
         } else {

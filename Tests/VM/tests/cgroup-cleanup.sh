@@ -11,8 +11,11 @@ kill -KILL "$runner"
 wait "$runner" 2>/dev/null
 # A second on a machine; emulated ones are given five.
 holds "kill -9 of coop leaves no process" within 5 sh -c '! pgrep -f "^sleep 4321"'
-coop run -- true </dev/null >/dev/null 2>&1
-no_cgroup_left "and no cgroup after the next command"
+ends "the next command sweeps" 0 coop ps
+equal "and lists no sandbox" 1 "$(wc -l <out)"
+equal "without a complaint" "" "$(cat err)"
+no_cgroup_left "no cgroup is left after it"
+equal "nor a record" "" "$(ls -A "$HOME/.coop/run")"
 
 coop run --memory 128M -- sh -c 'sleep 4322 & sleep 4323 & wait' >/dev/null 2>err </dev/null &
 runner=$!

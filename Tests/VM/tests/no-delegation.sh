@@ -3,7 +3,7 @@
 # contexts: alone
 . "$COOP_VM_LIB"
 
-ends "--cpus, which no rlimit can do, is refused" "125 126" coop run --cpus 0.5 -- sh -c 'echo ran'
+ends "--cpus, which no rlimit can do, is refused" 126 coop run --cpus 0.5 -- sh -c 'echo ran'
 equal "nothing ran" "" "$(cat out)"
 says "it says why" err '^coop: .*cgroup'
 says "it says what to do" err '^Next: .*--degraded=cpu'
