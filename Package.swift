@@ -59,7 +59,7 @@ let package = Package(
         .testTarget(
             name: "NativeEngineTests",
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "NativeEngine", "Sandbox", "WardenProtocol", "TestSupport"]),
-        .testTarget(name: "SandboxTests", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Sandbox"]),
+        .testTarget(name: "SandboxTests", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Sandbox", "WardenProtocol"]),
         .testTarget(
             name: "CommandTests",
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Sandbox", "WardenProtocol", "NativeEngine", "TestSupport"]),
