@@ -68,7 +68,7 @@ import WardenProtocol
         let (raw, channel) = try pair()
         let sender = FrameChannel(raw)
         let null = try Descriptor.open("/dev/null", O_RDWR)
-        try sender.send(.started(id: 1, pid: 2), descriptors: [null.number, null.number])
+        try sender.send(.started(id: 1, pid: 2), descriptors: [null, null])
         try sender.send(.ended)
         var all: [(frame: Frame, descriptors: [Descriptor])] = []
         while all.count < 2, let received = try channel.receive() { all += received }
