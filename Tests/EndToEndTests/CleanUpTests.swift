@@ -187,8 +187,8 @@ import Testing
         try place.makeRepository()
         let rounds = getenv("COOP_STRESS").flatMap { Int(String(cString: $0)) } ?? 8
         for round in 0..<rounds {
-            let runs = try (0..<3).map { _ in
-                try place.start(["run", "--", "sh", "-c", "git checkout -q -b b$$; git commit -q --allow-empty -m x; setsid sleep 1000 & sleep 1000"])
+            let runs = try (0..<3).map { number in
+                try place.start(["run", "--", "sh", "-c", "git checkout -q -b b-\(round)-\(number); git commit -q --allow-empty -m x; setsid sleep 1000 & sleep 1000"])
             }
             for (index, run) in runs.enumerated() {
                 // From before the first system call to well after the start.

@@ -192,8 +192,8 @@ import Testing
         let id = try keep(place, "box")
         let socket = "\(place.coopHome)/run/\(id)/control"
         // As wrong as its directories can be made by hand.
-        for directory in [place.coopHome, place.coopHome + "/run", "\(place.coopHome)/run/\(id)"] { chmod(directory, 0o777) }
-        chmod(socket, 0o777)
+        let directories = [place.coopHome, place.coopHome + "/run", "\(place.coopHome)/run/\(id)"]
+        for path in directories + [socket] { chmod(path, 0o777) }
         let script = """
             import socket, sys
             s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.settimeout(10)
@@ -206,6 +206,8 @@ import Testing
             let outcome = try ChildProcess.run(other.arguments(["/usr/bin/python3", "-c", script, socket]))
             #expect(outcome.output == "answer b''\n", "\(other): \(outcome)")
         }
+        // Coop itself would not work with a home like that.
+        for path in directories { chmod(path, 0o700) }
         #expect(try place.coop(["exec", "box", "--", "echo", "alive"]).output == "alive\n")
         _ = try place.coop(["stop", "--all"])
         #expect(try place.remains() == [])

@@ -83,7 +83,7 @@ import Testing
     func background(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
         let shell = try place.startOutside(["bash", "--norc", "--noprofile", "-i"], input: Self.screen)
-        try shell.send("\"$coop\" run -- sh -c 'echo rea\"\"dy; sleep 1000'\n")
+        try shell.send("\"$coop\" run -- sh -c 'echo rea\"\"dy; read x'\n")
         #expect(try shell.waitForOutput("ready"), "\(shell.outputText)")
         try shell.send("\u{1A}")
         #expect(try shell.waitForOutput("Stopped"), "\(shell.outputText)")
