@@ -11,19 +11,29 @@ public final class EventLoop {
         var action: () throws -> Void
     }
 
-    private var handlers: [Int32: (events: Int16, action: (Int16) throws -> Void)] = [:]
+    /// What somebody waits for. A terminal is read and written by two who do not know of each other.
+    private struct Interest: Hashable {
+        var descriptor: Int32
+        var isWriting: Bool
+    }
+
+    private var handlers: [Interest: (events: Int16, action: (Int16) throws -> Void)] = [:]
     private var timers: [Timer] = []
     private var nextTimer = 0
     private var isStopped = false
 
     public init() {}
 
-    /// Calls `action` with the events of poll(2) whenever `descriptor` has some. Replaces an earlier interest.
+    /// Calls `action` with the events of poll(2) whenever `descriptor` has some. Replaces an earlier interest in the same
+    /// direction.
     public func watch(_ descriptor: Int32, events: Int16 = Int16(POLLIN), _ action: @escaping (Int16) throws -> Void) {
-        handlers[descriptor] = (events, action)
+        handlers[Interest(descriptor: descriptor, isWriting: events & Int16(POLLOUT) != 0)] = (events, action)
     }
 
-    public func unwatch(_ descriptor: Int32) { handlers[descriptor] = nil }
+    /// Ends the interest in one direction.
+    public func unwatch(_ descriptor: Int32, events: Int16 = Int16(POLLIN)) {
+        handlers[Interest(descriptor: descriptor, isWriting: events & Int16(POLLOUT) != 0)] = nil
+    }
 
     /// Calls `action` once after the given milliseconds.
     @discardableResult
@@ -46,15 +56,16 @@ public final class EventLoop {
                 let now = EventLoop.now()
                 wait = due <= now ? 0 : Int32(clamping: due - now)
             }
-            var watched = handlers.map { pollfd(fd: $0.key, events: $0.value.events, revents: 0) }
+            let interests = Array(handlers.keys)
+            var watched = interests.map { pollfd(fd: $0.descriptor, events: handlers[$0]?.events ?? 0, revents: 0) }
             let count = poll(&watched, nfds_t(watched.count), wait)
             if count < 0 {
                 if errno == EINTR { continue }
                 throw SystemError("poll")
             }
-            for entry in watched where entry.revents != 0 {
+            for (interest, entry) in zip(interests, watched) where entry.revents != 0 {
                 // A handler called earlier in this round may have removed this one.
-                guard let handler = handlers[entry.fd] else { continue }
+                guard let handler = handlers[interest] else { continue }
                 try handler.action(entry.revents)
                 if isStopped { return }
             }

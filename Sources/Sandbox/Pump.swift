@@ -82,7 +82,7 @@ final class Pump {
         }
         pending.removeFirst(count)
         guard pending.isEmpty else { return }
-        loop.unwatch(target)
+        loop.unwatch(target, events: Int16(POLLOUT))
         if sourceEnded { finish() } else { watchSource() }
     }
 
@@ -90,7 +90,7 @@ final class Pump {
         guard !isDone else { return }
         isDone = true
         loop.unwatch(source)
-        loop.unwatch(target)
+        loop.unwatch(target, events: Int16(POLLOUT))
         finished()
     }
 
@@ -106,12 +106,12 @@ final class Pump {
         guard !isDone else { return }
         copyAvailable()
         loop.unwatch(source)
-        loop.unwatch(target)
+        loop.unwatch(target, events: Int16(POLLOUT))
         isDone = true
     }
 
     private func copyAvailable() {
-        loop.unwatch(target)
+        loop.unwatch(target, events: Int16(POLLOUT))
         while true {
             while !pending.isEmpty {
                 let count = pending.withUnsafeBytes { Glibc.write(target, $0.baseAddress, $0.count) }

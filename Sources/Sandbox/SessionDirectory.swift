@@ -61,8 +61,11 @@ public final class SessionDirectory {
         let hidden = FileSystem.join(run, "." + id)
         do {
             guard hidden.withOSBytes({ mkdir($0, 0o700) }) == 0 else { throw SystemError("mkdir", hidden) }
-            let lock = try Descriptor.open(FileSystem.join(hidden, lockName), O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+            // The lock file, too, gets its name only once it is locked: another command that sweeps just now would lock it.
+            let unlocked = FileSystem.join(hidden, lockName + ".new")
+            let lock = try Descriptor.open(unlocked, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
             try check("flock", path) { flock(lock.number, LOCK_EX | LOCK_NB) }
+            try FileSystem.rename(unlocked, to: FileSystem.join(hidden, lockName))
             try FileSystem.rename(hidden, to: path)
             return SessionDirectory(path: path, id: id, lock: lock)
         } catch {
@@ -177,7 +180,7 @@ public final class SessionDirectory {
             guard error.errno == ENOENT else { throw error }
             // Just being made, or killed before its lock: nothing else is made before the lock. An hour tells them apart.
             if let status = try FileSystem.status(path, followLinks: false), time(nil) - status.st_mtim.tv_sec > 3600 {
-                try FileSystem.removeDirectory(path)
+                try FileSystem.removeTree(path)
             }
             return nil
         }
