@@ -145,7 +145,7 @@ def ending(tools):
         process.wait()
         samples["kill -9 of coop"].append(until_gone(user, before))
     table = figures.Table(
-        "From the end of `coop run` until no process or mount namespace is left", ["", "p50 ms", "p95 ms", "most ms", "target", ""])
+        "From the end of `coop run` until no process of the sandbox is left", ["", "p50 ms", "p95 ms", "most ms", "target", ""])
     for label, values in samples.items():
         most = max(values)
         table.add(

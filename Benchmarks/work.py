@@ -61,7 +61,8 @@ def measure(tools):
     shutil.rmtree(base, ignore_errors=True)
     os.makedirs(base)
     sources, repository, small = (os.path.join(base, part) for part in ("build", "tree", "small"))
-    project(sources, 200)
+    sources_count = 200 if tools.long else 60
+    project(sources, sources_count)
     files = 100_000 if tools.long else 20_000
     tree(repository, files)
     os.makedirs(small)
@@ -69,7 +70,7 @@ def measure(tools):
     loops, thousands = (20_000_000, 100) if tools.long else (4_000_000, 20)
     rounds = 9 if tools.long else 3
     jobs = [
-        ("C project of 200 files, make -j2", sources, ["/bin/sh", "-c", "make -s clean && make -s -j2"]),
+        (f"C project of {sources_count} files, make -j2", sources, ["/bin/sh", "-c", "make -s clean && make -s -j2"]),
         (f"git status, {files} files", repository, ["/bin/sh", "-c", "git status --porcelain > /dev/null"]),
         (f"make and delete {thousands * 1000} small files", small, ["/usr/bin/python3", "-c", FILES.format(thousands)]),
         (f"python3, {loops / 1e6:.0f} million loops", small, ["/usr/bin/python3", "-c", LOOP.format(loops)]),
