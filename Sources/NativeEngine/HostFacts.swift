@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import LinuxKernel
+import WardenProtocol
 
 /// What this host is like, as far as a plan depends on it: a plain value, so that every kind of host can be tested.
 public struct HostFacts: Codable, Sendable, Equatable {
@@ -17,6 +18,8 @@ public struct HostFacts: Codable, Sendable, Equatable {
         /// The resolved place, which differs where the entry is a link.
         public var source: String
         public var isDirectory: Bool
+        /// A file that is small enough to be copied, and that this user may read.
+        public var isSmall = false
     }
 
     /// A range of subordinate ids (subuid(5)).
@@ -93,9 +96,13 @@ public struct HostFacts: Codable, Sendable, Equatable {
     private static func probeConfiguration() -> [ConfigurationPath] {
         HostRoot.configuration.compactMap { name in
             let path = "/etc/" + name
-            guard let kind = FileSystem.kind(path, followLinks: false) else { return nil }
+            guard let status = (try? FileSystem.status(path, followLinks: false)) ?? nil, let kind = FileKind(mode: status.st_mode) else {
+                return nil
+            }
             switch kind {
-            case .file: return ConfigurationPath(path: path, source: path, isDirectory: false)
+            case .file:
+                let isSmall = status.st_size < PlanOperation.copyLimit && status.st_mode & S_IROTH != 0
+                return ConfigurationPath(path: path, source: path, isDirectory: false, isSmall: isSmall)
             case .directory: return ConfigurationPath(path: path, source: path, isDirectory: true)
             case .symlink:
                 guard let source = FileSystem.realPath(path), let target = FileSystem.kind(source) else { return nil }

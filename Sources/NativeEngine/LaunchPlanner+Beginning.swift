@@ -1,3 +1,4 @@
+import LinuxKernel
 import WardenProtocol
 
 extension LaunchPlanner {
@@ -29,8 +30,13 @@ extension LaunchPlanner {
             return .bind(source: entry.path, target: entry.path, restrictions: restrictions, recursive: true)
         }
         result.append(.directory(path: "/etc", mode: 0o755, owner: .warden))
-        result += facts.configurationPaths.map {
-            .bind(source: $0.source, target: $0.path, restrictions: restrictions, recursive: false)
+        result += facts.configurationPaths.map { entry in
+            // What a link leads to is there anyway: /etc/localtime in /usr/share/zoneinfo.
+            if entry.source != entry.path, facts.systemPaths.contains(where: { $0.link == nil && FileSystem.contains($0.path, entry.source) }) {
+                return .symlink(path: entry.path, destination: entry.source)
+            }
+            if entry.isSmall { return .copy(source: entry.source, path: entry.path) }
+            return .bind(source: entry.source, target: entry.path, restrictions: restrictions, recursive: false)
         }
         result.append(.symlink(path: "/etc/mtab", destination: "/proc/self/mounts"))
         return result

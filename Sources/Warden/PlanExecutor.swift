@@ -63,14 +63,10 @@ final class PlanExecutor {
                 try check("chmod", path) { fchmod(number, mode) }
             }
         case .file(let path, let contents, let mode):
-            let parent = try inside().directory(FileSystem.parent(of: path))
-            let name = FileSystem.lastComponent(of: path)
-            let number = try check("create", path) {
-                name.withOSBytes { openat(parent.number, $0, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, mode) }
-            }
-            let file = Descriptor(owning: number)
-            try file.writeAll(contents, subject: path)
-            try check("chmod", path) { fchmod(file.number, mode) }
+            try write(contents, to: path, mode: mode)
+        case .copy(let source, let path):
+            let file = try hostPath(source, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
+            try write(file.readAll(limit: PlanOperation.copyLimit, subject: source), to: path, mode: 0o644)
         case .symlink(let path, let destination):
             let parent = try inside().directory(FileSystem.parent(of: path))
             let name = FileSystem.lastComponent(of: path)
@@ -134,11 +130,26 @@ final class PlanExecutor {
         try body(owner.number)
     }
 
+    private func write(_ contents: [UInt8], to path: String, mode: UInt32) throws(SystemError) {
+        let parent = try inside().directory(FileSystem.parent(of: path))
+        let name = FileSystem.lastComponent(of: path)
+        let number = try check("create", path) {
+            name.withOSBytes { openat(parent.number, $0, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, mode) }
+        }
+        let file = Descriptor(owning: number)
+        try file.writeAll(contents, subject: path)
+        try check("chmod", path) { fchmod(file.number, mode) }
+    }
+
     // MARK: - Mounts
 
     /// A detached copy of a host path, opened with the rights of the command's user: what that user cannot reach on the
     /// host does not appear inside. The planner resolved links; one that has appeared since is refused.
     private func hostTree(_ source: String, recursive: Bool) throws -> Descriptor {
+        try clone(hostPath(source, flags: Int32(COOP_O_PATH)), recursive: recursive, source)
+    }
+
+    private func hostPath(_ source: String, flags: Int32) throws(SystemError) -> Descriptor {
         if plan.separatesWarden {
             _ = coop_setfsgid(plan.workload.group)
             _ = coop_setfsuid(plan.workload.user)
@@ -149,10 +160,10 @@ final class PlanExecutor {
                 _ = coop_setfsgid(plan.warden.group)
             }
         }
-        let flags = UInt64(COOP_O_PATH) | UInt64(O_CLOEXEC | O_NOFOLLOW)
-        let number = source.withOSBytes { coop_openat2(AT_FDCWD, $0, flags, 0, UInt64(RESOLVE_NO_SYMLINKS)) }
+        let all = UInt64(flags | O_CLOEXEC | O_NOFOLLOW)
+        let number = source.withOSBytes { coop_openat2(AT_FDCWD, $0, all, 0, UInt64(RESOLVE_NO_SYMLINKS)) }
         guard number >= 0 else { throw SystemError("open", source) }
-        return try clone(Descriptor(owning: number), recursive: recursive, source)
+        return Descriptor(owning: number)
     }
 
     private func clone(_ place: Descriptor, recursive: Bool, _ path: String) throws(SystemError) -> Descriptor {

@@ -44,6 +44,10 @@ extension PlanOperation: WireCodable {
             writer.write(path)
             writer.write(contents)
             writer.write(mode)
+        case .copy(let source, let path):
+            writer.write(UInt8(21))
+            writer.write(source)
+            writer.write(path)
         case .symlink(let path, let destination):
             writer.write(UInt8(4))
             writer.write(path)
@@ -144,6 +148,7 @@ extension PlanOperation: WireCodable {
                 rules: try reader.readList { (reader: inout WireReader) throws(WireError) in try LandlockRule(from: &reader) })
         case 19: self = .dropPrivileges(keep: try reader.read())
         case 20: self = .seccomp(name: try reader.readString(), program: try reader.readBytes())
+        case 21: self = .copy(source: try reader.readString(), path: try reader.readString())
         default: throw WireError("unknown plan operation")
         }
     }

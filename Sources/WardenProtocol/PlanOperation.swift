@@ -46,6 +46,8 @@ public enum PlanOperation: Codable, Sendable, Equatable {
     case root(bytes: UInt64, inodes: UInt64)
     case directory(path: String, mode: UInt32, owner: Owner)
     case file(path: String, contents: [UInt8], mode: UInt32)
+    /// Copies a small file of the host, readable for all inside. Cheaper than a mount, at the start and at the end.
+    case copy(source: String, path: String)
     case symlink(path: String, destination: String)
     /// Makes a host path appear at `target`. A missing target is made; links on the way to it are never followed.
     case bind(source: String, target: String, restrictions: MountRestrictions, recursive: Bool)
@@ -76,6 +78,9 @@ public enum PlanOperation: Codable, Sendable, Equatable {
 }
 
 extension PlanOperation {
+    /// Bytes of the largest file that is copied instead of mounted.
+    public static let copyLimit = 64 << 10
+
     /// The operation's name, as printed by `coop explain`.
     public var name: String {
         switch self {
@@ -83,6 +88,7 @@ extension PlanOperation {
         case .root: "root"
         case .directory: "directory"
         case .file: "file"
+        case .copy: "copy"
         case .symlink: "symlink"
         case .bind: "bind"
         case .pin: "pin"
@@ -110,6 +116,7 @@ extension PlanOperation {
         case .root(let bytes, let inodes): "tmpfs, \(bytes) bytes, \(inodes) files"
         case .directory(let path, let mode, let owner): "\(path) \(String(mode, radix: 8)) \(owner == .warden ? "warden" : "workload")"
         case .file(let path, let contents, let mode): "\(path) \(String(mode, radix: 8)), \(contents.count) bytes"
+        case .copy(let source, let path): source == path ? path : "\(source) to \(path)"
         case .symlink(let path, let destination): "\(path) -> \(destination)"
         case .bind(let source, let target, let restrictions, let recursive):
             (source == target ? target : "\(source) at \(target)")

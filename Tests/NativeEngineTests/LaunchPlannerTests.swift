@@ -30,7 +30,7 @@ import WardenProtocol
             symlink /sbin -> usr/sbin
             directory /etc 755 warden
             bind /etc/alternatives (ro,nosuid,nodev)
-            bind /usr/share/zoneinfo/Europe/Berlin at /etc/localtime (ro,nosuid,nodev)
+            symlink /etc/localtime -> /usr/share/zoneinfo/Europe/Berlin
             symlink /etc/mtab -> /proc/self/mounts
             directory /run 755 warden
             directory /run/lock 755 warden

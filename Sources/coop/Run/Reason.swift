@@ -98,6 +98,8 @@ struct Reason {
             case .symlink(let place, let destination) where FileSystem.contains(place, path):
                 let target = FileSystem.normalize(FileSystem.join(FileSystem.parent(of: place), destination)) + path.dropFirst(place.count)
                 if target != path { return self.path(target) }
+            case .copy(_, let place) where place == path:
+                answer = Answer(subject: path, verdict: .readable, rule: "a copy of the host's")
             case .file(let place, _, _) where place == path:
                 answer = Answer(subject: path, verdict: .readable, rule: "coop writes a \(FileSystem.lastComponent(of: place)) of the sandbox's own")
             default: break
