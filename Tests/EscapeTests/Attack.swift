@@ -85,7 +85,8 @@ extension Sandboxed {
         if case .outside = control {
             let result = AttackResult(try outside([try armed()] + words, input: input))
             #expect(
-                result.hasWorked, "\(identity), outside: \(words.joined(separator: " ")) proves nothing: \(result)", sourceLocation: location)
+                result.hasWorked, "\(identity), outside: \(words.joined(separator: " ")) proves nothing: \(result)",
+                sourceLocation: location)
         }
     }
 }

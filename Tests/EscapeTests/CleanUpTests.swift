@@ -29,7 +29,8 @@ import Testing
     @Test("the tests see a terminal as a person does", arguments: TestIdentity.all)
     func terminal(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
-        let coop = try place.start(["run", "--", "/bin/sh", "-c", "tty; stty size; read x; echo got $x"], input: .terminal(rows: 31, columns: 97))
+        let coop = try place.start(
+            ["run", "--", "/bin/sh", "-c", "tty; stty size; read x; echo got $x"], input: .terminal(rows: 31, columns: 97))
         #expect(try coop.waitForOutput("31 97"), "\(coop.outputText)")
         try coop.send("a word\n")
         let outcome = try coop.wait()

@@ -11,9 +11,11 @@ import Testing
         let directory = try Descriptor.open("/", O_RDONLY | O_DIRECTORY)
         let file = try Descriptor.open("/etc/hostname", O_RDONLY)
         let outcome = try place.coop(
-            ["run", "--", try place.armed(), "descriptor_open"], descriptors: [3: directory.number, 4: file.number, 7: directory.number, 99: file.number])
+            ["run", "--", try place.armed(), "descriptor_open"],
+            descriptors: [3: directory.number, 4: file.number, 7: directory.number, 99: file.number])
         #expect(AttackResult(outcome).isRefused, "\(outcome)")
-        let parents = try place.coop(["run", "--", try place.armed(), "descriptor_parent"], descriptors: [3: directory.number, 5: directory.number])
+        let parents = try place.coop(
+            ["run", "--", try place.armed(), "descriptor_parent"], descriptors: [3: directory.number, 5: directory.number])
         #expect(AttackResult(parents).isRefused, "\(parents)")
     }
 

@@ -15,15 +15,18 @@ import Testing
         try place.expectRefused(["path_exists", place.coopHome], control: .outside)
         try place.write(place.root + "/neighbour/file", "precious\n")
         try place.expectRefused(["path_exists", place.root + "/neighbour"], control: .outside)
-        let inside = try place.shell("ls -A \"$HOME\"; ls -A /root /home /var /run /srv /media /mnt 2>/dev/null; find / -xdev -name 'id_*25519' 2>/dev/null")
+        let inside = try place.shell(
+            "ls -A \"$HOME\"; ls -A /root /home /var /run /srv /media /mnt 2>/dev/null; find / -xdev -name 'id_*25519' 2>/dev/null")
         #expect(!inside.output.contains("25519") && !inside.output.contains("dpkg"), "\(inside)")
     }
 
     @Test("files of the system with secrets or a way out do not exist inside", arguments: TestIdentity.all)
     func system(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
-        for path in ["/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssh", "/etc/ssl/private", "/etc/subuid", "/var/lib", "/var/log",
-                     "/run/docker.sock", "/run/systemd", "/run/user", "/run/dbus", "/sys/kernel", "/boot", "/etc/krb5.keytab", "/lost+found"] {
+        for path in [
+            "/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssh", "/etc/ssl/private", "/etc/subuid", "/var/lib", "/var/log",
+            "/run/docker.sock", "/run/systemd", "/run/user", "/run/dbus", "/sys/kernel", "/boot", "/etc/krb5.keytab", "/lost+found",
+        ] {
             try place.expectRefused(["path_exists", path], control: .none)
         }
     }
@@ -34,7 +37,9 @@ import Testing
         for directory in ["", "/etc", "/usr", "/usr/local/bin", "/usr/bin", "/opt", "/run", "/run/coop", "/var", "/dev", "/proc"] {
             try place.expectRefused(["file_create", directory + "/planted"], control: .none)
         }
-        for path in ["/etc/passwd", "/etc/hosts", "/etc/ld.so.cache", "/bin/sh"] { try place.expectRefused(["file_write", path], control: .none) }
+        for path in ["/etc/passwd", "/etc/hosts", "/etc/ld.so.cache", "/bin/sh"] {
+            try place.expectRefused(["file_write", path], control: .none)
+        }
         // Each wall holds alone: the read-only mount without Landlock, and with it.
         let alone = try place.attack(["file_create", "/usr/local/bin/planted"], omitting: "landlock")
         #expect(alone.isRefused, "\(alone)")
@@ -50,8 +55,11 @@ import Testing
         for path in ["absolute", "relative", "up" + secret, "../secret.txt", "up/proc/self/root" + secret] {
             try place.expectRefused(["file_read", place(path)], control: .outside)
         }
-        for path in ["/proc/self/root/..\(secret)", "/proc/self/cwd/../secret.txt", "/proc/thread-self/root\(secret)", "/proc/self/root/proc/self/root\(secret)",
-                     "/../../..\(secret)"] {
+        for path in [
+            "/proc/self/root/..\(secret)", "/proc/self/cwd/../secret.txt", "/proc/thread-self/root\(secret)",
+            "/proc/self/root/proc/self/root\(secret)",
+            "/../../..\(secret)",
+        ] {
             try place.expectRefused(["file_read", path], control: .outside)
         }
     }
@@ -61,7 +69,8 @@ import Testing
         let place = try Sandboxed(identity)
         try place.write(place.root + "/outside/secret.txt", "precious")
         try place.makeDirectory("sub/deep")
-        let script = "cd sub/deep && echo ready; read x; cat ../secret.txt ../../secret.txt ../../outside/secret.txt; ls .. ../..; echo done"
+        let script =
+            "cd sub/deep && echo ready; read x; cat ../secret.txt ../../secret.txt ../../outside/secret.txt; ls .. ../..; echo done"
         let child = try place.start(["run", "--", "/bin/sh", "-c", script], input: .pipe)
         #expect(try child.waitForOutput("ready"), "\(child.errorText)")
         try FileSystem.rename(place("sub/deep"), to: place.root + "/outside/deep")

@@ -8,9 +8,13 @@ import Testing
     func settings(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
         // The same value as before, so that nothing happens where the protection is left out.
-        let settings = ["kernel/core_pattern", "kernel/modprobe", "vm/overcommit_memory", "fs/pipe-max-size", "kernel/hotplug", "vm/drop_caches"]
-            .map { "/proc/sys/" + $0 }.filter { FileSystem.kind($0) == .file }
-        for setting in settings { try place.expectRefused(["file_write", setting], control: .withoutFor([.root], "read-only=/proc/sys;landlock")) }
+        let settings = [
+            "kernel/core_pattern", "kernel/modprobe", "vm/overcommit_memory", "fs/pipe-max-size", "kernel/hotplug", "vm/drop_caches",
+        ]
+        .map { "/proc/sys/" + $0 }.filter { FileSystem.kind($0) == .file }
+        for setting in settings {
+            try place.expectRefused(["file_write", setting], control: .withoutFor([.root], "read-only=/proc/sys;landlock"))
+        }
         for path in ["/proc/sysrq-trigger", "/proc/irq/default_smp_affinity"] where FileSystem.kind(path) == .file {
             try place.expectRefused(["file_write", path], control: .none)
         }
@@ -19,17 +23,21 @@ import Testing
     @Test("what tells about the whole machine or its keys is empty", arguments: TestIdentity.all)
     func hidden(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
-        for name in ["keys", "key-users", "timer_list", "sched_debug", "kcore", "kallsyms", "kpageflags", "vmallocinfo", "interrupts", "config.gz"] {
+        for name in [
+            "keys", "key-users", "timer_list", "sched_debug", "kcore", "kallsyms", "kpageflags", "vmallocinfo", "interrupts", "config.gz",
+        ] {
             let path = "/proc/" + name
             var state = stat()
-            let isReadable = stat(path, &state) == 0 && state.st_mode & S_IROTH != 0 && ["interrupts", "kallsyms", "key-users"].contains(name)
+            let isReadable =
+                stat(path, &state) == 0 && state.st_mode & S_IROTH != 0 && ["interrupts", "kallsyms", "key-users"].contains(name)
             try place.expectRefused(["file_read", path], control: isReadable ? .without("mask=\(path)") : .none)
         }
     }
 
     @Test("/sys does not exist", arguments: TestIdentity.all)
     func sys(_ identity: TestIdentity) throws {
-        let outcome = try Sandboxed(identity).shell("ls /sys /boot /srv /mnt /media 2>/dev/null | head -3; mount | grep -E 'type (sysfs|cgroup|debugfs|securityfs|tracefs|bpf)'")
+        let outcome = try Sandboxed(identity).shell(
+            "ls /sys /boot /srv /mnt /media 2>/dev/null | head -3; mount | grep -E 'type (sysfs|cgroup|debugfs|securityfs|tracefs|bpf)'")
         #expect(outcome.output == "", "\(outcome)")
     }
 

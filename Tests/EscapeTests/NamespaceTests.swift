@@ -19,7 +19,9 @@ import Testing
         #expect(withoutCount.isRefused, "\(withoutCount)")
     }
 
-    @Test("no other namespace can be made", arguments: TestIdentity.all, ["0x20000", "0x40000000", "0x8000000", "0x4000000", "0x2000000", "0x80"])
+    @Test(
+        "no other namespace can be made", arguments: TestIdentity.all,
+        ["0x20000", "0x40000000", "0x8000000", "0x4000000", "0x2000000", "0x80"])
     func namespaces(_ identity: TestIdentity, _ flag: String) throws {
         try expectRefused(identity, "namespace", flag, control: .withoutFor([.root], allPrivilegeLayers))
     }

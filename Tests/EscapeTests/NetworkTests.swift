@@ -34,7 +34,9 @@ extension Sandboxed {
             try place.expectRefused(["connect_tcp", address, "80"], control: .none)
             try place.expectRefused(["send_udp", address, "53"], control: .none)
         }
-        for address in ["2001:db8::1", "fe80::1", "::ffff:192.0.2.1"] { try place.expectRefused(["connect_tcp6", address, "443"], control: .none) }
+        for address in ["2001:db8::1", "fe80::1", "::ffff:192.0.2.1"] {
+            try place.expectRefused(["connect_tcp6", address, "443"], control: .none)
+        }
         try place.expectRefused(["network_devices"], control: .none)
         // Without the namespace the warden itself finds the host's devices, and refuses to go on.
         let open = try place.run(["/bin/true"], environment: ["COOP_TEST_OMIT": "namespace=net;loopback"])

@@ -22,7 +22,8 @@ import Testing
     func setuid(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
         let outcome = try place.shell(
-            "for p in su sudo newuidmap mount passwd; do q=$(command -v $p) && $q -c id </dev/null 2>/dev/null | grep uid=0; done; grep ^Cap /proc/self/status")
+            "for p in su sudo newuidmap mount passwd; do q=$(command -v $p) && $q -c id </dev/null 2>/dev/null | grep uid=0; done; grep ^Cap /proc/self/status"
+        )
         if identity != .root { #expect(!outcome.output.contains("uid=0"), "\(outcome)") }
         guard getuid() == 0 else { return }
         let program = try place.install(Sandboxed.attacks(), as: "setuid-program")
@@ -46,7 +47,8 @@ import Testing
         guard getuid() == 0 else { return }
         let place = try Sandboxed(identity)
         let program = try place.install(Sandboxed.attacks(), as: "capable")
-        let set = try ChildProcess.run(["setcap", "cap_setuid,cap_sys_admin+ep", program], environment: ["PATH": "/usr/sbin:/usr/bin:/sbin"])
+        let set = try ChildProcess.run(
+            ["setcap", "cap_setuid,cap_sys_admin+ep", program], environment: ["PATH": "/usr/sbin:/usr/bin:/sbin"])
         guard set.exitCode == 0 else { return }
         try place.expectRefused(["run_setuid", program], control: identity == .root ? .none : .outside)
     }

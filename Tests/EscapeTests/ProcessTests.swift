@@ -43,7 +43,9 @@ import Testing
     func wardenSignals(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
         // The kernel keeps the first process of a namespace from its own children.
-        for attack in ["kill_process", "kill_pidfd", "signal_process", "stop_process"] { try place.expectRefused([attack, "1"], control: .none) }
+        for attack in ["kill_process", "kill_pidfd", "signal_process", "stop_process"] {
+            try place.expectRefused([attack, "1"], control: .none)
+        }
         try place.expectRefused(["prlimit_set", "1"], control: .withoutFor([.root, .user], "seccomp"))
     }
 
@@ -61,7 +63,9 @@ import Testing
         let place = try Sandboxed(identity)
         let child = try place.start(["run", "--timeout", "2s", "--", "/bin/sh", "-c", "echo up; sleep 1000"], input: .null)
         #expect(try child.waitForOutput("up"))
-        let wardens = try place.processes().filter { $0.contains("coop-warden") }.compactMap { Int32($0.dropFirst(8).prefix { $0.isNumber }) }
+        let wardens = try place.processes().filter { $0.contains("coop-warden") }.compactMap {
+            Int32($0.dropFirst(8).prefix { $0.isNumber })
+        }
         #expect(!wardens.isEmpty)
         for warden in wardens { kill(warden, SIGSTOP) }
         let outcome = try child.wait(timeout: 30)
@@ -72,7 +76,8 @@ import Testing
     @Test("processes of the host do not exist inside", arguments: TestIdentity.all)
     func hostProcesses(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
-        let neighbour = try ChildProcess(identity == .root ? ["sleep", "100"] : ["setpriv", "--reuid", identity.accountName, "--clear-groups", "sleep", "100"])
+        let neighbour = try ChildProcess(
+            identity == .root ? ["sleep", "100"] : ["setpriv", "--reuid", identity.accountName, "--clear-groups", "sleep", "100"])
         let outcome = try place.shell("ls /proc | grep -c '^[0-9]'; cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'")
         #expect(outcome.exitCode == 0 && !outcome.output.contains("sleep"), "\(outcome)")
         #expect((Int(outcome.output.prefix { $0.isNumber }) ?? 99) < 8, "\(outcome)")

@@ -2,10 +2,12 @@ import TestSupport
 import Testing
 
 @Suite struct SystemCallTests {
-    @Test("a dangerous call never reaches the kernel", arguments: TestIdentity.all, [
-        ["io_uring"], ["bpf"], ["userfault"], ["keyctl_session"], ["key_add"], ["key_request", "x"], ["handle_open"],
-        ["local_descriptor_table"], ["adjust_clock"],
-    ])
+    @Test(
+        "a dangerous call never reaches the kernel", arguments: TestIdentity.all,
+        [
+            ["io_uring"], ["bpf"], ["userfault"], ["keyctl_session"], ["key_add"], ["key_request", "x"], ["handle_open"],
+            ["local_descriptor_table"], ["adjust_clock"],
+        ])
     func calls(_ identity: TestIdentity, _ attack: [String]) throws {
         try Sandboxed(identity).expectRefused(attack, control: .without("seccomp"))
     }
@@ -46,6 +48,8 @@ import Testing
             try place.expectRefused(["socket_family"] + family, control: .withoutFor([.root], allPrivilegeLayers))
         }
         // AF_ALG, AF_BLUETOOTH, AF_TIPC, AF_XDP: this kernel may have none of them.
-        for family in [["38", "5"], ["31", "3"], ["30", "1"], ["44", "3"]] { try place.expectRefused(["socket_family"] + family, control: .none) }
+        for family in [["38", "5"], ["31", "3"], ["30", "1"], ["44", "3"]] {
+            try place.expectRefused(["socket_family"] + family, control: .none)
+        }
     }
 }

@@ -14,7 +14,9 @@ import Testing
             ["run", "--", try place.armed(), "type_into_terminal"], environment: ["COOP_TEST_OMIT": "seccomp"],
             input: .terminal(rows: 24, columns: 80)
         ).wait()
-        let isOld = try FileSystem.kind("/proc/sys/dev/tty/legacy_tiocsti") == nil || FileSystem.read("/proc/sys/dev/tty/legacy_tiocsti").first == 0x31
+        let isOld =
+            try FileSystem.kind("/proc/sys/dev/tty/legacy_tiocsti") == nil
+            || FileSystem.read("/proc/sys/dev/tty/legacy_tiocsti").first == 0x31
         if isOld { #expect(control.output.contains("WORKED"), "\(control)") }
     }
 
@@ -35,14 +37,17 @@ import Testing
         let hostile = "\u{1B}]0;owned\u{07}\u{1B}[2J\r\nforged: line\u{9B}31m\u{202E}"
         let lines = [
             ["run", "--name", hostile, "--", "/bin/true"], ["run", "--", hostile], ["run", "-m", "/nowhere/" + hostile, "--", "/bin/true"],
-            ["run", "--workdir", "/" + hostile, "--", "/bin/true"], ["run", "--seccomp", hostile, "--", "/bin/true"], ["exec", hostile, "true"],
+            ["run", "--workdir", "/" + hostile, "--", "/bin/true"], ["run", "--seccomp", hostile, "--", "/bin/true"],
+            ["exec", hostile, "true"],
             ["stop", hostile], ["run", "--memory", hostile, "--", "/bin/true"], ["run", "-e", hostile, "--", "/bin/true"],
             ["run", "--env-file", hostile, "--", "/bin/true"], ["run", "--degraded=" + hostile, "--", "/bin/true"], ["why", hostile],
             ["config", "get", hostile], ["run", "--network", hostile, "--", "/bin/true"], ["run", "--no-such-" + hostile],
         ]
         for line in lines {
             let outcome = try place.coop(line)
-            #expect((outcome.exitCode != 0 || line[0] == "why") && isCalm(outcome), "\(line.first ?? "") \(line.dropFirst().first ?? ""): \(outcome.error.debugDescription)")
+            #expect(
+                (outcome.exitCode != 0 || line[0] == "why") && isCalm(outcome),
+                "\(line.first ?? "") \(line.dropFirst().first ?? ""): \(outcome.error.debugDescription)")
         }
         let directory = try place.makeDirectory(hostile.split(separator: "/").joined())
         let refused = try place.coop(["run", "-m", "/nowhere", "--", "/bin/true"], directory: directory)

@@ -8,9 +8,12 @@ import Testing
     private func repository(_ identity: TestIdentity) throws -> Sandboxed {
         let place = try Sandboxed(identity)
         try place.write("file.txt", "one\n")
-        let made = try place.outside(["/bin/sh", "-c", """
+        let made = try place.outside([
+            "/bin/sh", "-c",
+            """
             git init -q -b main . && git config user.name T && git config user.email t@example.org && git add . && git commit -q -m one
-            """])
+            """,
+        ])
         guard made.exitCode == 0 else { throw TestSupportError("git: \(made.error)") }
         return place
     }
@@ -18,7 +21,9 @@ import Testing
     /// What a host's git would execute, with anything planted in its place.
     private func state(_ place: Sandboxed) throws -> [String] {
         try ["config", "HEAD"].map { try place.text(".git/" + $0) } + FileSystem.list(place(".git/hooks")).sorted()
-            + FileSystem.list(place(".git")).sorted().filter { !$0.hasPrefix("index") && !["logs", "objects", "refs", "COMMIT_EDITMSG", "ORIG_HEAD"].contains($0) }
+            + FileSystem.list(place(".git")).sorted().filter {
+                !$0.hasPrefix("index") && !["logs", "objects", "refs", "COMMIT_EDITMSG", "ORIG_HEAD"].contains($0)
+            }
     }
 
     @Test("hooks, configuration and fsmonitor that are set inside never reach the host's git", arguments: TestIdentity.all)
@@ -26,7 +31,8 @@ import Testing
         let place = try repository(identity)
         let before = try state(place)
         let proof = place("executed")
-        let outcome = try place.shell("""
+        let outcome = try place.shell(
+            """
             evil() { printf '#!/bin/sh\\ntouch \(proof)\\n' > "$1"; chmod +x "$1"; }
             for h in pre-commit post-checkout post-merge reference-transaction fsmonitor-watchman; do evil .git/hooks/$h; done
             evil evil.sh
@@ -69,7 +75,8 @@ import Testing
     func gitDirectory(_ identity: TestIdentity) throws {
         let place = try repository(identity)
         let before = try state(place)
-        let outcome = try place.shell("mv .git .git2; echo $?; rmdir .git; echo $?; rm -rf .git 2>/dev/null; mkdir -p .git; ln -sfn /etc .git; ls -d .git2; echo end")
+        let outcome = try place.shell(
+            "mv .git .git2; echo $?; rmdir .git; echo $?; rm -rf .git 2>/dev/null; mkdir -p .git; ln -sfn /etc .git; ls -d .git2; echo end")
         #expect(outcome.output.contains("end") && !outcome.output.contains("0\n") && !outcome.output.contains(".git2\n"), "\(outcome)")
         #expect(try state(place) == before && !place.exists(".git2"))
     }
@@ -79,7 +86,8 @@ import Testing
         let place = try repository(identity)
         try place.write(".vscode/settings.json", "{}")
         try place.write(".claude/settings.json", "{}")
-        let outcome = try place.shell("""
+        let outcome = try place.shell(
+            """
             echo evil > .vscode/settings.json; echo evil > .vscode/tasks.json; echo evil > .claude/settings.json
             mv .vscode .old; rm -rf .claude; mkdir -p .idea .cursor .devcontainer; echo evil > .idea/workspace.xml; echo evil > .cursor/mcp.json
             echo evil > .devcontainer/devcontainer.json; echo end
@@ -119,7 +127,8 @@ import Testing
     @Test("repositories that the sandbox makes are reported or set aside", arguments: TestIdentity.all)
     func planted(_ identity: TestIdentity) throws {
         let place = try repository(identity)
-        let outcome = try place.shell("""
+        let outcome = try place.shell(
+            """
             mkdir -p docs/objects docs/refs/heads; echo 'ref: refs/heads/main' > docs/HEAD
             printf '[core]\\n\\trepositoryformatversion = 0\\n\\tbare = false\\n\\tworktree = ..\\n\\tfsmonitor = touch \(place("executed"))\\n' > docs/config
             mkdir nested && cd nested && git init -q . && git config core.fsmonitor 'touch \(place("executed"))'; echo end

@@ -6,7 +6,8 @@ import Testing
     static func hostileBytes(_ random: inout some RandomNumberGenerator) -> [UInt8] {
         let pieces: [[UInt8]] = [
             [0xF4, 0x8F, 0xBE, 0x80], [0xF4, 0x8F, 0xBF, 0xBF], [0xF4, 0x8F, 0xBD, 0xBF], [0xED, 0xA0, 0x80], [0xC0, 0xAF], [0xE2, 0x80],
-            [0xCC, 0x81], [0xFF], [0x80], Array("a".utf8), Array("/".utf8), Array("é".utf8), Array("..".utf8), [0x1B], [0xF0, 0x9F, 0x90, 0x94],
+            [0xCC, 0x81], [0xFF], [0x80], Array("a".utf8), Array("/".utf8), Array("é".utf8), Array("..".utf8), [0x1B],
+            [0xF0, 0x9F, 0x90, 0x94],
         ]
         var result: [UInt8] = []
         for _ in 0..<Int.random(in: 0...12, using: &random) {
@@ -43,7 +44,9 @@ import Testing
         var random = SystemRandomNumberGenerator()
         for _ in 0..<5_000 {
             let text = String(osBytes: NameTests.hostileBytes(&random)).printable
-            #expect(!text.unicodeScalars.contains { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) || $0.value >= 0x10FF80 }, "\(text.debugDescription)")
+            #expect(
+                !text.unicodeScalars.contains { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) || $0.value >= 0x10FF80 },
+                "\(text.debugDescription)")
         }
     }
 
@@ -62,9 +65,11 @@ import Testing
         #expect(FileSystem.contains("/e\u{301}", "/e\u{301}/file"))
     }
 
-    @Test("containment is by whole names", arguments: [
-        ("/a", "/a", ""), ("/a", "/a/b", "b"), ("/a", "/ab", nil), ("/", "/x", "x"), ("/a/b", "/a", nil), ("/a", "/", nil),
-    ])
+    @Test(
+        "containment is by whole names",
+        arguments: [
+            ("/a", "/a", ""), ("/a", "/a/b", "b"), ("/a", "/ab", nil), ("/", "/x", "x"), ("/a/b", "/a", nil), ("/a", "/", nil),
+        ])
     func containment(_ directory: String, _ path: String, _ relative: String?) {
         #expect(FileSystem.relative(path, to: directory) == relative)
         #expect(FileSystem.contains(directory, path) == (relative != nil))

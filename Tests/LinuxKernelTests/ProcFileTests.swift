@@ -17,7 +17,9 @@ import Testing
         for _ in 0..<5_000 {
             let name = [0x2F] + NameTests.hostileBytes(&random)
             let source = NameTests.hostileBytes(&random) + [0x78]
-            let line = Array("36 35 98:0 ".utf8) + escape(name) + [0x20] + escape(name) + Array(" rw,nosuid master:1 - tmpfs ".utf8) + escape(source) + Array(" rw,x=1".utf8)
+            let line =
+                Array("36 35 98:0 ".utf8) + escape(name) + [0x20] + escape(name) + Array(" rw,nosuid master:1 - tmpfs ".utf8)
+                + escape(source) + Array(" rw,x=1".utf8)
             let mount = try #require(MountInfo(line: Substring(String(osBytes: line))))
             try #require(mount.mountPoint.osBytes == name, "\(name) \(mount.mountPoint.osBytes)")
             try #require(mount.root.osBytes == name && mount.source.osBytes == source)
@@ -25,9 +27,12 @@ import Testing
         }
     }
 
-    @Test("lines without the documented shape are refused, never misread", arguments: [
-        "", " ", "1", "1 2 3:4 / / rw", "1 2 3:4 / / rw - tmpfs", "x 2 3:4 / / rw - tmpfs tmpfs rw", "1 2 3:4 / / rw shared:1 tmpfs tmpfs rw x",
-    ])
+    @Test(
+        "lines without the documented shape are refused, never misread",
+        arguments: [
+            "", " ", "1", "1 2 3:4 / / rw", "1 2 3:4 / / rw - tmpfs", "x 2 3:4 / / rw - tmpfs tmpfs rw",
+            "1 2 3:4 / / rw shared:1 tmpfs tmpfs rw x",
+        ])
     func shapes(_ line: String) { #expect(MountInfo(line: Substring(line)) == nil) }
 
     @Test("an unfinished escape stays as it is", arguments: ["/a\\", "/a\\0", "/a\\04", "/a\\999", "/a\\048"])

@@ -63,7 +63,9 @@ public enum BuiltPrograms {
         let package = FileSystem.normalize(#filePath + "/../../..")
         candidates.append(FileSystem.join(package, ".build/debug"))
         for candidate in candidates
-        where FileSystem.isExecutable(FileSystem.join(candidate, "coop")) && FileSystem.isExecutable(FileSystem.join(candidate, "coop-warden")) {
+        where FileSystem.isExecutable(FileSystem.join(candidate, "coop"))
+            && FileSystem.isExecutable(FileSystem.join(candidate, "coop-warden"))
+        {
             return candidate
         }
         throw TestSupportError("the built coop is in none of \(candidates): swift build")

@@ -10,13 +10,16 @@ struct Generator {
     var random = SystemRandomNumberGenerator()
 
     mutating func number<Value: FixedWidthInteger>(_ type: Value.Type = Value.self) -> Value {
-        Bool.random(using: &random) ? Value.random(in: .min ... .max, using: &random) : [.min, .max, 0, 1].randomElement(using: &random) ?? 0
+        Bool.random(using: &random)
+            ? Value.random(in: .min ... .max, using: &random) : [.min, .max, 0, 1].randomElement(using: &random) ?? 0
     }
 
     mutating func bytes(_ limit: Int = 40) -> [UInt8] { (0..<Int.random(in: 0...limit, using: &random)).map { _ in number() } }
 
     mutating func text() -> String {
-        let pieces = ["", "/", "a", "é", "\u{301}", "\u{10FF80}", "\0", "name with spaces", "=", "..", "\n", String(repeating: "x", count: 300)]
+        let pieces = [
+            "", "/", "a", "é", "\u{301}", "\u{10FF80}", "\0", "name with spaces", "=", "..", "\n", String(repeating: "x", count: 300),
+        ]
         return (0..<Int.random(in: 0...4, using: &random)).map { _ in pieces.randomElement(using: &random) ?? "" }.joined()
     }
 
@@ -63,7 +66,8 @@ struct Generator {
         let streams: [StandardStream] = (0..<3).map { _ in [.passed, .terminal, .null].randomElement(using: &random) ?? .null }
         return ProcessRequest(
             id: number(), arguments: [text()] + list(5) { $0.text() }, environment: list(5) { $0.text() }, workingDirectory: text(),
-            streams: streams, rows: number(), columns: number(), controlsTerminal: Bool.random(using: &random), isMain: Bool.random(using: &random))
+            streams: streams, rows: number(), columns: number(), controlsTerminal: Bool.random(using: &random),
+            isMain: Bool.random(using: &random))
     }
 
     mutating func frame() -> Frame {
@@ -77,7 +81,11 @@ struct Generator {
         case 6: .failed(step: text(), subject: text(), errno: number(), reason: text())
         case 7: .started(id: number(), pid: number())
         case 8: .stopped(id: number(), signal: number())
-        case 9: .exited(id: number(), [.exited(number()), .signaled(number()), .notStarted(step: text(), errno: number())].randomElement(using: &random) ?? .exited(0))
+        case 9:
+            .exited(
+                id: number(),
+                [.exited(number()), .signaled(number()), .notStarted(step: text(), errno: number())].randomElement(using: &random)
+                    ?? .exited(0))
         default: .ended
         }
     }
