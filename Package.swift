@@ -53,11 +53,13 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["CLinux", "LinuxKernel"], path: "Tests/TestSupport"),
         .testTarget(name: "EscapeTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"], exclude: ["Attacks"]),
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"]),
+        .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
+        .testTarget(name: "WardenProtocolTests", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"]),
         .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
         .testTarget(
             name: "NativeEngineTests",
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "NativeEngine", "Sandbox", "WardenProtocol", "TestSupport"]),
-        .testTarget(name: "SandboxTests", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Sandbox"]),
+        .testTarget(name: "SandboxTests", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Sandbox", "WardenProtocol"]),
         .testTarget(
             name: "CommandTests",
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Sandbox", "WardenProtocol", "NativeEngine", "TestSupport"]),

@@ -74,6 +74,7 @@ def main():
     parser.add_argument("--only", action="append", choices=list(PARTS), help="only this part; the page is then left alone")
     parser.add_argument("--rounds", type=int, help="rounds of the measurements of starts")
     parser.add_argument("--build", default=os.path.join(HERE, "..", ".build", "release"), help="where the release build lies")
+    parser.add_argument("--user", action="append", help="measure as this user; nothing else should run as him")
     options = parser.parse_args()
 
     leave_hybrid_cgroups()
@@ -81,7 +82,7 @@ def main():
     os.chmod(scratch, 0o755)
     facts = machine()
     tools = types.SimpleNamespace(
-        long=options.long, rounds=options.rounds or (1000 if options.long else 200), users=people.ordinary(),
+        long=options.long, rounds=options.rounds or (1000 if options.long else 200), users=people.ordinary(options.user),
         coop=install(options.build, scratch), interleave=os.path.join(scratch, "interleave"), scratch=scratch, podman=None,
         root=people.User("root") if os.geteuid() == 0 else None)
     try:

@@ -38,9 +38,9 @@ def bubblewrap(explanation, covers, command):
             result += ["--proc", path]
         elif name == "messageQueues":
             result += ["--mqueue", path]
-        elif name == "readOnly" and covers:
+        elif name == "readOnly" and covers and path.startswith("/proc/"):
             result += ["--ro-bind", path, path]
-        elif name == "mask" and covers:
+        elif name == "mask" and covers and path.startswith("/proc/"):
             result += ["--tmpfs", path] if os.path.isdir(path) else ["--ro-bind", "/dev/null", path]
     return result + ["--chdir", explanation["spec"]["workingDirectory"], "--", *command]
 

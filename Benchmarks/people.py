@@ -50,8 +50,10 @@ def find(name):
         return None
 
 
-def ordinary():
+def ordinary(names=None):
     """Users of the tests, made where they are missing: one without and one with subordinate ids."""
+    if names:
+        return {name: User(name) for name in names}
     if os.geteuid() != 0:
         return {"user": User(pwd.getpwuid(os.geteuid()).pw_name)}
     result = {}

@@ -1,5 +1,96 @@
-"""Memory of coop's own processes."""
+"""Work inside a sandbox beside the same work outside, in turn."""
+import os
+import shutil
+import subprocess
+import time
+
+import figures
+
+LOOP = "n = 0\nfor i in range({0}):\n    n = (n * 1103515245 + i) & 0xFFFFFFFF\nprint(n)\n"
+
+FILES = """
+import os
+for d in range({0}):
+    os.mkdir('small-%d' % d)
+    for n in range(1000):
+        with open('small-%d/%d' % (d, n), 'w') as f: f.write('x' * 100)
+for d in range({0}):
+    for n in range(1000): os.unlink('small-%d/%d' % (d, n))
+    os.rmdir('small-%d' % d)
+"""
+
+
+def project(directory, files):
+    """A C project of many files that include the usual headers."""
+    os.makedirs(directory)
+    names = []
+    for number in range(files):
+        names.append(f"f{number}.o")
+        with open(os.path.join(directory, f"f{number}.c"), "w") as file:
+            file.write("#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <unistd.h>\n")
+            for function in range(4):
+                file.write(
+                    f"int f{number}_{function}(int a, char *b) {{ for (int i = 0; i < a; i++) b[i] ^= (char)(i * {function + 1}); "
+                    f"return (int)strlen(b) + a; }}\n")
+    with open(os.path.join(directory, "main.c"), "w") as file:
+        file.write("int f0_0(int, char *);\nint main(void) { char b[9] = \"12345678\"; return f0_0(3, b) == 0; }\n")
+    with open(os.path.join(directory, "Makefile"), "w") as file:
+        file.write(f"CFLAGS = -O1\nprogram: main.o {' '.join(names)}\n\t$(CC) -o $@ $^\nclean:\n\trm -f program *.o\n")
+
+
+def tree(directory, files):
+    """A git repository with many files."""
+    os.makedirs(directory)
+    for number in range(files // 500):
+        os.makedirs(os.path.join(directory, f"d{number % 20}", f"e{number}"))
+        for name in range(500):
+            with open(os.path.join(directory, f"d{number % 20}", f"e{number}", f"{name}.txt"), "w") as file:
+                file.write(f"{number} {name}\n")
+    git = ["git", "-c", "user.name=b", "-c", "user.email=b@example.org", "-C", directory]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "files"]):
+        subprocess.run([*git, *arguments], check=True)
+
+
+def give(user, directory):
+    subprocess.run(["chown", "-R", f"{user.id}:{user.group}", directory], check=True)
 
 
 def measure(tools):
-    return []
+    name, user = next(iter(tools.users.items()))
+    base = os.path.join(user.workspace, "work")
+    shutil.rmtree(base, ignore_errors=True)
+    os.makedirs(base)
+    sources, repository, small = (os.path.join(base, part) for part in ("build", "tree", "small"))
+    sources_count = 200 if tools.long else 60
+    project(sources, sources_count)
+    files = 100_000 if tools.long else 20_000
+    tree(repository, files)
+    os.makedirs(small)
+    give(user, base)
+    loops, thousands = (20_000_000, 100) if tools.long else (4_000_000, 20)
+    rounds = 9 if tools.long else 3
+    jobs = [
+        (f"C project of {sources_count} files, make -j2", sources, ["/bin/sh", "-c", "make -s clean && make -s -j2"]),
+        (f"git status, {files} files", repository, ["/bin/sh", "-c", "git status --porcelain > /dev/null"]),
+        (f"make and delete {thousands * 1000} small files", small, ["/usr/bin/python3", "-c", FILES.format(thousands)]),
+        (f"python3, {loops / 1e6:.0f} million loops", small, ["/usr/bin/python3", "-c", LOOP.format(loops)]),
+    ]
+    table = figures.Table(
+        "Work in the workspace, outside and inside in turn", ["", "outside s", "inside s", "inside / outside", "target", ""])
+    for title, directory, argv in jobs:
+        outside, inside = [], []
+        for number in range(rounds + 1):
+            pairs = [(outside, argv), (inside, [tools.coop, "run", "--", *argv])]
+            for samples, command in pairs if number % 2 else reversed(pairs):
+                begin = time.monotonic()
+                if user.start(command, directory, stdout=subprocess.DEVNULL).wait() != 0:
+                    raise SystemExit(f"{title}: the command failed")
+                # The first round fills the caches.
+                if number:
+                    samples.append(time.monotonic() - begin)
+        a, b = figures.median(outside), figures.median(inside)
+        # Beside the work itself there is one start, and it is part of the figure.
+        table.add(title, f"{a:.3f}", f"{b:.3f}", f"{b / a:.3f}", "≤ 1.05", figures.verdict(b / a <= 1.05))
+    shutil.rmtree(base)
+    table.note(f"as {name}; medians of {rounds}; the start and end of the sandbox are part of the time inside")
+    return [table]

@@ -68,6 +68,11 @@ END
 
 say() { printf '\n\033[1m%s\033[0m\n' "$1"; }
 [ -t 1 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '\n%s\n' "$1"; }
+fail() {
+    echo "make run: $1" >&2
+    echo 'Next: coop doctor' >&2
+    exit 1
+}
 show() {
     say "\$ $*"
     "$@"
@@ -100,6 +105,7 @@ say "\$ coop run -- git commit: a commit made inside arrives in the repository o
 echo '/* built in a sandbox */' >>greeting.c
 coop run -- git -c user.name=Agent -c user.email=agent@example.com commit -q -a -m 'Say where it was built'
 git --no-pager log --format='%h %an: %s'
+[ "$(git log -1 --format=%an)" = Agent ] || fail 'the commit has not arrived'
 
 say 'The same questions outside and inside'
 sh look.sh >"$work/outside"
@@ -108,12 +114,20 @@ paste "$work/outside" "$work/inside" | awk -F '\t' '
     BEGIN { printf "  %-44s %-20s %s\n", "", "on this machine", "in the sandbox" }
     { printf "  %-44s %-20s %s\n", $1, $2, $4 }'
 
+for answer in 'a file in' 'a server of the host' 'the variable DEMO_API_TOKEN'; do
+    case $(grep "^$answer" "$work/inside" | cut -f 2) in
+    'does not exist' | 'nobody there' | 'not set' | 'not tried') ;;
+    *) fail "the sandbox saw $answer …" ;;
+    esac
+done
+
 say 'Writing where it may not'
 # The shell inside expands the variables.
 # shellcheck disable=SC2016
 coop run -- sh -c 'for place in /etc/passwd /usr/bin/env .git/hooks/post-commit .vscode/tasks.json; do
     if echo x 2>/dev/null >>$place; then echo "  $place: written, inside only"; else echo "  $place: refused"; fi; done'
-ls .git/hooks/post-commit 2>/dev/null || echo '  (no hook has appeared in the repository outside)'
+[ ! -e .git/hooks/post-commit ] || fail 'a hook has appeared in the repository outside'
+echo '  (no hook has appeared in the repository outside)'
 
 say '$ coop explain -- make test | the layers'
 coop explain -- make test | sed -n '/^Layers/,/^$/p'

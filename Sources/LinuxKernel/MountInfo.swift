@@ -15,7 +15,7 @@ public struct MountInfo: Sendable, Equatable {
     public var propagates: Bool
 
     /// Parses one line; nil when it does not have the documented shape.
-    public init?(line: Substring) { self.init(bytes: Array(line.utf8)[...]) }
+    public init?(line: Substring) { self.init(bytes: String(line).osBytes[...]) }
 
     /// Parses the bytes of one line. Every start of a sandbox reads a hundred: fields are bytes until they are kept.
     init?(bytes: ArraySlice<UInt8>) {

@@ -81,7 +81,7 @@ public struct Diagnosis: Codable, Sendable, Equatable {
         if let refusal, result.isEmpty {
             let inside = conditions.container.map { " inside \($0)" } ?? ""
             let fix = conditions.container == nil
-                ? "ask the administrator of this machine; `journalctl -k` may name the rule"
+                ? "ask the administrator of this machine; `journalctl -k` may name the rule, and in a chroot there is none to be had"
                 : "start the container with --security-opt seccomp=unconfined, or with a profile that allows clone3 and mount"
             result.append(
                 Diagnosis(.blocking, "user namespaces", "the kernel refuses them to this process\(inside) (error \(refusal))", fix: fix))

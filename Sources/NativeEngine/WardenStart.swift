@@ -60,7 +60,7 @@ public final class WardenStart {
         guard FileSystem.isExecutable(wardenPath) else {
             throw CoopError(
                 .notReady, "cannot find the warden", "\(wardenPath.printable) is not an executable file",
-                next: "make install, or set COOP_WARDEN to the path of coop-warden")
+                next: "make install")
         }
         self.facts = facts
         self.beginning = beginning
@@ -141,16 +141,25 @@ public final class WardenStart {
                     var request = coop_spawn(
                         clone_flags: flags, unshare_flags: Int32(lateFlags), cgroup: -1, channel: channel.number, sync: sync.reader.number,
                         sync_writer: sync.writer.number, program: program, uid: identity.user, gid: identity.group,
-                        drop_groups: facts.separatesWarden || facts.isRoot ? 1 : 0, argv: arguments.baseAddress, envp: environment.baseAddress)
+                        drop_groups: mayDropGroups(facts) ? 1 : 0, argv: arguments.baseAddress, envp: environment.baseAddress)
                     return coop_spawn_namespaced(&request, &pidfd)
                 }
             }
         }
     }
 
+    /// Who is root only inside a user namespace of an ordinary user may not change groups (user_namespaces(7)): there they stay,
+    /// as they do without subordinate ids.
+    private static func mayDropGroups(_ facts: HostFacts) -> Bool {
+        guard facts.separatesWarden || facts.isRoot else { return false }
+        // A kernel without the file has no such rule.
+        let rule = (try? FileSystem.read("/proc/self/setgroups", limit: 64)) ?? []
+        return !rule.starts(with: "deny".utf8)
+    }
+
     /// In the words of `coop doctor`, where it recognises the reason: whoever sees this wants the remedy, not a second command.
     private static func spawnFailure(_ error: SystemError, facts: HostFacts) -> CoopError {
-        guard [EPERM, EACCES, ENOSPC].contains(error.errno) else {
+        guard [EPERM, EACCES, ENOSPC, ENOSYS].contains(error.errno) else {
             return CoopError(.failed, "cannot start the sandbox", error.description, next: "coop doctor")
         }
         let findings = Diagnosis.recognise(facts: facts, conditions: .read(), refusal: error.errno)

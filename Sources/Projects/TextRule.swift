@@ -14,7 +14,7 @@ enum TextRule {
             return "`\(text.printable)` is not one of \(allowed.joined(separator: ", "))\(near)"
         case .rootfs: return rootfsProblem(text)
         case .engineGroup:
-            let valid = !text.isEmpty && text.utf8.allSatisfy { $0.isDigit || ($0 >= 0x61 && $0 <= 0x7A) || $0 == UInt8(ascii: "-") }
+            let valid = !text.isEmpty && text.utf8.allSatisfy { $0.isDigit || ($0 >= 0x61 && $0 <= 0x7A) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
             return valid ? nil : "`\(text.printable)` is not the name of a group of system calls"
         case .variable: return isVariable(text, patterns: false) ? nil : "`\(text.printable)` is not the name of a variable"
         case .variablePattern:

@@ -67,7 +67,7 @@ public final class CommandClient {
             case .terminal, .null: break
             }
         }
-        try channel.send(.start(request), descriptors: handed.map(\.number))
+        try channel.send(.start(request), descriptors: handed)
         loop.watch(channel.socket.number) { [unowned self] _ in try self.readChannel() }
     }
 

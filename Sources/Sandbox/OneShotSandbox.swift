@@ -15,14 +15,14 @@ public struct OneShotSandbox {
     ///   - input: standard input, nil for none. Pipes and regular files only, as for every stream.
     ///   - output: standard output, nil for none.
     ///   - error: standard error, nil for none.
-    public func run(_ spec: SandboxSpec, input: Int32? = nil, output: Int32? = nil, error: Int32? = nil) throws -> ProcessEnd {
+    public func run(_ spec: SandboxSpec, input: Descriptor? = nil, output: Descriptor? = nil, error: Descriptor? = nil) throws -> ProcessEnd {
         let sandbox = try engine.launch(spec)
         let end = Result { try command(spec, in: sandbox, streams: [input, output, error]) }
         try sandbox.release()
         return try end.get()
     }
 
-    private func command(_ spec: SandboxSpec, in sandbox: LaunchedSandbox, streams: [Int32?]) throws -> ProcessEnd {
+    private func command(_ spec: SandboxSpec, in sandbox: LaunchedSandbox, streams: [Descriptor?]) throws -> ProcessEnd {
         let request = ProcessRequest(
             id: 1, arguments: spec.command, environment: sandbox.environment, workingDirectory: sandbox.workingDirectory,
             streams: streams.map { $0 == nil ? .null : .passed }, isMain: true)

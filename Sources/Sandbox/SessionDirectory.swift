@@ -61,11 +61,11 @@ public final class SessionDirectory {
         let hidden = FileSystem.join(run, "." + id)
         do {
             guard hidden.withOSBytes({ mkdir($0, 0o700) }) == 0 else { throw SystemError("mkdir", hidden) }
-            // And the lock gets its name only once it is held: a sweep between the two would take the directory away.
-            let unnamed = FileSystem.join(hidden, lockName + ".new")
-            let lock = try Descriptor.open(unnamed, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+            // The lock file, too, gets its name only once it is locked: another command that sweeps just now would lock it.
+            let unlocked = FileSystem.join(hidden, lockName + ".new")
+            let lock = try Descriptor.open(unlocked, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
             try check("flock", path) { flock(lock.number, LOCK_EX | LOCK_NB) }
-            try FileSystem.rename(unnamed, to: FileSystem.join(hidden, lockName))
+            try FileSystem.rename(unlocked, to: FileSystem.join(hidden, lockName))
             try FileSystem.rename(hidden, to: path)
             return SessionDirectory(path: path, id: id, lock: lock)
         } catch {
@@ -165,6 +165,14 @@ public final class SessionDirectory {
     public static func adopt(run: String, id: String) throws(SystemError) -> SessionDirectory? {
         let path = FileSystem.join(run, id)
         guard FileSystem.kind(path, followLinks: false) == .directory else { return nil }
+        if id.hasPrefix(".") {
+            // Just being made, perhaps between its lock file and the lock: free is not abandoned. It holds nothing yet, so what
+            // a killed command has left of this kind can wait.
+            if let status = try FileSystem.status(path, followLinks: false), time(nil) - status.st_mtim.tv_sec > 3600 {
+                try FileSystem.removeTree(path)
+            }
+            return nil
+        }
         let lock: Descriptor
         do {
             lock = try Descriptor.open(FileSystem.join(path, lockName), O_RDWR | O_NOFOLLOW)

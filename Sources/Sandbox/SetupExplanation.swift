@@ -7,6 +7,8 @@ enum SetupExplanation {
     static func error(step: String, subject: String, errno: Int32, reason: String) -> CoopError {
         let place = subject.isEmpty ? "" : " " + subject.printable
         let what = "cannot set up the sandbox"
+        // Before the warden's program runs there is no text, only the number.
+        let reason = reason.isEmpty ? SystemError.text(for: errno) : reason
         let why = "\(step)\(place): \(reason.printable)"
         if step == "verify" {
             return CoopError(.refused, "the sandbox is not what was planned", "\(subject.printable) \(reason.printable)", next: "coop doctor")

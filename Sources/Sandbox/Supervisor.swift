@@ -65,6 +65,12 @@ public final class Supervisor {
         loop.after(milliseconds: Supervisor.grace) { [unowned self] in
             try self.tellWarden(.signal(.everything, UInt8(SIGKILL)))
         }
+        guard !keep else { return }
+        // A warden that does not answer (stopped, or starved by the command) goes itself, and with it every process of its
+        // namespace. Its number is not reused: it is this process's child, and not yet waited for.
+        loop.after(milliseconds: Supervisor.grace + 1500) { [unowned self] in
+            if !self.isOver { kill(self.sandbox.pid, SIGKILL) }
+        }
     }
 
     // MARK: - Clients
@@ -154,7 +160,7 @@ public final class Supervisor {
     // MARK: - Warden
 
     private func tellWarden(_ frame: Frame, _ descriptors: [Descriptor] = []) throws {
-        try sandbox.channel.sendIfOpen(frame, descriptors: descriptors.map(\.number))
+        try sandbox.channel.sendIfOpen(frame, descriptors: descriptors)
     }
 
     private func readWarden() throws {
@@ -181,7 +187,7 @@ public final class Supervisor {
             loop.stop()
         case .started(let id, let pid):
             try withClient(of: id) { client, theirs in
-                try client.channel.send(.started(id: theirs, pid: pid), descriptors: descriptors.map(\.number))
+                try client.channel.send(.started(id: theirs, pid: pid), descriptors: descriptors)
             }
         case .stopped(let id, let signal):
             try withClient(of: id) { client, theirs in try client.channel.send(.stopped(id: theirs, signal: signal)) }

@@ -90,7 +90,7 @@ final class ProcessTable {
         }
         commands.append(
             Command(id: request.id, pid: commandPid, isMain: request.isMain, status: status, terminal: terminal?.user))
-        try channel.send(.started(id: request.id, pid: commandPid), descriptors: terminal.map { [$0.master.number] } ?? [])
+        try channel.send(.started(id: request.id, pid: commandPid), descriptors: terminal.map { [$0.master] } ?? [])
     }
 
     private func replaceWithNull(_ descriptor: Descriptor) throws(SystemError) {

@@ -22,7 +22,12 @@ public final class FrameChannel {
     public var waitingDescriptors: [Int32] { received.map(\.number) }
 
     /// Sends one frame with the descriptors that belong to it. Blocks while the socket's buffer is full.
-    public func send(_ frame: Frame, descriptors: [Int32] = []) throws(SystemError) {
+    ///
+    /// Takes the descriptors themselves and not their numbers: the optimiser lets go of an array after its last mention, and
+    /// would close them before they are sent.
+    public func send(_ frame: Frame, descriptors owners: [Descriptor] = []) throws(SystemError) {
+        defer { withExtendedLifetime(owners) {} }
+        let descriptors = owners.map(\.number)
         let bytes = frame.encoded(descriptors: descriptors.count)
         var done = 0
         while done < bytes.count {
@@ -43,7 +48,7 @@ public final class FrameChannel {
 
     /// Sends one frame, unless the other side has closed: it is then noticed by its end of file, which also brings what
     /// it said last.
-    public func sendIfOpen(_ frame: Frame, descriptors: [Int32] = []) throws(SystemError) {
+    public func sendIfOpen(_ frame: Frame, descriptors: [Descriptor] = []) throws(SystemError) {
         do {
             try send(frame, descriptors: descriptors)
         } catch {

@@ -81,9 +81,12 @@ struct HostProcess {
             &attributes, Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF) | Int16(POSIX_SPAWN_SETPGROUP))
 
         var process: pid_t = 0
-        let result = withCStrings([executable] + arguments) { argv in
-            withCStrings(environment) { environment in
-                executable.withOSBytes { posix_spawn(&process, $0, &actions, &attributes, argv, environment) }
+        // The actions hold numbers only: without this an optimised build closes the descriptors after their last mention.
+        let result = withExtendedLifetime(sources) {
+            withCStrings([executable] + arguments) { argv in
+                withCStrings(environment) { environment in
+                    executable.withOSBytes { posix_spawn(&process, $0, &actions, &attributes, argv, environment) }
+                }
             }
         }
         try code("posix_spawn", result, executable)

@@ -29,7 +29,7 @@ import Testing
 
     @Test("/sys does not exist", arguments: TestIdentity.all)
     func sys(_ identity: TestIdentity) throws {
-        let outcome = try Sandboxed(identity).shell("ls /sys /boot /srv /mnt /media 2>/dev/null | head -3; mount | grep -E 'sysfs|cgroup|debugfs|securityfs'")
+        let outcome = try Sandboxed(identity).shell("ls /sys /boot /srv /mnt /media 2>/dev/null | head -3; mount | grep -E 'type (sysfs|cgroup|debugfs|securityfs|tracefs|bpf)'")
         #expect(outcome.output == "", "\(outcome)")
     }
 

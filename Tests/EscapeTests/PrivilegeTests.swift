@@ -33,6 +33,14 @@ import Testing
         try place.expectRefused(["run_setuid", program], control: identity == .root ? .none : .outside)
     }
 
+    @Test("no set-user-id program can be left in the workspace for others on the host", arguments: TestIdentity.all)
+    func plantedSetuid(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        let result = try place.attack(["chmod_setuid", place("planted")])
+        // The end-of-session scan reports such files; the bit itself is not refused yet.
+        withKnownIssue { #expect(result.isRefused, "\(result)") }
+    }
+
     @Test("file capabilities have no effect", arguments: TestIdentity.all)
     func fileCapabilities(_ identity: TestIdentity) throws {
         guard getuid() == 0 else { return }

@@ -31,15 +31,13 @@ import WardenProtocol
             directory /etc 755 warden
             bind /etc/alternatives (ro,nosuid,nodev)
             bind /usr/share/zoneinfo/Europe/Berlin at /etc/localtime (ro,nosuid,nodev)
-            file /etc/passwd 644, 126 bytes
-            file /etc/group 644, 48 bytes
-            file /etc/hostname 644, 5 bytes
-            file /etc/hosts 644, 66 bytes
-            file /etc/resolv.conf 644, 41 bytes
-            file /etc/nsswitch.conf 644, 91 bytes
-            file /etc/machine-id 644, 0 bytes
-            file /etc/host.conf 644, 9 bytes
             symlink /etc/mtab -> /proc/self/mounts
+            directory /run 755 warden
+            directory /run/lock 755 warden
+            directory /run/coop 755 warden
+            directory /var 755 warden
+            symlink /var/tmp -> /tmp
+            symlink /var/run -> /run
             directory /dev 755 warden
             bind /dev/null (nosuid)
             bind /dev/zero (nosuid)
@@ -48,7 +46,6 @@ import WardenProtocol
             bind /dev/urandom (nosuid)
             bind /dev/tty (nosuid)
             terminals /dev/pts
-            tmpfs /dev/shm, 2147483648 bytes (nosuid,nodev)
             message-queues /dev/mqueue
             symlink /dev/ptmx -> pts/ptmx
             symlink /dev/fd -> /proc/self/fd
@@ -56,13 +53,19 @@ import WardenProtocol
             symlink /dev/stdout -> /proc/self/fd/1
             symlink /dev/stderr -> /proc/self/fd/2
             proc /proc
+            mask /proc/kcore
+            mask /proc/acpi
+            loopback
+            file /etc/passwd 644, 126 bytes
+            file /etc/group 644, 48 bytes
+            file /etc/hostname 644, 5 bytes
+            file /etc/hosts 644, 66 bytes
+            file /etc/resolv.conf 644, 41 bytes
+            file /etc/nsswitch.conf 644, 91 bytes
+            file /etc/machine-id 644, 0 bytes
+            file /etc/host.conf 644, 9 bytes
+            tmpfs /dev/shm, 2147483648 bytes (nosuid,nodev)
             tmpfs /tmp, 2147483648 bytes (nosuid,nodev)
-            directory /run 755 warden
-            directory /run/lock 755 warden
-            directory /run/coop 755 warden
-            directory /var 755 warden
-            symlink /var/tmp -> /tmp
-            symlink /var/run -> /run
             bind /home/ann/.coop/projects/k/home at /home/ann (nosuid,nodev)
             bind /data/set at /data (ro,nosuid,nodev,recursive)
             bind /home/ann/project (nosuid,nodev,recursive)
@@ -72,10 +75,7 @@ import WardenProtocol
             kernel-setting /proc/sys/user/max_user_namespaces = 0
             read-only /proc/sys
             read-only /proc/irq
-            mask /proc/kcore
-            mask /proc/acpi
             hostname coop
-            loopback
             enter-root
             resource-limit processes 8193 8193
             resource-limit core 1 1

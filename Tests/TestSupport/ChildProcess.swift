@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import LinuxKernel
+import Synchronization
 
 /// A program that a test runs: its streams are collected, and it never outlives its deadline.
 public final class ChildProcess {
@@ -135,7 +136,7 @@ public final class ChildProcess {
         var envp: [UnsafeMutablePointer<CChar>?] = environment.map { "\($0.key)=\($0.value)".withOSBytes { strdup($0) } } + [nil]
         defer { for pointer in argv + envp { free(pointer) } }
         var child: pid_t = 0
-        let code = posix_spawnp(&child, arguments[0], &actions, &attributes, &argv, &envp)
+        let code = ChildProcess.spawning.withLock { _ in posix_spawnp(&child, arguments[0], &actions, &attributes, &argv, &envp) }
         guard code == 0 else { throw SystemError("posix_spawn", arguments[0], errno: code) }
         pid = child
         handle = Descriptor(owning: try check("pidfd_open") { coop_pidfd_open(child) })
@@ -149,6 +150,10 @@ public final class ChildProcess {
             while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
         }
     }
+
+    /// Held while a process is started and while a program is written: a child that has not yet executed holds every
+    /// descriptor of the test, and a program that is open for writing cannot be executed (ETXTBSY, execve(2)).
+    static let spawning = Mutex<Void>(())
 
     private static func pipe() throws -> (reader: Descriptor, writer: Descriptor) {
         var ends: [Int32] = [-1, -1]

@@ -50,7 +50,7 @@ public final class Sandboxed {
     public func write(_ name: String, _ text: String, mode: mode_t = 0o644) throws -> String {
         let path = self(name)
         try makeDirectory(FileSystem.parent(of: path))
-        try FileSystem.replace(path, with: text.osBytes, mode: mode)
+        try ChildProcess.spawning.withLock { _ in try FileSystem.replace(path, with: text.osBytes, mode: mode) }
         try give(path)
         return path
     }
@@ -76,7 +76,8 @@ public final class Sandboxed {
     @discardableResult
     public func install(_ program: String, as name: String, mode: mode_t = 0o755) throws -> String {
         let path = self(name)
-        try FileSystem.replace(path, with: FileSystem.read(program, limit: 1 << 30), mode: mode)
+        let bytes = try FileSystem.read(program, limit: 1 << 30)
+        try ChildProcess.spawning.withLock { _ in try FileSystem.replace(path, with: bytes, mode: mode) }
         try give(path)
         return path
     }

@@ -6,6 +6,14 @@ import Projects
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config", abstract: "Read, change and check the configuration.",
+        discussion: """
+            What is said nearest holds: flags, COOP_* variables, coop.local.toml, coop.toml, ~/.coop/config.toml.
+
+            Examples:
+              coop config list
+              coop config set --user sandbox.memory 8G
+              coop config validate
+            """,
         subcommands: [ConfigGet.self, ConfigSet.self, ConfigUnset.self, ConfigList.self, ConfigValidate.self])
 }
 

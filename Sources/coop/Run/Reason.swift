@@ -35,6 +35,9 @@ struct Reason {
             next: "coop run -m DIRECTORY:ro -e PATH=DIRECTORY:$PATH -- \(subject.shellQuoted)")
     }
 
+    /// Where no mount is ever allowed.
+    private static let kernelTrees = ["/proc", "/sys", "/dev"]
+
     private func program(_ name: String) -> String? {
         let hostPath = environmentVariable("PATH") ?? ""
         for directory in hostPath.split(separator: ":") {
@@ -64,7 +67,7 @@ struct Reason {
         let path = FileSystem.normalize(FileSystem.join(currentDirectory, wanted))
         var answer = Answer(
             subject: path, verdict: .hidden, rule: "nothing of the host appears there inside",
-            next: "coop run -m \(path.shellQuoted):ro -- …")
+            next: Reason.kernelTrees.contains { FileSystem.contains($0, path) } ? nil : "coop run -m \(path.shellQuoted):ro -- …")
         // The last operation that covers the path decides, as in the kernel.
         for operation in plan.operations {
             switch operation {
@@ -86,9 +89,12 @@ struct Reason {
             case .readOnly(let place) where FileSystem.contains(place, path):
                 let reason = spec.protected.first { $0.path == place }?.reason ?? "it changes the kernel"
                 answer = Answer(subject: path, verdict: .readable, rule: "\(place) is read-only: \(reason)")
+            case .proc(let target) where FileSystem.contains(target, path):
+                answer = Answer(subject: path, verdict: .readable, rule: "\(target) inside is fresh and shows the sandbox's own processes")
             case .mask(let place) where FileSystem.contains(place, path):
                 let reason = spec.protected.first { $0.path == place }?.reason ?? "it tells about the whole machine"
-                answer = Answer(subject: path, verdict: .hidden, rule: "\(place) is hidden: \(reason)")
+                let next = reason.hasPrefix("excluded") ? "coop config get sandbox.excludes" : nil
+                answer = Answer(subject: path, verdict: .hidden, rule: "\(place) is hidden: \(reason)", next: next)
             case .symlink(let place, let destination) where FileSystem.contains(place, path):
                 let target = FileSystem.normalize(FileSystem.join(FileSystem.parent(of: place), destination)) + path.dropFirst(place.count)
                 if target != path { return self.path(target) }

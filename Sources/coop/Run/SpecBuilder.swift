@@ -221,10 +221,22 @@ struct SpecBuilder {
         var trees = mounts.map { ($0.source, $0.target) }
         if workspace.mode == .bind { trees.append((workspace.path, workspace.path)) }
         var result: [Protection] = []
+        var paths: [String] = []
+        var relativeNames: Set<String> = []
         for line in text.split(separator: UInt8(ascii: "\n")).dropFirst() {
             // Num RefCount Protocol Flags Type St Inode Path (proc_net(5)); abstract names begin with @.
-            guard let slash = line.firstIndex(of: UInt8(ascii: "/")) else { continue }
-            let path = String(osBytes: line[slash...])
+            let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 7, omittingEmptySubsequences: true)
+            guard fields.count == 8, let first = fields[7].first, first != UInt8(ascii: "@") else { continue }
+            let path = String(osBytes: fields[7])
+            if first == UInt8(ascii: "/") { paths.append(path) } else { relativeNames.insert(FileSystem.lastComponent(of: path)) }
+        }
+        // The kernel keeps the name as it was bound: `tmp/sockets/puma.sock` says nothing about where that is.
+        if !relativeNames.isEmpty {
+            for (source, _) in trees where FileSystem.kind(source) == .directory {
+                SpecBuilder.findSockets(in: source, named: relativeNames, into: &paths)
+            }
+        }
+        for path in paths {
             for (source, target) in trees {
                 guard let relative = FileSystem.relative(path, to: source), !relative.isEmpty else { continue }
                 let inside = FileSystem.join(target, relative)
@@ -234,5 +246,18 @@ struct SpecBuilder {
             }
         }
         return result
+    }
+
+    /// Adds the sockets below a directory that have one of these names. What cannot be read by the user cannot be reached
+    /// from inside either.
+    private static func findSockets(in directory: String, named names: Set<String>, into paths: inout [String]) {
+        for (name, kind) in (try? FileSystem.entries(directory)) ?? [] {
+            let path = FileSystem.join(directory, name)
+            if kind == .directory {
+                findSockets(in: path, named: names, into: &paths)
+            } else if kind == .socket, names.contains(name) {
+                paths.append(path)
+            }
+        }
     }
 }

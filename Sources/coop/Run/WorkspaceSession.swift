@@ -136,9 +136,10 @@ final class WorkspaceSession {
             let source = Descriptor(owning: try check("memfd_create") { memoryFile() })
             try source.writeAll(input, subject: "standard input")
             lseek(source.number, 0, SEEK_SET)
-            let end = try sandbox.run(
-                gitSpec(git, command: arguments, context: context), input: source.number, output: output, error: 2)
-            return end.code
+            // Copies of our own: the caller keeps the number it has lent.
+            let target = Descriptor(owning: try check("dup") { fcntl(output, F_DUPFD_CLOEXEC, 3) })
+            let errors = try ErrorStream.forCommand()
+            return try sandbox.run(gitSpec(git, command: arguments, context: context), input: source, output: target, error: errors).code
         }
         tell(result)
     }
@@ -180,7 +181,11 @@ final class WorkspaceSession {
     /// A file of coop's own that the sandbox wrote is not believed until it is approved again.
     private func distrust(_ changes: [ProtectionPlan.Change], record: WorkspaceRecord) throws {
         let project = try ProjectLocator(home: context.home).project(at: record.root)
-        for change in changes where change.kind == .written {
+        for change in changes {
+            guard change.kind == .written else {
+                WorkspaceSession.say("\(change.path) is another file than at the start: \(change.reason)")
+                continue
+            }
             if change.path == "coop.toml" || change.path == "coop.local.toml" {
                 try TrustStore(home: context.home).loseTrust(change.path, in: project)
                 WorkspaceSession.say("\(change.path) was written by the sandbox and is not trusted; look at it, then: coop trust")
@@ -211,6 +216,16 @@ final class WorkspaceSession {
     }
 
     private static func say(_ text: String) { FileHandleOutput.standardError("coop: \(text.printable)\n") }
+}
+
+/// Where a helper command inside may complain.
+private enum ErrorStream {
+    /// Our own standard error where it may go inside; a terminal or a socket may not, and then nobody listens.
+    static func forCommand() throws(SystemError) -> Descriptor? {
+        var found = stat()
+        guard fstat(2, &found) == 0, let kind = FileKind(mode: found.st_mode), kind == .file || kind == .fifo else { return nil }
+        return Descriptor(owning: try check("dup") { fcntl(2, F_DUPFD_CLOEXEC, 3) })
+    }
 }
 
 /// What a later command must know to finish a session.

@@ -102,7 +102,7 @@ struct LayerExamination {
         let engine = NativeEngine(wardenPath: try WardenProgram.locate())
         let promised = try engine.explain(spec).layers
         let output = Descriptor(owning: try check("memfd_create") { coop_memory_file("probe") })
-        let end = try OneShotSandbox(engine: engine).run(spec, output: output.number, error: output.number)
+        let end = try OneShotSandbox(engine: engine).run(spec, output: output, error: output)
         lseek(output.number, 0, SEEK_SET)
         let text = String(osBytes: try output.readAll(subject: "probe"))
         guard end == .exited(0) else {

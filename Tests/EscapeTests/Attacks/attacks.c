@@ -163,6 +163,14 @@ ATTACK(chmod_setuid) {
     worked("mode %o", found.st_mode);
 }
 
+ATTACK(chmod_stdin) { judge(fchmod(0, 0666), "fchmod of standard input"); }
+ATTACK(stdin_kind) {
+    struct stat found;
+    if (fstat(0, &found) != 0) broken("fstat");
+    if (S_ISSOCK(found.st_mode) || S_ISDIR(found.st_mode) || S_ISBLK(found.st_mode)) worked("mode %o", found.st_mode);
+    refused("neither socket nor directory");
+}
+
 // --- processes ---
 
 ATTACK(ptrace_seize) { judge(ptrace(PTRACE_SEIZE, atoi(argv[0]), 0, 0), "PTRACE_SEIZE"); }
@@ -557,6 +565,67 @@ ATTACK(network_devices) {
     refused("only lo");
 }
 
+// --- the other side, run outside ---
+
+static void serve(int number) {
+    if (listen(number, 8) != 0) broken("listen");
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    getsockname(number, (void *)&address, &length);
+    int port = address.ss_family == AF_INET ? ntohs(((struct sockaddr_in *)&address)->sin_port)
+        : address.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&address)->sin6_port) : 0;
+    printf("SERVING %d\n", port);
+    fflush(stdout);
+    alarm(120);
+    while (accept(number, NULL, NULL) >= 0) {}
+}
+ATTACK(serve_unix) {
+    // With a directory: bound by a relative name, as many servers do.
+    if (argc > 1 && chdir(argv[1]) != 0) broken("chdir");
+    int number = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct sockaddr_un address = {AF_UNIX};
+    strncpy(address.sun_path, argv[0], sizeof address.sun_path - 1);
+    if (bind(number, (void *)&address, sizeof address) != 0) broken("bind");
+    serve(number);
+}
+ATTACK(serve_abstract) {
+    int number = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct sockaddr_un address = {AF_UNIX};
+    memcpy(address.sun_path + 1, argv[0], strlen(argv[0]));
+    if (bind(number, (void *)&address, offsetof(struct sockaddr_un, sun_path) + 1 + strlen(argv[0])) != 0) broken("bind");
+    serve(number);
+}
+ATTACK(serve_tcp) {
+    int number = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {AF_INET, 0, {htonl(INADDR_LOOPBACK)}};
+    if (bind(number, (void *)&address, sizeof address) != 0) broken("bind");
+    serve(number);
+}
+ATTACK(serve_tcp6) {
+    int number = socket(AF_INET6, SOCK_STREAM, 0);
+    struct sockaddr_in6 address = {AF_INET6};
+    address.sin6_addr = in6addr_loopback;
+    if (bind(number, (void *)&address, sizeof address) != 0) broken("bind");
+    serve(number);
+}
+ATTACK(hold_memory) {
+    int key = 0x10000 + getpid();
+    int id = shmget(key, 4096, IPC_CREAT | 0666);
+    char name[64];
+    snprintf(name, sizeof name, "/coop-test-%d", getpid());
+    int memory = shm_open(name, O_RDWR | O_CREAT, 0666), queue = mq_open(name, O_RDWR | O_CREAT, 0666, NULL);
+    if (id < 0 || memory < 0 || queue < 0) broken("hold");
+    printf("HOLDING %d %s .\n", key, name);
+    fflush(stdout);
+    alarm(120);
+    char byte;
+    (void)!read(0, &byte, 1);
+    shmctl(id, IPC_RMID, NULL);
+    shm_unlink(name);
+    mq_unlink(name);
+    _exit(0);
+}
+
 // --- IPC ---
 
 ATTACK(shared_memory) { judge(shmget(strtol(argv[0], NULL, 0), 0, 0), "shmget"); }
@@ -584,13 +653,17 @@ ATTACK(memory_take) {
     worked("%zu bytes", total);
 }
 ATTACK(disk_fill) {
-    int number = open(argv[0], O_WRONLY | O_CREAT, 0600);
-    if (number < 0) broken("create");
+    // In files of a megabyte: a limit on the size of one file is not the limit that is attacked.
     size_t total = strtoul(argv[1], NULL, 0);
-    static char piece[1 << 16];
-    for (size_t done = 0; done < total; done += sizeof piece)
-        if (write(number, piece, sizeof piece) != sizeof piece) { if (errno == 0) errno = ENOSPC; unlink(argv[0]); refused("write"); }
-    unlink(argv[0]);
+    static char piece[1 << 20];
+    char path[4096];
+    for (size_t done = 0; done < total; done += sizeof piece) {
+        snprintf(path, sizeof path, "%s.%zu", argv[0], done);
+        int number = open(path, O_WRONLY | O_CREAT, 0600);
+        if (number < 0) refused("create");
+        if (write(number, piece, sizeof piece) != sizeof piece) { if (errno == 0) errno = ENOSPC; refused("write"); }
+        close(number);
+    }
     worked("%zu bytes", total);
 }
 // A file system without a limit of inodes lets one directory exhaust the memory of the machine.
@@ -604,7 +677,8 @@ ATTACK(inodes_unlimited) {
 
 static const struct { const char *name; void (*run)(int, char **); } table[] = {
 #define ENTRY(name) {#name, name},
-    ENTRY(file_read) ENTRY(file_write) ENTRY(setting_rewrite) ENTRY(file_create) ENTRY(path_exists) ENTRY(descriptor_rewrite) ENTRY(link_read)
+    ENTRY(file_read) ENTRY(file_write) ENTRY(setting_rewrite) ENTRY(file_create) ENTRY(path_exists) ENTRY(chmod_stdin) ENTRY(stdin_kind) ENTRY(serve_unix) ENTRY(serve_abstract) ENTRY(serve_tcp) ENTRY(serve_tcp6) ENTRY(hold_memory)
+    ENTRY(descriptor_rewrite) ENTRY(link_read)
     ENTRY(descriptor_parent) ENTRY(descriptor_open) ENTRY(chmod_setuid) ENTRY(ptrace_seize) ENTRY(ptrace_child)
     ENTRY(memory_read) ENTRY(memory_read_child) ENTRY(pidfd_steal) ENTRY(kill_process) ENTRY(kill_pidfd) ENTRY(signal_process)
     ENTRY(stop_process) ENTRY(prlimit_set) ENTRY(core_limit) ENTRY(core_dump) ENTRY(affinity) ENTRY(renice) ENTRY(schedule_idle)
