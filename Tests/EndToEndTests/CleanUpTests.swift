@@ -27,7 +27,8 @@ import Testing
         switch ending {
         case .exit: tail = "read x; exit 0"
         case .failure: tail = "read x; exit 3"
-        default: tail = "sleep 1000"
+        // Without a shell that waits: dash loses an interrupt that comes while it starts a command.
+        default: tail = "exec sleep 1000"
         }
         let usesTerminal = ending == .interrupt || ending == .hangUp
         let isKept = [.killKept, .killKeptAndWarden, .stopKept].contains(ending)
@@ -85,7 +86,8 @@ import Testing
     }
 
     private func expectNothing(_ place: Sandboxed, cgroups: [String]) throws {
-        #expect(try place.remains() == [])
+        let remains = try place.remains()
+        #expect(remains == [])
         #expect(cgroups.filter { FileSystem.kind($0) != nil } == [])
         for name in [".vscode", ".claude", ".idea"] { #expect(!place.exists(name), "the placeholder \(name)") }
         let journals = place.coopHome + "/state/placeholders"
@@ -204,8 +206,11 @@ import Testing
             _ = try place.outside(["touch", "-d", "2 days ago", "\(place.coopHome)/run/\(name)"])
         }
         let next = try place.coop(["ps"])
-        #expect(next.exitCode == 0 && next.error == "", "\(next)")
+        // Three at a time change branches, and only one can win HEAD; anything else said would be a failure.
+        let complaints = next.error.split(separator: "\n").filter { !$0.hasPrefix("coop: HEAD stays") && !$0.hasPrefix("coop: the index stays") }
+        #expect(next.exitCode == 0 && complaints == [], "\(next)")
         try expectNothing(place, cgroups: [])
-        #expect(try place.git("fsck") == "")
+        let check = try place.git("fsck", "--no-dangling")
+        #expect(check == "")
     }
 }
