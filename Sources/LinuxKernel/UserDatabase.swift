@@ -12,7 +12,9 @@ public enum UserDatabase {
 
     /// The entry of a user; nil when the file does not list it (a directory service may).
     public static func entry(of user: UInt32, in path: String = "/etc/passwd") throws(SystemError) -> Entry? {
-        guard let fields = try line(withNumber: user, atLeast: 7, in: path), let group = UInt32(String(osBytes: fields[3])) else { return nil }
+        guard let fields = try line(withNumber: user, atLeast: 7, in: path), let group = UInt32(String(osBytes: fields[3])) else {
+            return nil
+        }
         return Entry(
             name: String(osBytes: fields[0]), user: user, group: group, home: String(osBytes: fields[5]), shell: String(osBytes: fields[6]))
     }

@@ -42,13 +42,16 @@ public struct CgroupHost: Codable, Sendable, Equatable {
         // that all limits must be in the same place.
         for controller in systemd { places[controller] = .systemd }
         if places.isEmpty, let unified = own.first(where: { $0.controllers.isEmpty }),
-            let mount = mounts.last(where: { $0.type == "cgroup2" }) {
+            let mount = mounts.last(where: { $0.type == "cgroup2" })
+        {
             let reachable = unifiedPlace(mount: mount, path: unified.path)
             for controller in reachable.controllers { places[controller] = .unified(reachable.directory) }
         }
         for controller in Controller.allCases where places[controller] == nil {
             guard let membership = own.first(where: { $0.controllers.contains(controller.rawValue) }),
-                let mount = mounts.last(where: { $0.type == "cgroup" && $0.superOptions.split(separator: ",").contains(Substring(controller.rawValue)) })
+                let mount = mounts.last(where: {
+                    $0.type == "cgroup" && $0.superOptions.split(separator: ",").contains(Substring(controller.rawValue))
+                })
             else { continue }
             let directory = directory(mount: mount, path: membership.path)
             if isWritable(directory) { places[controller] = .separate(directory) }

@@ -37,7 +37,9 @@ public struct Diagnosis: Codable, Sendable, Equatable {
         let privileged = facts.isRoot
         if !facts.namespaces.contains("user") {
             result.append(
-                Diagnosis(.blocking, "user namespaces", "the kernel \(facts.kernel) is built without them", fix: "use a kernel with CONFIG_USER_NS=y"))
+                Diagnosis(
+                    .blocking, "user namespaces", "the kernel \(facts.kernel) is built without them",
+                    fix: "use a kernel with CONFIG_USER_NS=y"))
         }
         if conditions.namespacesAllowed == false, !privileged {
             result.append(
@@ -60,15 +62,17 @@ public struct Diagnosis: Codable, Sendable, Equatable {
                         : "sudo coop doctor --fix   # installs the profile for coop"))
         }
         if facts.procIsMasked {
-            let fix = switch conditions.container {
-            case "docker": "start the container with --security-opt systempaths=unconfined"
-            case "podman": "start the container with --security-opt unmask=ALL"
-            case "kubernetes": "give the container a securityContext with procMount: Unmasked, in a pod with hostUsers: false"
-            default: "unmount what covers parts of /proc"
-            }
+            let fix =
+                switch conditions.container {
+                case "docker": "start the container with --security-opt systempaths=unconfined"
+                case "podman": "start the container with --security-opt unmask=ALL"
+                case "kubernetes": "give the container a securityContext with procMount: Unmasked, in a pod with hostUsers: false"
+                default: "unmount what covers parts of /proc"
+                }
             result.append(
                 Diagnosis(
-                    .blocking, "/proc", "parts of it are covered (\(conditions.container.map { "inside \($0)" } ?? "by other mounts")), so the kernel refuses a fresh one",
+                    .blocking, "/proc",
+                    "parts of it are covered (\(conditions.container.map { "inside \($0)" } ?? "by other mounts")), so the kernel refuses a fresh one",
                     fix: fix))
         }
         if let refusal, refusal == 28, result.isEmpty {
@@ -80,14 +84,17 @@ public struct Diagnosis: Codable, Sendable, Equatable {
         }
         if let refusal, result.isEmpty {
             let inside = conditions.container.map { " inside \($0)" } ?? ""
-            let fix = conditions.container == nil
+            let fix =
+                conditions.container == nil
                 ? "ask the administrator of this machine; `journalctl -k` may name the rule, and in a chroot there is none to be had"
                 : "start the container with --security-opt seccomp=unconfined, or with a profile that allows clone3 and mount"
             result.append(
                 Diagnosis(.blocking, "user namespaces", "the kernel refuses them to this process\(inside) (error \(refusal))", fix: fix))
         }
         if !facts.seccompFilter {
-            result.append(Diagnosis(.blocking, "seccomp", "the kernel \(facts.kernel) has no filters", fix: "use a kernel with CONFIG_SECCOMP_FILTER=y"))
+            result.append(
+                Diagnosis(
+                    .blocking, "seccomp", "the kernel \(facts.kernel) has no filters", fix: "use a kernel with CONFIG_SECCOMP_FILTER=y"))
         }
         if let (major, minor) = version(facts.kernel), (major, minor) < (5, 12) {
             result.append(
@@ -99,15 +106,19 @@ public struct Diagnosis: Codable, Sendable, Equatable {
             result.append(
                 Diagnosis(
                     .weakening, "landlock",
-                    facts.landlock == 0 ? "the kernel \(facts.kernel) has none, or it is not in the list of active modules" : "version 1 cannot move files between directories",
+                    facts.landlock == 0
+                        ? "the kernel \(facts.kernel) has none, or it is not in the list of active modules"
+                        : "version 1 cannot move files between directories",
                     fix: "use Linux 5.19 or later and boot with lsm=landlock,…, or run with --degraded=landlock"))
         }
         if !facts.separatesWarden {
             result.append(
                 Diagnosis(
                     .weakening, "subordinate ids",
-                    facts.idMapTools ? "this user has none, so warden and command share an id" : "newuidmap and newgidmap are not installed",
-                    fix: facts.idMapTools ? "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER" : "sudo apt-get install uidmap"))
+                    facts.idMapTools
+                        ? "this user has none, so warden and command share an id" : "newuidmap and newgidmap are not installed",
+                    fix: facts.idMapTools
+                        ? "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER" : "sudo apt-get install uidmap"))
         }
         if let cgroups, let finding = limits(facts: facts, conditions: conditions, cgroups: cgroups) { result.append(finding) }
         return result
@@ -121,15 +132,17 @@ public struct Diagnosis: Codable, Sendable, Equatable {
         if missing.contains(.cpu) { effects.append("--cpus is refused") }
         if missing.contains(.memory) { effects.append("--memory limits each process, not their sum") }
         if missing.contains(.pids), facts.isRoot { effects.append("--pids is refused to root") }
-        let fix = switch (conditions.hasSystemd, conditions.hasUnifiedCgroups) {
-        case (true, false): "boot with systemd.unified_cgroup_hierarchy=1"
-        case (true, true) where facts.isRoot: "systemctl status   # coop asks systemd for a scope"
-        case (true, true) where cgroups.places.isEmpty: "sudo loginctl enable-linger \(facts.user)   # or log in through systemd"
-        case (true, true): "sudo systemctl edit user@.service   # and write [Service] Delegate=cpu memory pids"
-        case (false, _): "start coop in a cgroup that this user may write to (docs/difficult-hosts.md, cgroups)"
-        }
+        let fix =
+            switch (conditions.hasSystemd, conditions.hasUnifiedCgroups) {
+            case (true, false): "boot with systemd.unified_cgroup_hierarchy=1"
+            case (true, true) where facts.isRoot: "systemctl status   # coop asks systemd for a scope"
+            case (true, true) where cgroups.places.isEmpty: "sudo loginctl enable-linger \(facts.user)   # or log in through systemd"
+            case (true, true): "sudo systemctl edit user@.service   # and write [Service] Delegate=cpu memory pids"
+            case (false, _): "start coop in a cgroup that this user may write to (docs/difficult-hosts.md, cgroups)"
+            }
         return Diagnosis(
-            .weakening, "limits", "no cgroup can be made for \(missing.map(\.rawValue).joined(separator: ", ")): "
+            .weakening, "limits",
+            "no cgroup can be made for \(missing.map(\.rawValue).joined(separator: ", ")): "
                 + (effects.isEmpty ? "RLIMIT_NPROC counts processes instead" : effects.joined(separator: ", ")), fix: fix)
     }
 

@@ -32,7 +32,9 @@ extension LaunchPlanner {
         result.append(.directory(path: "/etc", mode: 0o755, owner: .warden))
         result += facts.configurationPaths.map { entry in
             // What a link leads to is there anyway: /etc/localtime in /usr/share/zoneinfo.
-            if entry.source != entry.path, facts.systemPaths.contains(where: { $0.link == nil && FileSystem.contains($0.path, entry.source) }) {
+            if entry.source != entry.path,
+                facts.systemPaths.contains(where: { $0.link == nil && FileSystem.contains($0.path, entry.source) })
+            {
                 return .symlink(path: entry.path, destination: entry.source)
             }
             if entry.isSmall { return .copy(source: entry.source, path: entry.path) }

@@ -11,7 +11,8 @@ enum LayerReports {
         var result = namespaces.map { layer, name in
             facts.namespaces.contains(name)
                 ? LayerReport(layer, .enforced, "a new \(name) namespace")
-                : LayerReport(layer, .missing, "the kernel \(facts.kernel) has no \(name) namespaces", next: "use a kernel with CONFIG_NAMESPACES")
+                : LayerReport(
+                    layer, .missing, "the kernel \(facts.kernel) has no \(name) namespaces", next: "use a kernel with CONFIG_NAMESPACES")
         }
         result.append(LayerReport(.root, .enforced, "built from nothing on tmpfs; system directories of the host read-only"))
         result.append(
@@ -32,12 +33,14 @@ enum LayerReports {
             result.append(
                 LayerReport(
                     .landlock, scopes ? .enforced : .weaker,
-                    "version \(facts.landlock)" + (scopes ? ", signals and abstract sockets scoped" : "; scopes need version 6 (Linux 6.12)")))
+                    "version \(facts.landlock)"
+                        + (scopes ? ", signals and abstract sockets scoped" : "; scopes need version 6 (Linux 6.12)")))
         } else {
             result.append(
                 LayerReport(
                     .landlock, .missing,
-                    facts.landlock == 0 ? "the kernel \(facts.kernel) has no Landlock, or it is off"
+                    facts.landlock == 0
+                        ? "the kernel \(facts.kernel) has no Landlock, or it is off"
                         : "version 1 cannot move files between directories",
                     next: "boot with lsm=landlock,…, use Linux 5.19 or later, or add --degraded=landlock"))
         }

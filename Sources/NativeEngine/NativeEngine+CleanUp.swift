@@ -8,7 +8,9 @@ extension NativeEngine {
         do {
             try Cgroup.remove(path)
         } catch {
-            throw CoopError(.failed, "cannot remove the cgroup of a sandbox that was killed", error.description, next: "cat \(path.printable)/cgroup.procs")
+            throw CoopError(
+                .failed, "cannot remove the cgroup of a sandbox that was killed", error.description,
+                next: "cat \(path.printable)/cgroup.procs")
         }
     }
 }

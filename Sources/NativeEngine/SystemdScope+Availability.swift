@@ -10,7 +10,8 @@ extension SystemdScope {
                 .contains(where: { FileSystem.kind($0.path) == .socket })
         else { return [] }
         // The system's manager has what the kernel has; a user's, what the system's has delegated to it.
-        let manager = user == 0 ? root + "/cgroup.controllers" : root + "/user.slice/user-\(user).slice/user@\(user).service/cgroup.controllers"
+        let manager =
+            user == 0 ? root + "/cgroup.controllers" : root + "/user.slice/user-\(user).slice/user@\(user).service/cgroup.controllers"
         guard let enabled = try? FileSystem.read(manager) else { return [] }
         let names = String(decoding: enabled, as: UTF8.self).split(whereSeparator: { $0 == " " || $0 == "\n" })
         return CgroupHost.Controller.allCases.filter { names.contains(Substring($0.rawValue)) }

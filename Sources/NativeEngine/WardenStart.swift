@@ -164,7 +164,8 @@ public final class WardenStart {
         }
         let findings = Diagnosis.recognise(facts: facts, conditions: .read(), refusal: error.errno)
         guard let finding = findings.first(where: { $0.severity == .blocking }) else {
-            return CoopError(.notReady, "cannot make a user namespace", "the kernel refuses it to this user (\(error.reason))", next: "coop doctor")
+            return CoopError(
+                .notReady, "cannot make a user namespace", "the kernel refuses it to this user (\(error.reason))", next: "coop doctor")
         }
         return CoopError(.notReady, "cannot make a user namespace", finding.why, next: finding.fix)
     }

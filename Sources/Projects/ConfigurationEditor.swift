@@ -82,9 +82,11 @@ public struct ConfigurationEditor: Sendable {
     private func newFile() -> [UInt8] {
         guard file.layer == .project else { return [] }
         let directory = FileSystem.lastComponent(of: FileSystem.parent(of: file.path))
-        let isName = !directory.isEmpty && directory.utf8.allSatisfy { byte in
-            byte.isLetter || byte.isDigit || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".")
-        }
+        let isName =
+            !directory.isEmpty
+            && directory.utf8.allSatisfy { byte in
+                byte.isLetter || byte.isDigit || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".")
+            }
         let name = isName && TextRule.problem(directory, .name) == nil ? directory : "project"
         return Array("name = \"\(name)\"\n".utf8)
     }
@@ -113,7 +115,8 @@ public struct ConfigurationEditor: Sendable {
             switch (found.schema.form, rest.count) {
             case (.records, _), (.named, 0):
                 throw CoopError(
-                    .usage, "cannot set `\(key.printable)`", "`\(found.path)` holds tables; edit the file by hand", next: "$EDITOR \(file.path.shellQuoted)"
+                    .usage, "cannot set `\(key.printable)`", "`\(found.path)` holds tables; edit the file by hand",
+                    next: "$EDITOR \(file.path.shellQuoted)"
                 )
             case (let form, 0): return form
             case (.map(_, let values), 1): return .text(values)
@@ -152,7 +155,8 @@ public struct ConfigurationEditor: Sendable {
             }
             return .strings(parts)
         case .map: return try literal(text, key)
-        case .records, .named: throw CoopError(.usage, "cannot set `\(key.printable)`", "it holds tables", next: "$EDITOR \(file.path.shellQuoted)")
+        case .records, .named:
+            throw CoopError(.usage, "cannot set `\(key.printable)`", "it holds tables", next: "$EDITOR \(file.path.shellQuoted)")
         }
     }
 

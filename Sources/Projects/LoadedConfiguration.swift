@@ -71,7 +71,10 @@ public struct LoadedConfiguration: Sendable {
         } catch {
             let origin = ConfigurationOrigin(
                 layer: file.layer, name: file.name, line: error.position.line, column: error.position.column)
-            return (decoder.layer, [ConfigurationProblem(key: "", origin: origin, reason: error.reason, next: "$EDITOR \(file.path.shellQuoted)")])
+            return (
+                decoder.layer,
+                [ConfigurationProblem(key: "", origin: origin, reason: error.reason, next: "$EDITOR \(file.path.shellQuoted)")]
+            )
         }
         var problems = decoder.problems
         if file.layer == .project, decoder.layer.configuration[.name] == nil, !problems.contains(where: { $0.key == "name" }) {

@@ -14,7 +14,9 @@ enum TextRule {
             return "`\(text.printable)` is not one of \(allowed.joined(separator: ", "))\(near)"
         case .rootfs: return rootfsProblem(text)
         case .engineGroup:
-            let valid = !text.isEmpty && text.utf8.allSatisfy { $0.isDigit || ($0 >= 0x61 && $0 <= 0x7A) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
+            let valid =
+                !text.isEmpty
+                && text.utf8.allSatisfy { $0.isDigit || ($0 >= 0x61 && $0 <= 0x7A) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
             return valid ? nil : "`\(text.printable)` is not the name of a group of system calls"
         case .variable: return isVariable(text, patterns: false) ? nil : "`\(text.printable)` is not the name of a variable"
         case .variablePattern:
@@ -73,7 +75,9 @@ enum TextRule {
 
     private static func relativePathProblem(_ text: String) -> String? {
         if let problem = pathProblem(text) { return problem }
-        if text.utf8.first == UInt8(ascii: "/") || text.utf8.first == UInt8(ascii: "~") { return "`\(text)` must be relative to the project's root" }
+        if text.utf8.first == UInt8(ascii: "/") || text.utf8.first == UInt8(ascii: "~") {
+            return "`\(text)` must be relative to the project's root"
+        }
         let parts = FileSystem.components(of: text)
         if parts.contains("..") { return "`\(text)` may not leave the project with .." }
         return parts.allSatisfy { $0 == "." } ? "`\(text)` would be the project itself" : nil

@@ -81,19 +81,23 @@ public final class CommandClient {
         if index == 0 {
             relays.append(writer)
             let number = writer.number
-            let pump = Pump(from: descriptors[0], to: number, loop: loop, finished: { [unowned self] in
-                // End of file for the command: the only writer goes away.
-                self.relays.removeAll { $0.number == number }
-            })
+            let pump = Pump(
+                from: descriptors[0], to: number, loop: loop,
+                finished: { [unowned self] in
+                    // End of file for the command: the only writer goes away.
+                    self.relays.removeAll { $0.number == number }
+                })
             inputPump = pump
             pump.start()
             return reader
         }
         relays.append(reader)
         let number = reader.number
-        let pump = Pump(from: number, to: descriptors[index], loop: loop, finished: { [unowned self] in
-            self.relays.removeAll { $0.number == number }
-        })
+        let pump = Pump(
+            from: number, to: descriptors[index], loop: loop,
+            finished: { [unowned self] in
+                self.relays.removeAll { $0.number == number }
+            })
         outputPumps.append(pump)
         pump.start()
         return writer

@@ -18,10 +18,13 @@ public enum EnvironmentFile {
     public static func read(_ path: String, shown: String) throws(CoopError) -> [Entry] {
         let bytes: [UInt8]
         do { bytes = try FileSystem.read(path, limit: 1 << 20) } catch {
-            throw CoopError(.configuration, "cannot read the environment file \(shown.printable)", error.reason, next: "check the path after --env-file")
+            throw CoopError(
+                .configuration, "cannot read the environment file \(shown.printable)", error.reason, next: "check the path after --env-file"
+            )
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw CoopError(.configuration, "cannot read the environment file \(shown.printable)", "it is not UTF-8 text", next: "iconv -t UTF-8")
+            throw CoopError(
+                .configuration, "cannot read the environment file \(shown.printable)", "it is not UTF-8 text", next: "iconv -t UTF-8")
         }
         return try parse(text, shown: shown)
     }

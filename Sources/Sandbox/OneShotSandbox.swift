@@ -15,7 +15,8 @@ public struct OneShotSandbox {
     ///   - input: standard input, nil for none. Pipes and regular files only, as for every stream.
     ///   - output: standard output, nil for none.
     ///   - error: standard error, nil for none.
-    public func run(_ spec: SandboxSpec, input: Descriptor? = nil, output: Descriptor? = nil, error: Descriptor? = nil) throws -> ProcessEnd {
+    public func run(_ spec: SandboxSpec, input: Descriptor? = nil, output: Descriptor? = nil, error: Descriptor? = nil) throws -> ProcessEnd
+    {
         let sandbox = try engine.launch(spec)
         let end = Result { try command(spec, in: sandbox, streams: [input, output, error]) }
         try sandbox.release()

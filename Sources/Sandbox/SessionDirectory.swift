@@ -69,7 +69,8 @@ public final class SessionDirectory {
             try FileSystem.rename(hidden, to: path)
             return SessionDirectory(path: path, id: id, lock: lock)
         } catch {
-            throw CoopError(.failed, "cannot keep a record of the sandbox", "\(error)", next: "check the space and the owner of \(run.printable)")
+            throw CoopError(
+                .failed, "cannot keep a record of the sandbox", "\(error)", next: "check the space and the owner of \(run.printable)")
         }
     }
 
@@ -114,7 +115,9 @@ public final class SessionDirectory {
     public func listen() throws(CoopError) -> Descriptor {
         let number = SessionDirectory.withShortPath(of: path) { coop_unix_socket($0, 16) }
         guard number >= 0 else {
-            throw CoopError(.failed, "cannot open the sandbox's control socket", SystemError.text(for: errno), next: "check the space in \(path.printable)")
+            throw CoopError(
+                .failed, "cannot open the sandbox's control socket", SystemError.text(for: errno),
+                next: "check the space in \(path.printable)")
         }
         return Descriptor(owning: number)
     }

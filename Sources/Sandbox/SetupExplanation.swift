@@ -11,7 +11,8 @@ enum SetupExplanation {
         let reason = reason.isEmpty ? SystemError.text(for: errno) : reason
         let why = "\(step)\(place): \(reason.printable)"
         if step == "verify" {
-            return CoopError(.refused, "the sandbox is not what was planned", "\(subject.printable) \(reason.printable)", next: "coop doctor")
+            return CoopError(
+                .refused, "the sandbox is not what was planned", "\(subject.printable) \(reason.printable)", next: "coop doctor")
         }
         switch errno {
         case ENOENT where step == "bind":
@@ -20,7 +21,8 @@ enum SetupExplanation {
             return CoopError(
                 .notReady, what, why + " (parts of /proc are covered on this host, as in most containers)", next: "coop doctor")
         case ENOSPC where step == "unshare":
-            return CoopError(.notReady, "cannot make a namespace", "the limit in /proc/sys/user is reached (\(reason.printable))", next: "coop doctor")
+            return CoopError(
+                .notReady, "cannot make a namespace", "the limit in /proc/sys/user is reached (\(reason.printable))", next: "coop doctor")
         case ELOOP:
             return CoopError(.refused, what, why + " (a link stands where a plain path was checked)", next: "run the command again")
         default:

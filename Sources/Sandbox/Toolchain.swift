@@ -30,7 +30,8 @@ public struct Toolchain: Sendable {
         Toolchain(name: "deno", root: ".deno", variable: "DENO_INSTALL", exposed: ["bin"]),
         Toolchain(name: "npm-global", root: ".npm-global", exposed: ["bin", "lib"]),
         Toolchain(name: "miniconda", root: "miniconda3", variable: "CONDA_PREFIX", exposed: []),
-        Toolchain(name: "swiftly", root: ".local/share/swiftly", variable: "SWIFTLY_HOME_DIR", exposed: ["bin", "toolchains", "config.json"]),
+        Toolchain(
+            name: "swiftly", root: ".local/share/swiftly", variable: "SWIFTLY_HOME_DIR", exposed: ["bin", "toolchains", "config.json"]),
         Toolchain(name: "dotnet", root: ".dotnet", variable: "DOTNET_ROOT", exposed: []),
         Toolchain(name: "local", root: ".local", exposed: ["bin", "lib", "share/uv/tools", "share/uv/python", "share/pipx", "pipx"]),
         Toolchain(name: "bin", root: "bin", exposed: []),
@@ -67,7 +68,9 @@ public struct Toolchain: Sendable {
                     source != home, !FileSystem.contains(source, home), !isVisible(place)
                 else { continue }
                 mounts.append(
-                    Mount(source: source, target: FileSystem.normalize(place), readOnly: true, isDirectory: kind == .directory, reason: toolchain.name))
+                    Mount(
+                        source: source, target: FileSystem.normalize(place), readOnly: true, isDirectory: kind == .directory,
+                        reason: toolchain.name))
             }
             for name in companions[toolchain.name] ?? [] {
                 if let companion = all.first(where: { $0.name == name }) { expose(companion) }

@@ -158,7 +158,8 @@ enum BuiltInRules {
         // The default protocol, TCP, UDP, ICMP (ping) and ICMPv6; not SCTP, MPTCP, SMC, DCCP and the like.
         for number: UInt32 in [0, 6, 17, 1, 58] { clauses.append(.init([.int(2, .equal, number)], .allow)) }
         return SyscallRule(
-            raw ? "AF_UNIX, AF_NETLINK (route only), AF_PACKET; AF_INET and AF_INET6 with TCP, UDP, ICMP and raw"
+            raw
+                ? "AF_UNIX, AF_NETLINK (route only), AF_PACKET; AF_INET and AF_INET6 with TCP, UDP, ICMP and raw"
                 : "AF_UNIX, AF_NETLINK (route only); AF_INET and AF_INET6 with TCP, UDP and ICMP",
             clauses, otherwise: .errno(ErrorNumber.EPROTONOSUPPORT))
     }

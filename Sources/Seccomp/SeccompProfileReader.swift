@@ -200,7 +200,8 @@ struct SeccompProfileReader {
 
     private func failure(_ reason: String, at offset: Int) -> CoopError {
         let place = JSONParser.place(of: offset, in: json)
-        return CoopError(.configuration, "cannot read the seccomp profile", "\(path):\(place.line):\(place.column): \(reason)", next: "$EDITOR \(path)")
+        return CoopError(
+            .configuration, "cannot read the seccomp profile", "\(path):\(place.line):\(place.column): \(reason)", next: "$EDITOR \(path)")
     }
 
     /// An unknown key may be a mistyped `args`; to ignore it would allow more than was meant.

@@ -15,7 +15,9 @@ struct InsidePath {
 
     /// Opens an existing path O_PATH.
     func open(_ path: String) throws(SystemError) -> Descriptor {
-        let number = path.withOSBytes { coop_openat2(root, $0, UInt64(COOP_O_PATH) | UInt64(O_CLOEXEC | O_NOFOLLOW), 0, InsidePath.resolve) }
+        let number = path.withOSBytes {
+            coop_openat2(root, $0, UInt64(COOP_O_PATH) | UInt64(O_CLOEXEC | O_NOFOLLOW), 0, InsidePath.resolve)
+        }
         guard number >= 0 else { throw SystemError("openat2", path) }
         return Descriptor(owning: number)
     }

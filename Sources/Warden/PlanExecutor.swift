@@ -241,7 +241,9 @@ final class PlanExecutor {
 
     private func enterRoot() throws {
         guard let root else { throw SystemError("pivot_root", "", errno: ENOENT) }
-        try check("mount_setattr", "/") { coop_mount_setattr(root.number, "", UInt32(COOP_AT_EMPTY_PATH), MountRestrictions.readOnly.attributes, 0) }
+        try check("mount_setattr", "/") {
+            coop_mount_setattr(root.number, "", UInt32(COOP_AT_EMPTY_PATH), MountRestrictions.readOnly.attributes, 0)
+        }
         try check("fchdir", "/") { fchdir(root.number) }
         // Both arguments the same: the old root lies on top of the new one until it is detached (pivot_root(2), NOTES).
         try check("pivot_root", "/") { coop_pivot_root(".", ".") }

@@ -171,7 +171,9 @@ final class ProcessTable {
 
     private func readReport(_ status: Descriptor) throws(SystemError) -> (kind: TerminalLeader.Report, value: Int32)? {
         var message: [Int32] = [0, 0]
-        let count = try check("read", "terminal leader") { message.withUnsafeMutableBytes { read(status.number, $0.baseAddress, $0.count) } }
+        let count = try check("read", "terminal leader") {
+            message.withUnsafeMutableBytes { read(status.number, $0.baseAddress, $0.count) }
+        }
         guard count == 8, let kind = TerminalLeader.Report(rawValue: message[0]) else { return nil }
         return (kind, message[1])
     }

@@ -50,7 +50,8 @@ public final class PlaceholderJournal: Sendable {
                     let exists = try exists(level, root)
                     // What exists and is nobody's placeholder is the user's own.
                     let isPlaceholder = try exists && (shared.contains(level) || isMarked(level, root))
-                    if (!exists && (plan.placeholders.contains(path) || plan.mountPoints.contains(path) || shared.contains(path)) || isPlaceholder),
+                    if (!exists && (plan.placeholders.contains(path) || plan.mountPoints.contains(path) || shared.contains(path))
+                        || isPlaceholder),
                         !paths.contains(level)
                     {
                         paths.append(level)
@@ -184,7 +185,7 @@ public final class PlaceholderJournal: Sendable {
         let root: BeneathDirectory
         do {
             root = try BeneathDirectory(own.root)
-        } catch where error.errno == ENOENT || error.errno == ENOTDIR {
+        } catch  where error.errno == ENOENT || error.errno == ENOTDIR {
             // The workspace itself is gone, and its placeholders with it.
             try FileSystem.removeFile(file)
             return []
@@ -227,7 +228,7 @@ public final class PlaceholderJournal: Sendable {
         let (parent, name) = ProtectedPaths.split(path)
         do {
             return try root.directory(parent).status(name) != nil
-        } catch where error.errno == ENOENT || error.errno == ENOTDIR || error.errno == ELOOP {
+        } catch  where error.errno == ENOENT || error.errno == ENOTDIR || error.errno == ELOOP {
             return false
         }
     }

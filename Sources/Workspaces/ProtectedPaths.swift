@@ -43,7 +43,8 @@ public enum ProtectedPaths {
             let parts = FileSystem.components(of: path).filter { $0 != "." }
             guard path.utf8.first != UInt8(ascii: "/"), !parts.isEmpty, !parts.contains("..") else {
                 throw CoopError(
-                    .configuration, "cannot protect \(path.printable)", "not a path below the workspace", next: "coop config get sandbox.protect")
+                    .configuration, "cannot protect \(path.printable)", "not a path below the workspace",
+                    next: "coop config get sandbox.protect")
             }
             let name = parts.joined(separator: "/")
             // The root's own `.git` is replaced by the private git directory.

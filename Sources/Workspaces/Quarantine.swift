@@ -72,12 +72,15 @@ public struct Quarantine: Sendable {
         try file.writeAll(safe.text.osBytes, subject: FileSystem.join(finding.path, "config"))
         let list = moved.sorted().joined(separator: ", ")
         return Action(
-            finding: finding, description: list.isEmpty ? "given a safe config" : "\(list.printable) moved to \(place.printable)", isNeutral: true,
+            finding: finding, description: list.isEmpty ? "given a safe config" : "\(list.printable) moved to \(place.printable)",
+            isNeutral: true,
             isOrdinary: isOrdinary)
     }
 
     /// Keys of `git init` that describe the file system, and that git finds out again.
-    private static let described: Set<String> = ["repositoryformatversion", "bare", "filemode", "ignorecase", "symlinks", "logallrefupdates", "precomposeunicode"]
+    private static let described: Set<String> = [
+        "repositoryformatversion", "bare", "filemode", "ignorecase", "symlinks", "logallrefupdates", "precomposeunicode",
+    ]
 
     private static func isOrdinary(
         _ old: GitConfiguration?, safe: GitConfiguration, in directory: BeneathDirectory

@@ -107,7 +107,7 @@ public struct WorkspaceScan: Sendable {
                     directory = try top.directory(path)
                     entries = try directory.entries(limit: budget.entries - report.entries + 1)
                 } catch  where error.errno == ENOENT || error.errno == ENOTDIR {
-                    continue  // It was removed, or exchanged, since its parent was read.
+                    continue // It was removed, or exchanged, since its parent was read.
                 } catch {
                     add(.unreadable, path, error.reason, isNew: true, &report)
                     continue

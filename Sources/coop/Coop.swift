@@ -18,16 +18,23 @@ struct Coop: ParsableCommand {
             """,
         version: Version.text,
         groupedSubcommands: [
-            CommandGroup(name: "Run", subcommands: [RunCommand.self, ShellCommand.self, ExecCommand.self, ExplainCommand.self, WhyCommand.self]),
+            CommandGroup(
+                name: "Run", subcommands: [RunCommand.self, ShellCommand.self, ExecCommand.self, ExplainCommand.self, WhyCommand.self]),
             CommandGroup(name: "Sessions", subcommands: [PsCommand.self, StopCommand.self, SuperviseCommand.self]),
             CommandGroup(name: "Projects and trust", subcommands: [TrustCommand.self, ConfigCommand.self]),
-            CommandGroup(name: "System", subcommands: [DoctorCommand.self, VersionCommand.self, CapabilitiesCommand.self, CompletionsCommand.self, ProbeCommand.self]),
+            CommandGroup(
+                name: "System",
+                subcommands: [
+                    DoctorCommand.self, VersionCommand.self, CapabilitiesCommand.self, CompletionsCommand.self, ProbeCommand.self,
+                ]),
         ])
 
     /// `run` is parsed by itself: half of the time that the parser takes goes into the tree of all the other commands.
     /// Whatever is not plainly a run (help, a mistake) is left to the whole tree, which knows what to say.
     private static func parse(words: [String]) throws -> any ParsableCommand {
-        let asksForHelp = words.prefix { $0 != "--" }.contains { $0 == "-h" || $0.hasPrefix("--help") || $0 == "--version" || $0.hasPrefix("--generate") || $0.hasPrefix("--experimental") }
+        let asksForHelp = words.prefix { $0 != "--" }.contains {
+            $0 == "-h" || $0.hasPrefix("--help") || $0 == "--version" || $0.hasPrefix("--generate") || $0.hasPrefix("--experimental")
+        }
         if words.first == "run", !asksForHelp, let command = try? RunCommand.parse(Array(words.dropFirst())) { return command }
         return try parseAsRoot(words)
     }

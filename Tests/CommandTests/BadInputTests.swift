@@ -28,9 +28,11 @@ import Testing
         (["--name", "a\nb"], 125, "`a\\nb`"), (["--name", "a\u{1B}[2Jb"], 125, "`a\\x1b[2Jb`"), (["--name", ""], 125, "name"),
         (["--name=-x"], 125, "cannot name the sandbox `-x`"), (["--name", String(repeating: "x", count: 65)], 125, "1 to 64"),
         (["--seccomp", "/nope"], 125, "cannot read the seccomp profile"), (["--seccomp", "/usr"], 125, "cannot read the seccomp profile"),
-        (["--allow-syscalls", "foo"], 125, "there is no group 'foo'"), (["--allow-syscalls", "ptrace,bar"], 125, "there is no group 'bar'"),
+        (["--allow-syscalls", "foo"], 125, "there is no group 'foo'"),
+        (["--allow-syscalls", "ptrace,bar"], 125, "there is no group 'bar'"),
         (["--allow-syscalls", "../x"], 125, "--allow-syscalls"),
-        (["--degraded", "landlok"], 125, "`landlok` is not a layer: known are"), (["--degraded", "landlok"], 125, "did you mean `landlock`?"),
+        (["--degraded", "landlok"], 125, "`landlok` is not a layer: known are"),
+        (["--degraded", "landlok"], 125, "did you mean `landlock`?"),
         (["--degraded", "seccomp"], 125, "the layer seccomp cannot be left out"), (["--degraded", "root"], 125, "cannot be left out"),
         (["-e", "1A=2"], 125, "cannot set the variable `1A`"), (["-e", "=x"], 125, "cannot set the variable ``"),
         (["-e", "A-B=1"], 125, "`A-B`"), (["-e", "NOT_SET_ANYWHERE"], 125, "cannot pass on NOT_SET_ANYWHERE: it is not set here"),
@@ -41,11 +43,13 @@ import Testing
         (["-m", "/usr:/x:rx"], 125, "`/usr:/x:rx` is not HOST[:GUEST][:ro|rw]"), (["-m", "/usr:rel"], 125, "must be absolute"),
         (["-m", "/usr:/"], 125, "may not be the root"), (["-m", ":/x"], 125, "may not be empty"), (["-m", ""], 125, "empty"),
         (["-m", "~bob/x"], 125, "not other users' homes"), (["-m", "/usr:/x/../y"], 125, "may not hold `..`"),
-        (["-m", "/usr\n:/x"], 125, "control characters"), (["-m", "/:/x"], 126, "cannot mount /"), (["-m", "/proc:/x"], 126, "cannot mount /proc"),
+        (["-m", "/usr\n:/x"], 125, "control characters"), (["-m", "/:/x"], 126, "cannot mount /"),
+        (["-m", "/proc:/x"], 126, "cannot mount /proc"),
         (["-m", "/proc/self/root:/x"], 126, "cannot mount /proc/self/root"), (["-m", "/sys:/x"], 126, "cannot mount /sys"),
         (["-m", "/dev:/x"], 126, "cannot mount /dev"), (["-m", "/dev/null:/x"], 126, "neither a file nor a directory"),
         (["-m", "/usr:/usr"], 126, "cannot mount something at /usr"), (["-m", "/opt:/proc/x"], 126, "cannot mount something at /proc/x"),
-        (["-m", "/opt:/dev/x"], 126, "at /dev/x"), (["-m", "/opt:/etc"], 126, "at /etc"), (["-m", "/opt:/run/coop/x"], 126, "at /run/coop/x"),
+        (["-m", "/opt:/dev/x"], 126, "at /dev/x"), (["-m", "/opt:/etc"], 126, "at /etc"),
+        (["-m", "/opt:/run/coop/x"], 126, "at /run/coop/x"),
         (["-m", "/opt:/home"], 126, "at /home"), (["-m", "/opt:/tmp"], 126, "at /tmp"),
         (["-m", "/opt:/usr/share/none"], 126, "nothing is there, and /usr is read-only inside"),
         (["-m", "/opt:/x", "-m", "/usr:/x"], 125, "cannot mount two things at /x"),
@@ -75,18 +79,26 @@ import Testing
     }
 
     static let mistakes: [(arguments: [String], code: Int32, message: String, next: String)] = [
-        (["bogus"], Int32(2), "Unexpected argument 'bogus'", "coop --help"), (["run"], 125, "there is no command to run", "coop run -- COMMAND"),
-        (["run", "--"], 125, "there is no command to run", "coop run -- COMMAND"), (["exec"], 125, "Missing expected argument", "coop exec --help"),
+        (["bogus"], Int32(2), "Unexpected argument 'bogus'", "coop --help"),
+        (["run"], 125, "there is no command to run", "coop run -- COMMAND"),
+        (["run", "--"], 125, "there is no command to run", "coop run -- COMMAND"),
+        (["exec"], 125, "Missing expected argument", "coop exec --help"),
         (["exec", "abcdefgh", "ls"], 125, "there is no running sandbox `abcdefgh`", "coop ps"),
-        (["exec", "abc", "ls"], 125, "needs four characters", "coop ps"), (["shell", "nothere"], 125, "there is no running sandbox", "coop ps"),
-        (["stop"], 2, "either an ID or --all", "coop stop --help"), (["stop", "x", "--all"], 2, "either an ID or --all", "coop stop --help"),
-        (["stop", "nothere"], 1, "there is no running sandbox `nothere`", "coop ps"), (["why"], 2, "Missing expected argument", "coop why --help"),
+        (["exec", "abc", "ls"], 125, "needs four characters", "coop ps"),
+        (["shell", "nothere"], 125, "there is no running sandbox", "coop ps"),
+        (["stop"], 2, "either an ID or --all", "coop stop --help"),
+        (["stop", "x", "--all"], 2, "either an ID or --all", "coop stop --help"),
+        (["stop", "nothere"], 1, "there is no running sandbox `nothere`", "coop ps"),
+        (["why"], 2, "Missing expected argument", "coop why --help"),
         (["completions", "tcsh"], 2, "'tcsh' is invalid", "coop completions --help"),
         (["trust", "--yes", "--show"], 2, "one of --show, --revoke and --yes", "coop trust --help"),
-        (["ps", "--bogus"], 2, "Unknown option '--bogus'", "coop ps --help"), (["doctor", "x"], 2, "Unexpected argument", "coop doctor --help"),
+        (["ps", "--bogus"], 2, "Unknown option '--bogus'", "coop ps --help"),
+        (["doctor", "x"], 2, "Unexpected argument", "coop doctor --help"),
         (["config", "get"], 2, "Missing expected argument '<KEY>'", "coop config get --help"),
-        (["exec", "\u{1B}[2J\n", "ls"], 125, "`\\x1b[2J\\n`", "coop ps"), (["run", "/nope/x"], 127, "cannot run /nope/x: no such program", "coop why /nope/x"),
-        (["run", "nosuchprogram"], 127, "cannot run nosuchprogram", "coop why nosuchprogram"), (["run", "/usr"], 126, "cannot run /usr: Permission denied", "coop why /usr"),
+        (["exec", "\u{1B}[2J\n", "ls"], 125, "`\\x1b[2J\\n`", "coop ps"),
+        (["run", "/nope/x"], 127, "cannot run /nope/x: no such program", "coop why /nope/x"),
+        (["run", "nosuchprogram"], 127, "cannot run nosuchprogram", "coop why nosuchprogram"),
+        (["run", "/usr"], 126, "cannot run /usr: Permission denied", "coop why /usr"),
     ]
 
     @Test("commands that do not exist, or miss what they need", arguments: mistakes.indices)
@@ -96,8 +108,10 @@ import Testing
     }
 
     static let jsonMistakes: [(arguments: [String], code: String)] = [
-        (["ps", "--json", "--bogus"], "usage"), (["config", "get", "--json", "nope"], "usage"), (["config", "get", "--json", "sandbox.memory"], "not-found"),
-        (["explain", "--json", "--memory", "4X", "--", "true"], "configuration"), (["why", "--json", "--memory", "4X", "x"], "configuration"),
+        (["ps", "--json", "--bogus"], "usage"), (["config", "get", "--json", "nope"], "usage"),
+        (["config", "get", "--json", "sandbox.memory"], "not-found"),
+        (["explain", "--json", "--memory", "4X", "--", "true"], "configuration"),
+        (["why", "--json", "--memory", "4X", "x"], "configuration"),
     ]
 
     @Test("with --json the error is an object on standard output, and still readable on standard error", arguments: jsonMistakes.indices)
@@ -118,10 +132,12 @@ import Testing
 
     // MARK: - Seccomp profiles
 
-    @Test("a seccomp profile that is no profile is named with its place", arguments: [
-        "", "{", "[]", "null", "{\"defaultAction\": \"SCMP_ACT_NOPE\"}", "{\"defaultAction\": 7}", "{\"syscalls\": []}", "\u{0}\u{1}",
-        "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"no_such_call\"],\"action\":\"SCMP_ACT_WEIRD\"}]}",
-    ])
+    @Test(
+        "a seccomp profile that is no profile is named with its place",
+        arguments: [
+            "", "{", "[]", "null", "{\"defaultAction\": \"SCMP_ACT_NOPE\"}", "{\"defaultAction\": 7}", "{\"syscalls\": []}", "\u{0}\u{1}",
+            "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"no_such_call\"],\"action\":\"SCMP_ACT_WEIRD\"}]}",
+        ])
     func seccomp(_ text: String) throws {
         let place = try Sandboxed(anyone)
         try place.write("p.json", text)
@@ -137,11 +153,14 @@ import Testing
         ("name = \"x\"\n[sandbox]\nmemory = true\n", "coop.toml:3:10: `sandbox.memory` must be a size such as \"4G\""),
         ("name = \"x\"\n[sandbox]\nmounts = \"/x\"\n", "coop.toml:3:10:"), ("name = \"x\"\n[sandbox]\nmounts = [7]\n", "coop.toml:3:11:"),
         ("name = \"x\"\n[sandbox]\ncpus = \"x\"\n", "coop.toml:3:8: `sandbox.cpus` must be a number, not a string"),
-        ("name = \"x\"\nname = \"y\"\n", "coop.toml:2:1: `name` is already defined"), ("name = \"a/b\"\n", "coop.toml:1:8: `name`: the name `a/b` may not hold /"),
+        ("name = \"x\"\nname = \"y\"\n", "coop.toml:2:1: `name` is already defined"),
+        ("name = \"a/b\"\n", "coop.toml:1:8: `name`: the name `a/b` may not hold /"),
         ("name = \"..\"\n", "coop.toml:1:8:"), ("name = \"x\\u0000\"\n", "coop.toml:1:8: `name`: it may not hold a NUL character"),
         ("name = \"x\\ny\"\n", "coop.toml:1:8:"), ("name = \"x\"\n[sandbox\n", "coop.toml:2:9: expected ] at the end of the header"),
-        ("name = \"x\"\n[sandbox]\nexcludes = [\"../x\"]\n", "coop.toml:3:13:"), ("name = \"x\"\n[sandbox]\nexcludes = [\"/x\"]\n", "coop.toml:3:13:"),
-        ("name = \"x\"\n[sandbox]\nenv = { \"A-B\" = \"1\" }\n", "coop.toml:3:"), ("name = \"x\"\n[sandbox]\nprotect = [\"..\"]\n", "coop.toml:3:12:"),
+        ("name = \"x\"\n[sandbox]\nexcludes = [\"../x\"]\n", "coop.toml:3:13:"),
+        ("name = \"x\"\n[sandbox]\nexcludes = [\"/x\"]\n", "coop.toml:3:13:"),
+        ("name = \"x\"\n[sandbox]\nenv = { \"A-B\" = \"1\" }\n", "coop.toml:3:"),
+        ("name = \"x\"\n[sandbox]\nprotect = [\"..\"]\n", "coop.toml:3:12:"),
         ("\u{1B}]0;x\u{7} = 1\n", "coop.toml:1:1:"), ("name = \"x\"\n[network]\nmode = \"host\"\n", "coop.toml:3:8:"),
     ]
 
@@ -156,7 +175,9 @@ import Testing
         #expect(try place.snapshot() == before)
     }
 
-    @Test("a coop.toml that is no regular file of the project is refused at once", arguments: ["fifo", "directory", "link", "dangling", "unreadable", "large", "bytes"])
+    @Test(
+        "a coop.toml that is no regular file of the project is refused at once",
+        arguments: ["fifo", "directory", "link", "dangling", "unreadable", "large", "bytes"])
     func oddFile(_ kind: String) throws {
         let place = try Sandboxed(anyone)
         let path = place("coop.toml")
@@ -235,7 +256,8 @@ import Testing
         try run("/").expectError(126, "it is the root of the file system")
         try run(place.coopHome).expectError(126, "where coop keeps")
         for command in [
-            ["git", "init", "-q", "tree"], ["git", "-C", "tree", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "x"],
+            ["git", "init", "-q", "tree"],
+            ["git", "-C", "tree", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "x"],
             ["git", "clone", "-q", "--bare", "tree", "bare.git"],
         ] { try place.outside(command).expectSuccess() }
         try run(place("tree/.git")).expectError(126, "git's own directory", next: "cd \(place("tree"))")
@@ -253,11 +275,14 @@ import Testing
         outcome.expectError(125)
     }
 
-    @Test("COOP_* variables with a slip or a wrong value are errors", arguments: [
-        ("COOP_SANDBOX_MEMORY", "4X", "COOP_SANDBOX_MEMORY: `4X` is not a size"), ("COOP_MEMORY", "4G", "did you mean COOP_SANDBOX_MEMORY?"),
-        ("COOP_MEMRY", "4G", "did you mean COOP_SANDBOX_MEMORY?"), ("COOP_NETWORK", "none", "COOP_NETWORK"),
-        ("COOP_SANDBOX_MEMRY", "4G", "did you mean COOP_SANDBOX_MEMORY?"), ("COOP_SANDBOX_ENV", "A=1", "can only be set in a file"),
-    ])
+    @Test(
+        "COOP_* variables with a slip or a wrong value are errors",
+        arguments: [
+            ("COOP_SANDBOX_MEMORY", "4X", "COOP_SANDBOX_MEMORY: `4X` is not a size"),
+            ("COOP_MEMORY", "4G", "did you mean COOP_SANDBOX_MEMORY?"),
+            ("COOP_MEMRY", "4G", "did you mean COOP_SANDBOX_MEMORY?"), ("COOP_NETWORK", "none", "COOP_NETWORK"),
+            ("COOP_SANDBOX_MEMRY", "4G", "did you mean COOP_SANDBOX_MEMORY?"), ("COOP_SANDBOX_ENV", "A=1", "can only be set in a file"),
+        ])
     func variables(_ name: String, _ value: String, _ message: String) throws {
         let place = try Sandboxed(anyone)
         try place.coop(["run", "--", "true"], environment: [name: value]).expectError(125, message)

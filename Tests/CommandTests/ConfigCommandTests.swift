@@ -35,11 +35,15 @@ import Testing
         try place.coop(["config", "validate"]).expectSuccess()
     }
 
-    @Test("what would be wrong is refused, and the file is byte for byte what it was", arguments: [
-        ["sandbox.memory", "4X"], ["sandbox.cpus", "x"], ["sandbox.pids", "0"], ["sandbox.excludes", "../x"], ["sandbox.env.A-B", "1"], ["name", "a/b"],
-        ["sandbox.workspace", "zip"], ["sandbox.memry", "4G"], ["nope", "1"], ["sandbox", "1"], ["sandbox.mounts", "::"], ["grants", "x"], ["", "x"],
-        ["sandbox.mounts", "[1"], ["name.x", "y"],
-    ])
+    @Test(
+        "what would be wrong is refused, and the file is byte for byte what it was",
+        arguments: [
+            ["sandbox.memory", "4X"], ["sandbox.cpus", "x"], ["sandbox.pids", "0"], ["sandbox.excludes", "../x"], ["sandbox.env.A-B", "1"],
+            ["name", "a/b"],
+            ["sandbox.workspace", "zip"], ["sandbox.memry", "4G"], ["nope", "1"], ["sandbox", "1"], ["sandbox.mounts", "::"],
+            ["grants", "x"], ["", "x"],
+            ["sandbox.mounts", "[1"], ["name.x", "y"],
+        ])
     func refused(_ arguments: [String]) throws {
         let place = try Sandboxed(anyone)
         let text = "# c\nname = \"x\"\n"
@@ -59,7 +63,8 @@ import Testing
             if verb == ["unset"] { continue }
             outcome.expectError(2, "did you mean `sandbox.memory`?")
         }
-        try place.coop(["config", "get", "sandbox.memory"]).expectError(1, "`sandbox.memory` has no value", next: "coop config set sandbox.memory VALUE")
+        try place.coop(["config", "get", "sandbox.memory"]).expectError(
+            1, "`sandbox.memory` has no value", next: "coop config set sandbox.memory VALUE")
         try place.coop(["config", "unset", "sandbox.memory"]).expectError(1, "`sandbox.memory` is not set there")
     }
 
@@ -134,7 +139,9 @@ import Testing
         try place.write("coop.local.toml", "[sandbox]\npids = \"x\"\n")
         try place.writeUserConfiguration("[network]\nmode = \"host\"\n")
         let outcome = try place.coop(["config", "validate"], environment: ["COOP_SANDBOX_CPUS": "x"])
-        outcome.expectError(3, "coop.toml:1:1: unknown key `nam`", "coop.toml:1:1: `name` is missing", "coop.toml:3:10:", "coop.local.toml:2:8:", "config.toml:2:8:", "COOP_SANDBOX_CPUS")
+        outcome.expectError(
+            3, "coop.toml:1:1: unknown key `nam`", "coop.toml:1:1: `name` is missing", "coop.toml:3:10:", "coop.local.toml:2:8:",
+            "config.toml:2:8:", "COOP_SANDBOX_CPUS")
         let json = try place.coop(["config", "validate", "--json"], environment: ["COOP_SANDBOX_CPUS": "x"])
         #expect(json.exitCode == 3 && json.output.contains("\"place\" : \"coop.local.toml:2:8\""))
     }

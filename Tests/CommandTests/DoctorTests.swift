@@ -34,7 +34,9 @@ import Testing
     @Test("doctor --fix is only for who may, and says when there is nothing to mend")
     func fix() throws {
         let outcome = try Sandboxed(anyone).coop(["doctor", "--fix"])
-        #expect(outcome.exitCode == 0 && outcome.error.contains("nothing to fix") || outcome.exitCode == 126 && outcome.error.contains("Next: sudo "), "\(outcome)")
+        #expect(
+            outcome.exitCode == 0 && outcome.error.contains("nothing to fix")
+                || outcome.exitCode == 126 && outcome.error.contains("Next: sudo "), "\(outcome)")
     }
 
     // MARK: - Difficult hosts, made for real
@@ -43,10 +45,13 @@ import Testing
     private func inside(_ script: String, _ place: Sandboxed, _ arguments: [String]) throws -> ChildProcess.Outcome {
         var words = [try BuiltPrograms.coop()] + arguments
         if place.identity != .root {
-            words = ["/usr/bin/setpriv", "--reuid", place.identity.accountName, "--regid", String(place.identity.group), "--init-groups", "--"] + words
+            words =
+                ["/usr/bin/setpriv", "--reuid", place.identity.accountName, "--regid", String(place.identity.group), "--init-groups", "--"]
+                + words
         }
         return try ChildProcess.run(
-            ["/usr/bin/unshare", "--mount", "/bin/sh", "-ec", script, "sh"] + words, environment: place.environment, directory: place.project)
+            ["/usr/bin/unshare", "--mount", "/bin/sh", "-ec", script, "sh"] + words, environment: place.environment,
+            directory: place.project)
     }
 
     private func expectBlocked(
@@ -58,17 +63,24 @@ import Testing
         let finding = report.findings.first { $0.severity == .blocking }
         #expect(!report.ready && finding?.subject == subject && finding?.fix.contains(fix) == true, "\(doctor)", sourceLocation: location)
         let text = try inside(script, place, ["doctor"])
-        #expect(text.exitCode == 4 && text.output.hasSuffix("No sandbox can be made here yet.\n") && text.output.contains("Fix: "), sourceLocation: location)
+        #expect(
+            text.exitCode == 4 && text.output.hasSuffix("No sandbox can be made here yet.\n") && text.output.contains("Fix: "),
+            sourceLocation: location)
         let refused = try inside(script, place, ["run", "--", "touch", "ran"])
-        #expect([125, 126].contains(refused.exitCode) && refused.error.contains(run) && refused.error.contains("\nNext: "), "\(refused)", sourceLocation: location)
+        #expect(
+            [125, 126].contains(refused.exitCode) && refused.error.contains(run) && refused.error.contains("\nNext: "), "\(refused)",
+            sourceLocation: location)
         #expect(!place.exists("ran"), sourceLocation: location)
         #expect(try place.remains() == [], sourceLocation: location)
     }
 
-    @Test("a masked /proc, as in Docker, is recognised, and a run refused with the remedy", .enabled(if: getuid() == 0), arguments: TestIdentity.all)
+    @Test(
+        "a masked /proc, as in Docker, is recognised, and a run refused with the remedy", .enabled(if: getuid() == 0),
+        arguments: TestIdentity.all)
     func maskedProc(_ identity: TestIdentity) throws {
         try expectBlocked(
-            "mount -t tmpfs none /proc/fs; exec \"$@\"", Sandboxed(identity), subject: "/proc", fix: "", run: "layer proc cannot be enforced")
+            "mount -t tmpfs none /proc/fs; exec \"$@\"", Sandboxed(identity), subject: "/proc", fix: "",
+            run: "layer proc cannot be enforced")
     }
 
     @Test("a filter that forbids namespaces, as in Docker, is recognised", arguments: TestIdentity.ordinary)
@@ -85,10 +97,12 @@ import Testing
         #expect(try place.remains() == [])
     }
 
-    @Test("in a chroot the kernel makes no user namespaces, and that is said", .enabled(if: getuid() == 0), arguments: TestIdentity.ordinary)
+    @Test(
+        "in a chroot the kernel makes no user namespaces, and that is said", .enabled(if: getuid() == 0), arguments: TestIdentity.ordinary)
     func chroot(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
-        let script = "d=\(place.root)/root; mkdir $d; mount --rbind / $d; exec /usr/sbin/chroot $d /bin/sh -c 'cd \(place.project); exec \"$@\"' sh \"$@\""
+        let script =
+            "d=\(place.root)/root; mkdir $d; mount --rbind / $d; exec /usr/sbin/chroot $d /bin/sh -c 'cd \(place.project); exec \"$@\"' sh \"$@\""
         let doctor = try inside(script, place, ["doctor"])
         #expect(doctor.exitCode == 4 && doctor.output.contains("This stops every sandbox: user namespaces"), "\(doctor)")
         #expect(rmdir(place.root + "/root") == 0, "the mount was the namespace's own")
@@ -97,7 +111,9 @@ import Testing
     @Test("as the root of a user namespace of one's own coop works as well", arguments: TestIdentity.ordinary)
     func nested(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
-        let outcome = try place.outside(["/usr/bin/unshare", "--user", "--map-root-user", try BuiltPrograms.coop(), "run", "--", "sh", "-c", "id -u; echo x > made"])
+        let outcome = try place.outside([
+            "/usr/bin/unshare", "--user", "--map-root-user", try BuiltPrograms.coop(), "run", "--", "sh", "-c", "id -u; echo x > made",
+        ])
         #expect(outcome.exitCode == 0 && outcome.output == "0\n", "\(outcome)")
         #expect(place.exists("made"))
         #expect(try place.remains() == [])
@@ -109,10 +125,15 @@ import Testing
         // The limit of a new user namespace is its own to set; below it coop finds none.
         let coop = try BuiltPrograms.coop()
         let outcome = try place.outside([
-            "/usr/bin/unshare", "--user", "--map-root-user", "/bin/sh", "-c", "echo 0 > /proc/sys/user/max_user_namespaces; \(coop) run -- true; echo $?; \(coop) doctor",
+            "/usr/bin/unshare", "--user", "--map-root-user", "/bin/sh", "-c",
+            "echo 0 > /proc/sys/user/max_user_namespaces; \(coop) run -- true; echo $?; \(coop) doctor",
         ])
-        #expect(outcome.output.hasPrefix("125\n") && outcome.error.contains("user.max_user_namespaces is 0") && outcome.error.contains("Next: sudo sysctl -w user.max_user_namespaces"), "\(outcome)")
-        #expect(outcome.exitCode == 4 && outcome.output.contains("user.max_user_namespaces is 0") && outcome.output.contains("sysctl -w user.max_user_namespaces"))
+        #expect(
+            outcome.output.hasPrefix("125\n") && outcome.error.contains("user.max_user_namespaces is 0")
+                && outcome.error.contains("Next: sudo sysctl -w user.max_user_namespaces"), "\(outcome)")
+        #expect(
+            outcome.exitCode == 4 && outcome.output.contains("user.max_user_namespaces is 0")
+                && outcome.output.contains("sysctl -w user.max_user_namespaces"))
     }
 
     private static let denyNamespaces = """

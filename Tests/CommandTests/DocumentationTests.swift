@@ -11,7 +11,9 @@ import Testing
         func visit(_ directory: String) throws {
             for (name, kind) in try FileSystem.entries(directory) {
                 let path = FileSystem.join(directory, name)
-                if kind == .directory { try visit(path) } else if name.hasSuffix(".md") {
+                if kind == .directory {
+                    try visit(path)
+                } else if name.hasSuffix(".md") {
                     result[String(path.dropFirst(root.utf8.count + 1))] = String(osBytes: try FileSystem.read(path))
                 }
             }
@@ -21,7 +23,9 @@ import Testing
         return result
     }
 
-    @Test("the pages that a stranger looks for exist", arguments: ["README.md", "docs/architecture.md", "docs/security.md", "docs/configuration.md", "docs/benchmarks.md"])
+    @Test(
+        "the pages that a stranger looks for exist",
+        arguments: ["README.md", "docs/architecture.md", "docs/security.md", "docs/configuration.md", "docs/benchmarks.md"])
     func exists(_ name: String) throws { #expect(try DocumentationTests.pages()[name].map { $0.utf8.count > 500 } == true) }
 
     @Test("every command is documented", arguments: Contract.all)
@@ -37,7 +41,8 @@ import Testing
         for words in Contract.all {
             let help = try place.coop(words + ["--help"]).output
             guard let start = help.range(of: "OPTIONS:") else { continue }
-            for word in help[start.upperBound...].split(whereSeparator: { " \n,/=[]<>`.();".contains($0) }) where word.hasPrefix("--") && word.utf8.count > 2 {
+            for word in help[start.upperBound...].split(whereSeparator: { " \n,/=[]<>`.();".contains($0) })
+            where word.hasPrefix("--") && word.utf8.count > 2 {
                 #expect(pages.contains(String(word)), "no page mentions \(word) of coop \(words.joined(separator: " "))")
             }
         }
@@ -78,7 +83,9 @@ import Testing
         }
     }
 
-    @Test("the coop commands in the README's sh blocks run, or end with the code that is written beside them", arguments: TestIdentity.ordinary)
+    @Test(
+        "the coop commands in the README's sh blocks run, or end with the code that is written beside them",
+        arguments: TestIdentity.ordinary)
     func readme(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
         let bin = try BuiltPrograms.directory()
@@ -93,7 +100,9 @@ import Testing
                 continue
             }
             // Installing and building are other tests' work; what needs a person is marked as interactive.
-            guard isInBlock, line.hasPrefix("coop "), !line.contains("coop shell"), !line.contains("…"), !line.contains("<") else { continue }
+            guard isInBlock, line.hasPrefix("coop "), !line.contains("coop shell"), !line.contains("…"), !line.contains("<") else {
+                continue
+            }
             count += 1
             let parts = line.split(separator: "#", maxSplits: 1).map(String.init)
             let comment = parts.count > 1 ? parts[1] : ""

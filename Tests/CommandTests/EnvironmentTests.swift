@@ -18,14 +18,19 @@ import Testing
     @Test("only what is listed gets in: terminal and locale yes, secrets and sockets never", arguments: TestIdentity.all)
     func allowList(_ identity: TestIdentity) throws {
         let secrets = [
-            "AWS_ACCESS_KEY_ID", "AWS_PROFILE", "GITHUB_TOKEN", "MY_TOKEN", "STRIPE_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "DB_PASSWORD",
-            "SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "KUBECONFIG", "DOCKER_HOST", "LD_PRELOAD", "BASH_ENV", "SOMETHING",
+            "AWS_ACCESS_KEY_ID", "AWS_PROFILE", "GITHUB_TOKEN", "MY_TOKEN", "STRIPE_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY",
+            "DB_PASSWORD",
+            "SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "KUBECONFIG", "DOCKER_HOST", "LD_PRELOAD", "BASH_ENV",
+            "SOMETHING",
             "GIT_SSH_COMMAND", "LD_LIBRARY_PATH",
         ]
         var host = Dictionary(uniqueKeysWithValues: secrets.map { ($0, "/nonexistent/s3cr3t") })
         // The loader of the host's own coop and setpriv would see these; they are static or ignore a missing file.
         host["LD_PRELOAD"] = nil
-        let kept = ["TERM": "xterm-kitty", "LANG": "de_DE.UTF-8", "LC_TIME": "en_DK.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "Europe/Berlin", "NO_COLOR": "1"]
+        let kept = [
+            "TERM": "xterm-kitty", "LANG": "de_DE.UTF-8", "LC_TIME": "en_DK.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "Europe/Berlin",
+            "NO_COLOR": "1",
+        ]
         let place = try Sandboxed(identity)
         let found = try inside(place, [], host.merging(kept) { $1 })
         for (name, value) in kept { #expect(found[name] == value, "\(name)") }
@@ -44,7 +49,8 @@ import Testing
         try place.write("one.env", "B=file\nE='a # b'\nF=first\n")
         try place.write("two.env", "F=second\n")
         let found = try inside(
-            place, ["--env-file", "one.env", "--env-file", "two.env", "-e", "C=flag", "-e", "G", "-e", "EMPTY=", "-e", "EQ=a=b"], ["G": "host", "D": "host"])
+            place, ["--env-file", "one.env", "--env-file", "two.env", "-e", "C=flag", "-e", "G", "-e", "EMPTY=", "-e", "EQ=a=b"],
+            ["G": "host", "D": "host"])
         #expect(found["A"] == "toml" && found["B"] == "file" && found["C"] == "flag" && found["D"] == "user" && found["E"] == "a # b")
         #expect(found["F"] == "second" && found["G"] == "host" && found["EMPTY"] == "" && found["EQ"] == "a=b" && found["TERM"] == "toml")
     }
@@ -77,15 +83,18 @@ import Testing
         try place.write("v.env", "X_B=1\n")
         let found = try inside(place, ["--env-file", "v.env"])
         #expect(found["X_A"] == nil && found["X_B"] == nil && found["OK"] == "2")
-        try place.run(["true"], options: ["-e", "X_C=1"]).expectError(126, "cannot set X_C: env_block holds X_*", next: "coop config get sandbox.env_block")
+        try place.run(["true"], options: ["-e", "X_C=1"]).expectError(
+            126, "cannot set X_C: env_block holds X_*", next: "coop config get sandbox.env_block")
         // What coop sets itself cannot be blocked away: without PATH and HOME nothing works.
         #expect(try inside(place, ["--env-block", "*"])["HOME"] == place.home)
     }
 
-    @Test("a wrong environment file is named with line and column", arguments: [
-        ("A=1\nB\n", "bad.env:2:1: there is no `=`"), ("9=1\n", "bad.env:1:1: `9` is not the name of a variable"),
-        ("A=\"x\n", "bad.env:1:3: the quotes do not close"), ("A=1\n\u{1B}=2\n", "`\\x1b`"),
-    ])
+    @Test(
+        "a wrong environment file is named with line and column",
+        arguments: [
+            ("A=1\nB\n", "bad.env:2:1: there is no `=`"), ("9=1\n", "bad.env:1:1: `9` is not the name of a variable"),
+            ("A=\"x\n", "bad.env:1:3: the quotes do not close"), ("A=1\n\u{1B}=2\n", "`\\x1b`"),
+        ])
     func files(_ text: String, _ message: String) throws {
         let place = try Sandboxed(anyone)
         try place.write("bad.env", text)

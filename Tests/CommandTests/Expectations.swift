@@ -36,7 +36,9 @@ extension ChildProcess.Outcome {
         #expect(exitCode == code, "\(self)", sourceLocation: location)
         let lines = error.split(separator: "\n", omittingEmptySubsequences: false)
         #expect(error.hasPrefix("coop: "), "\(error)", sourceLocation: location)
-        #expect(error.hasSuffix("\n") && lines.dropLast().last?.hasPrefix("Next: ") == true, "the last line tells what to do: \(error)", sourceLocation: location)
+        #expect(
+            error.hasSuffix("\n") && lines.dropLast().last?.hasPrefix("Next: ") == true, "the last line tells what to do: \(error)",
+            sourceLocation: location)
         for part in parts { #expect(error.contains(part), "\(part) in: \(error)", sourceLocation: location) }
         if let next { #expect(lines.dropLast().last.map(String.init) == "Next: " + next, "\(error)", sourceLocation: location) }
         let plain = errorBytes.allSatisfy { $0 == 10 || ($0 >= 0x20 && $0 != 0x7F) }

@@ -10,14 +10,19 @@ import WardenProtocol
         let place = try Sandboxed(identity)
         try place.makeDirectory("sub")
         let explained = try place.explain(
-            ["-m", "/opt:/x:ro", "-e", "A=1", "--timeout", "90s", "--name", "n", "--workdir", "sub", "--allow-syscalls", "ptrace", "--ephemeral", "--degraded=landlock"],
+            [
+                "-m", "/opt:/x:ro", "-e", "A=1", "--timeout", "90s", "--name", "n", "--workdir", "sub", "--allow-syscalls", "ptrace",
+                "--ephemeral", "--degraded=landlock",
+            ],
             ["printf", "a b", "-p"])
         let spec = explained.spec
         #expect(explained.engine == "native" && spec.version == 1 && spec.name == "n" && spec.command == ["printf", "a b", "-p"])
         #expect(spec.workspace == Workspace(path: place.project, mode: .bind) && spec.home == Home(path: place.home, source: nil))
         #expect(spec.mounts.contains(Mount(source: "/opt", target: "/x", readOnly: true, isDirectory: true, reason: "--mount")))
         #expect(spec.environment.contains(EnvironmentVariable(name: "A", value: "1", origin: "-e")))
-        #expect(spec.timeout == 90 && spec.workingDirectory == place("sub") && spec.systemCalls.groups == ["ptrace"] && spec.degraded == [.landlock])
+        #expect(
+            spec.timeout == 90 && spec.workingDirectory == place("sub") && spec.systemCalls.groups == ["ptrace"]
+                && spec.degraded == [.landlock])
         #expect(spec.network == .none && spec.user.id == identity.user)
         #expect(explained.plan.workload == Identity(user: identity.user, group: identity.group))
         #expect(explained.plan.separatesWarden == (identity == .subordinate))
@@ -82,11 +87,14 @@ import WardenProtocol
         let options = ["-e", "A=1", "--workdir", "/usr"]
         let explained = try place.explain(options)
         let spec = explained.spec
-        let outcome = try place.shell("env | sort; pwd; hostname; id -u; id -g; grep -E 'NoNewPrivs|Seccomp:|CapBnd|CapEff' /proc/self/status; ulimit -c; cat /etc/passwd", options: options)
+        let outcome = try place.shell(
+            "env | sort; pwd; hostname; id -u; id -g; grep -E 'NoNewPrivs|Seccomp:|CapBnd|CapEff' /proc/self/status; ulimit -c; cat /etc/passwd",
+            options: options)
         for variable in spec.environment where !["COOP_SESSION", "PWD"].contains(variable.name) {
             #expect(outcome.output.contains("\(variable.name)=\(variable.value)\n"), "\(variable.name)")
         }
-        #expect(outcome.output.contains("\n\(spec.workingDirectory)\n\(spec.hostname)\n\(spec.user.id)\n\(spec.user.group)\n"), "\(outcome)")
+        #expect(
+            outcome.output.contains("\n\(spec.workingDirectory)\n\(spec.hostname)\n\(spec.user.id)\n\(spec.user.group)\n"), "\(outcome)")
         #expect(outcome.output.contains("NoNewPrivs:\t1") && outcome.output.contains("Seccomp:\t2"))
         #expect(outcome.output.contains("CapBnd:\t0000000000000000") && outcome.output.contains("CapEff:\t0000000000000000"))
         let passwd = explained.plan.operations.compactMap { operation -> String? in
@@ -101,7 +109,10 @@ import WardenProtocol
         let place = try Sandboxed(identity)
         let outcome = try place.coop(["explain", "-e", "X=\u{1B}[2J\n\u{9B}31m", "-m", "/opt:/x:ro", "--", "true"])
         outcome.expectSuccess()
-        for part in ["command    true\n", "workspace  \(place.project) (bind)\n", "network    none\n", "\nLayers\n", "\nMounts\n", "\nEnvironment\n", "\nPlan\n", "enforced  landlock", "X     "] {
+        for part in [
+            "command    true\n", "workspace  \(place.project) (bind)\n", "network    none\n", "\nLayers\n", "\nMounts\n", "\nEnvironment\n",
+            "\nPlan\n", "enforced  landlock", "X     ",
+        ] {
             #expect(outcome.output.contains(part), "\(part) in \(outcome.output)")
         }
         #expect(outcome.outputBytes.allSatisfy { $0 == 10 || $0 >= 0x20 })

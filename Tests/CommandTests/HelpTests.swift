@@ -12,7 +12,8 @@ enum Contract {
 
     /// The options that the command contract promises for `run` and `shell` in this version.
     static let runOptions = [
-        "--engine", "-m", "--mount", "-e", "--env", "--env-file", "--network", "--workspace", "--workdir", "--memory", "--cpus", "--pids", "--disk",
+        "--engine", "-m", "--mount", "-e", "--env", "--env-file", "--network", "--workspace", "--workdir", "--memory", "--cpus", "--pids",
+        "--disk",
         "--timeout", "--name", "--seccomp", "--allow-syscalls", "--keep", "--ephemeral", "--degraded", "-t", "--tty", "--no-tty",
     ]
 }
@@ -41,13 +42,20 @@ enum Contract {
         var found: [String] = []
         var isInGroup = false
         for line in output.split(separator: "\n", omittingEmptySubsequences: false) {
-            if line.hasSuffix("SUBCOMMANDS:") { isInGroup = true } else if line.isEmpty { isInGroup = false } else if isInGroup,
-                line.hasPrefix("  "), !line.hasPrefix("   "), let word = line.split(separator: " ").first, !line.contains("See 'coop") {
+            if line.hasSuffix("SUBCOMMANDS:") {
+                isInGroup = true
+            } else if line.isEmpty {
+                isInGroup = false
+            } else if isInGroup,
+                line.hasPrefix("  "), !line.hasPrefix("   "), let word = line.split(separator: " ").first, !line.contains("See 'coop")
+            {
                 found.append(String(word))
             }
         }
         #expect(found == Contract.commands)
-        for group in ["RUN SUBCOMMANDS", "SESSIONS SUBCOMMANDS", "PROJECTS AND TRUST SUBCOMMANDS", "SYSTEM SUBCOMMANDS"] { #expect(output.contains(group)) }
+        for group in ["RUN SUBCOMMANDS", "SESSIONS SUBCOMMANDS", "PROJECTS AND TRUST SUBCOMMANDS", "SYSTEM SUBCOMMANDS"] {
+            #expect(output.contains(group))
+        }
         for hidden in ["supervise", "probe"] { #expect(!output.contains("  \(hidden)")) }
     }
 
@@ -55,7 +63,9 @@ enum Contract {
     func options(_ command: String) throws {
         let output = try Sandboxed(anyone).coop([command, "--help"]).output
         for option in Contract.runOptions {
-            #expect(output.contains("  \(option) ") || output.contains("  \(option), ") || output.contains(", \(option) ") || output.contains("/\(option) ") || output.contains("\(option)/"), "\(option)")
+            #expect(
+                output.contains("  \(option) ") || output.contains("  \(option), ") || output.contains(", \(option) ")
+                    || output.contains("/\(option) ") || output.contains("\(option)/"), "\(option)")
         }
     }
 
@@ -87,7 +97,8 @@ enum Contract {
         let place = try Sandboxed(anyone)
         let script = try place.write("script", try place.coop(["completions", "bash"]).output)
         let outcome = try place.outside([
-            "/bin/bash", "-c", "source \(script); f=$(complete -p coop | sed 's/.*-F \\([^ ]*\\) .*/\\1/'); COMP_WORDS=(coop exp); COMP_CWORD=1; COMP_LINE='coop exp'; COMP_POINT=8; $f coop exp coop; echo ${COMPREPLY[@]}",
+            "/bin/bash", "-c",
+            "source \(script); f=$(complete -p coop | sed 's/.*-F \\([^ ]*\\) .*/\\1/'); COMP_WORDS=(coop exp); COMP_CWORD=1; COMP_LINE='coop exp'; COMP_POINT=8; $f coop exp coop; echo ${COMPREPLY[@]}",
         ])
         #expect(outcome.output == "explain\n", "\(outcome)")
     }

@@ -16,7 +16,8 @@ import Testing
             try place.run(["true"], options: ["--pids", "20"]).expectError(126, "layer pids cannot be enforced", "--degraded=pids")
             return
         }
-        let script = "import os,time\nn=0\ntry:\n  while n<100:\n    if os.fork()==0: time.sleep(60); os._exit(0)\n    n+=1\nexcept OSError as e: print('refused after', n)\n"
+        let script =
+            "import os,time\nn=0\ntry:\n  while n<100:\n    if os.fork()==0: time.sleep(60); os._exit(0)\n    n+=1\nexcept OSError as e: print('refused after', n)\n"
         let outcome = try place.run(["python3", "-c", script], options: ["--pids", "20"])
         let count = outcome.output.split(separator: " ").last.flatMap { Int($0.dropLast()) }
         #expect(outcome.output.hasPrefix("refused after"), "\(outcome)")
@@ -35,7 +36,8 @@ import Testing
         #expect(try place.run(["python3", "-c", one], options: ["--memory", "1G"]).output == "held\n")
         guard try strengths(place, ["--memory", "200M"])[.memory] == .enforced else { return }
         // Together they are too large, each alone is not.
-        let many = "import os\nfor _ in range(4):\n  if os.fork() == 0:\n    b = bytearray(100 << 20)\n    for i in range(0, len(b), 4096): b[i] = 1\n    os.read(0, 1); os._exit(0)\nimport sys\nsys.exit(max(os.waitstatus_to_exitcode(os.wait()[1]) != 0 for _ in range(4)))\n"
+        let many =
+            "import os\nfor _ in range(4):\n  if os.fork() == 0:\n    b = bytearray(100 << 20)\n    for i in range(0, len(b), 4096): b[i] = 1\n    os.read(0, 1); os._exit(0)\nimport sys\nsys.exit(max(os.waitstatus_to_exitcode(os.wait()[1]) != 0 for _ in range(4)))\n"
         let together = try place.run(["python3", "-c", many], options: ["--memory", "200M"])
         #expect(together.exitCode != 0, "\(together)")
         #expect(try place.remains() == [])
@@ -46,7 +48,8 @@ import Testing
         let place = try Sandboxed(identity)
         if try strengths(place, ["--cpus", "0.5"])[.cpu] == .enforced {
             // Half a second of processor time takes at least most of a second.
-            let script = "import time\nw=time.monotonic(); c=time.process_time()\nwhile time.process_time()-c < 0.5: pass\nprint('slow' if time.monotonic()-w > 0.8 else 'fast')\n"
+            let script =
+                "import time\nw=time.monotonic(); c=time.process_time()\nwhile time.process_time()-c < 0.5: pass\nprint('slow' if time.monotonic()-w > 0.8 else 'fast')\n"
             #expect(try place.run(["python3", "-c", script], options: ["--cpus", "0.5"]).output == "slow\n")
         } else {
             try place.run(["touch", "ran"], options: ["--cpus", "0.5"]).expectError(126, "layer cpu cannot be enforced", "--degraded=cpu")
@@ -62,7 +65,9 @@ import Testing
         let place = try Sandboxed(identity)
         try place.run(["true"], options: ["--disk", "10M"]).expectError(126, "layer disk cannot be enforced", "--degraded=disk")
         let options = ["--disk", "4M", "--workspace", "none", "--ephemeral"]
-        let outcome = try place.shell("for d in . ~ /tmp /dev/shm; do head -c 3M /dev/zero > $d/a && head -c 3M /dev/zero > $d/b; wc -c < $d/b; done", options: options)
+        let outcome = try place.shell(
+            "for d in . ~ /tmp /dev/shm; do head -c 3M /dev/zero > $d/a && head -c 3M /dev/zero > $d/b; wc -c < $d/b; done",
+            options: options)
         let sizes = outcome.output.split(separator: "\n").compactMap { Int($0) }
         #expect(sizes.count == 4 && sizes.allSatisfy { $0 <= 1 << 20 }, "\(outcome)")
         // Named, the size of each file is limited at least.
@@ -83,7 +88,9 @@ import Testing
     @Test("a command that ignores TERM is killed after the grace period")
     func stubborn() throws {
         let place = try Sandboxed(anyone)
-        let outcome = try place.shell("trap '' TERM; setsid sh -c \"trap '' TERM; while :; do sleep 1; done\" & while :; do sleep 1; done", options: ["--timeout", "1s"], timeout: 20)
+        let outcome = try place.shell(
+            "trap '' TERM; setsid sh -c \"trap '' TERM; while :; do sleep 1; done\" & while :; do sleep 1; done",
+            options: ["--timeout", "1s"], timeout: 20)
         #expect(outcome.exitCode == 124 && !outcome.timedOut, "\(outcome)")
         #expect(try place.remains() == [])
     }

@@ -17,7 +17,8 @@ import Testing
     @Test("limits: the smaller of the repository's and the user's; a flag or variable is meant for this run")
     func limits() throws {
         let place = try place(
-            user: "[sandbox]\nmemory = \"4G\"\npids = 100\ntimeout = \"1m\"\n", project: "[sandbox]\nmemory = \"8G\"\npids = 50\ntimeout = \"1h\"\n",
+            user: "[sandbox]\nmemory = \"4G\"\npids = 100\ntimeout = \"1m\"\n",
+            project: "[sandbox]\nmemory = \"8G\"\npids = 50\ntimeout = \"1h\"\n",
             local: "[sandbox]\npids = 60\n")
         let plain = try place.explain().spec
         #expect(plain.limits.memory == 4 << 30 && plain.limits.processes == 60 && plain.timeout == 60)
@@ -31,7 +32,8 @@ import Testing
     func unite() throws {
         let place = try place(
             user: "[sandbox]\nprotect = [\"u\"]\nexcludes = [\"ux\"]\nenv_block = [\"U_*\"]\n",
-            project: "[sandbox]\nprotect = [\"p\"]\nexcludes = [\"px\"]\nenv_block = [\"P_*\"]\n", local: "[sandbox]\nprotect = [\"l\"]\nexcludes = [\"lx\"]\nenv_block = [\"L_*\"]\n")
+            project: "[sandbox]\nprotect = [\"p\"]\nexcludes = [\"px\"]\nenv_block = [\"P_*\"]\n",
+            local: "[sandbox]\nprotect = [\"l\"]\nexcludes = [\"lx\"]\nenv_block = [\"L_*\"]\n")
         for name in ["u/x", "p/x", "l/x"] { try place.write(name, "") }
         let spec = try place.explain().spec
         #expect(Set(spec.excludes) == [place("ux"), place("px"), place("lx")])
@@ -42,7 +44,8 @@ import Testing
     @Test("env: all names together, the nearest value wins")
     func env() throws {
         let place = try place(
-            user: "[sandbox]\nenv = { A = \"u\", B = \"u\", C = \"u\" }\n", project: "[sandbox]\nenv = { B = \"p\", C = \"p\" }\n", local: "[sandbox]\nenv = { C = \"l\" }\n")
+            user: "[sandbox]\nenv = { A = \"u\", B = \"u\", C = \"u\" }\n", project: "[sandbox]\nenv = { B = \"p\", C = \"p\" }\n",
+            local: "[sandbox]\nenv = { C = \"l\" }\n")
         let spec = try place.explain(["-e", "D=f"]).spec
         let values = Dictionary(uniqueKeysWithValues: spec.environment.map { ($0.name, $0.value) })
         #expect(values["A"] == "u" && values["B"] == "p" && values["C"] == "l" && values["D"] == "f")
@@ -55,8 +58,13 @@ import Testing
         #expect(try place(user: line, project: line).explain().spec.systemCalls.groups == ["ptrace"])
         #expect(try place(project: line).coop(["explain", "--", "true"]).exitCode == 126)
         // A repository may give less than the user allows, not more.
-        #expect(try place(user: "[sandbox]\nworkspace = \"none\"\n", project: "[sandbox]\nworkspace = \"bind\"\n").coop(["explain", "--", "true"]).exitCode == 126)
-        #expect(try place(user: "[sandbox]\nworkspace = \"bind\"\n", project: "[sandbox]\nworkspace = \"none\"\n").explain().spec.workspace.mode == .none)
+        #expect(
+            try place(user: "[sandbox]\nworkspace = \"none\"\n", project: "[sandbox]\nworkspace = \"bind\"\n").coop([
+                "explain", "--", "true",
+            ]).exitCode == 126)
+        #expect(
+            try place(user: "[sandbox]\nworkspace = \"bind\"\n", project: "[sandbox]\nworkspace = \"none\"\n").explain().spec.workspace.mode
+                == .none)
     }
 
     @Test("mounts and groups of all layers come together, the user's own first")

@@ -139,7 +139,8 @@ import Testing
         try place.write(".env", "SECRET=1\n")
         try place.write("a/f", "f")
         let before = try place.snapshot()
-        let outcome = try place.shell("ls node_modules a/missing; wc -c < .env; touch node_modules/x a/missing/y && echo made; echo x > .env; mv node_modules z")
+        let outcome = try place.shell(
+            "ls node_modules a/missing; wc -c < .env; touch node_modules/x a/missing/y && echo made; echo x > .env; mv node_modules z")
         #expect(outcome.output == "a/missing:\n\nnode_modules:\n0\nmade\n", "\(outcome)")
         #expect(outcome.error.contains("Device or resource busy"), "an excluded directory cannot be moved away: \(outcome)")
         #expect(try place.snapshot() == before)

@@ -24,7 +24,8 @@ import Testing
         let outcome = try place.run(["touch", "ran"])
         outcome.expectError(
             126, "asks for more than the default", "mount /opt read-only at /asked (coop.toml:3:11)",
-            "pass on the variable HOST_SETTING of your environment (coop.toml:4:14)", "allow the system calls of the group ptrace (coop.toml:5:19)",
+            "pass on the variable HOST_SETTING of your environment (coop.toml:4:14)",
+            "allow the system calls of the group ptrace (coop.toml:5:19)",
             next: "coop trust")
         #expect(!place.exists("ran"))
         for command in [["explain", "--", "true"], ["why", "/opt"], ["trust"], ["shell"]] {
@@ -55,22 +56,34 @@ import Testing
 
     @Test("what only narrows needs no approval")
     func narrow() throws {
-        let place = try place("name = \"x\"\n[sandbox]\nexcludes = [\"b\"]\nprotect = [\"c\"]\nenv_block = [\"LANG\"]\npids = 100\nworkspace = \"none\"\n[network]\nmode = \"none\"\n")
+        let place = try place(
+            "name = \"x\"\n[sandbox]\nexcludes = [\"b\"]\nprotect = [\"c\"]\nenv_block = [\"LANG\"]\npids = 100\nworkspace = \"none\"\n[network]\nmode = \"none\"\n"
+        )
         try place.run(["true"]).expectSuccess()
         #expect(try place.coop(["trust", "--show"]).output == "Nothing here asks for more than the default.\n")
     }
 
-    @Test("each thing beyond the default is asked for", arguments: [
-        ("sandbox.mounts = [\"../..:/x\"]", "mount ../.. writable at /x"), ("sandbox.env_allow = [\"*\"]", "pass on the variable *"),
-        ("sandbox.allow_syscalls = [\"nested-userns\"]", "nested-userns"), ("sandbox.engine = \"container\"", "use the engine container"),
-        ("sandbox.rootfs = \"debian:12\"", "use debian:12 as the root"), ("network.mode = \"open\"", "reach the whole public internet"),
-        ("network.allow = [\"a.example\"]", "reach a.example"), ("network.bundles = [\"npm\"]", "bundle npm"),
-        ("network.host_ports = [5432]", "reach port 5432 of this machine's loopback"), ("network.ca = [\"x.pem\"]", "x.pem vouches for"),
-        ("network.proxy = \"http://p:1\"", "through the proxy http://p:1"), ("network.hosts = { \"a.example\" = \"127.0.0.1:1\" }", "connect to 127.0.0.1:1 in place of a.example"),
-        ("services.pg = { version = \"17\" }", "run the service pg, version 17"), ("hooks.prepare = \"make\"", "run inside before the first start: make"),
-        ("commands.git.allow = [\"push\"]", "run `git push` on this machine"), ("commands.git.approve = [\"push\"]", "asking you each time"),
-        ("grants = [{ name = \"g\", domain = \"a.example\", header = \"H\", secret = \"S\" }]", "send the stored secret S to a.example"),
-    ])
+    @Test(
+        "each thing beyond the default is asked for",
+        arguments: [
+            ("sandbox.mounts = [\"../..:/x\"]", "mount ../.. writable at /x"), ("sandbox.env_allow = [\"*\"]", "pass on the variable *"),
+            ("sandbox.allow_syscalls = [\"nested-userns\"]", "nested-userns"),
+            ("sandbox.engine = \"container\"", "use the engine container"),
+            ("sandbox.rootfs = \"debian:12\"", "use debian:12 as the root"), ("network.mode = \"open\"", "reach the whole public internet"),
+            ("network.allow = [\"a.example\"]", "reach a.example"), ("network.bundles = [\"npm\"]", "bundle npm"),
+            ("network.host_ports = [5432]", "reach port 5432 of this machine's loopback"),
+            ("network.ca = [\"x.pem\"]", "x.pem vouches for"),
+            ("network.proxy = \"http://p:1\"", "through the proxy http://p:1"),
+            ("network.hosts = { \"a.example\" = \"127.0.0.1:1\" }", "connect to 127.0.0.1:1 in place of a.example"),
+            ("services.pg = { version = \"17\" }", "run the service pg, version 17"),
+            ("hooks.prepare = \"make\"", "run inside before the first start: make"),
+            ("commands.git.allow = [\"push\"]", "run `git push` on this machine"),
+            ("commands.git.approve = [\"push\"]", "asking you each time"),
+            (
+                "grants = [{ name = \"g\", domain = \"a.example\", header = \"H\", secret = \"S\" }]",
+                "send the stored secret S to a.example"
+            ),
+        ])
     func each(_ line: String, _ request: String) throws {
         let place = try place("name = \"x\"\n" + line + "\n")
         try place.run(["true"]).expectError(126, request, "(coop.toml:2:", next: "coop trust")
@@ -78,7 +91,8 @@ import Testing
 
     @Test("what a repository writes cannot forge the list")
     func forged() throws {
-        let place = try place("name = \"x\"\n[network]\nproxy = \"http://p:1\"\n[hooks]\nprepare = \"make\\u001b[2K\\rharmless\\u202egpj\"\n")
+        let place = try place(
+            "name = \"x\"\n[network]\nproxy = \"http://p:1\"\n[hooks]\nprepare = \"make\\u001b[2K\\rharmless\\u202egpj\"\n")
         try place.run(["true"]).expectError(126, "make\\x1b[2K\\rharmless\\u{202e}gpj")
     }
 
@@ -95,12 +109,15 @@ import Testing
     @Test("a coop.toml that exists cannot be changed from inside", arguments: TestIdentity.all)
     func protected(_ identity: TestIdentity) throws {
         let place = try place("name = \"x\"\n", identity)
-        let outcome = try place.shell("echo '#' >> coop.toml; rm coop.toml; mv coop.toml y; ln -sf x coop.toml; echo z > n && mv n coop.toml")
+        let outcome = try place.shell(
+            "echo '#' >> coop.toml; rm coop.toml; mv coop.toml y; ln -sf x coop.toml; echo z > n && mv n coop.toml")
         #expect(outcome.exitCode != 0)
         #expect(try place.text("coop.toml") == "name = \"x\"\n")
     }
 
-    @Test("at a terminal the list is shown and asked about; only y approves", arguments: [("y\n", Int32(0)), ("Yes\n", 0), ("\n", 126), ("n\n", 126), ("maybe\n", 126), ("\u{4}", 126)])
+    @Test(
+        "at a terminal the list is shown and asked about; only y approves",
+        arguments: [("y\n", Int32(0)), ("Yes\n", 0), ("\n", 126), ("n\n", 126), ("maybe\n", 126), ("\u{4}", 126)])
     func question(_ answer: String, _ code: Int32) throws {
         let place = try place()
         let coop = try place.start(["run", "--", "echo", "it ran"], input: .terminal(rows: 24, columns: 200))
@@ -130,7 +147,9 @@ import Testing
         }
         let place = try place()
         let before = try place.coop(["trust", "--show", "--json"]).json(Report.self)
-        #expect(before.version == 1 && before.project == place.project && !before.approved && before.asked.count == 3 && before.added == before.asked)
+        #expect(
+            before.version == 1 && before.project == place.project && !before.approved && before.asked.count == 3
+                && before.added == before.asked)
         try place.coop(["trust", "--yes", "--json"]).expectSuccess()
         let after = try place.coop(["trust", "--show", "--json"]).json(Report.self)
         #expect(after.approved && after.asked.count == 3 && after.added.isEmpty)

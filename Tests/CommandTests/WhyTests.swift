@@ -25,19 +25,27 @@ import Testing
         try place.write("build/out", "")
         try place.write(".env", "")
         let cases: [(String, String, String)] = [
-            (".", "writable", "workspace"), ("ci/run", "readable", "read-only"), ("coop.toml", "readable", ""), ("build/out", "hidden", "empty at the start"),
-            (".env", "hidden", "hidden: excluded"), ("~/.ssh/id_rsa", "hidden", "HOME is private"), (place.home, "hidden", "HOME is private"),
+            (".", "writable", "workspace"), ("ci/run", "readable", "read-only"), ("coop.toml", "readable", ""),
+            ("build/out", "hidden", "empty at the start"),
+            (".env", "hidden", "hidden: excluded"), ("~/.ssh/id_rsa", "hidden", "HOME is private"),
+            (place.home, "hidden", "HOME is private"),
             ("/etc/shadow", "hidden", "nothing of the host"), ("/usr/bin/env", "readable", "/usr is shown read-only"),
-            ("env", "readable", "/usr is shown read-only"), ("/bin/sh", "readable", "/usr is shown read-only"), ("/proc/sys/kernel", "readable", "it changes the kernel"),
-            ("/proc/key-users", "hidden", "whole machine"), ("/proc/cpuinfo", "readable", "own processes"), ("/sys/kernel", "hidden", "nothing of the host"),
+            ("env", "readable", "/usr is shown read-only"), ("/bin/sh", "readable", "/usr is shown read-only"),
+            ("/proc/sys/kernel", "readable", "it changes the kernel"),
+            ("/proc/key-users", "hidden", "whole machine"), ("/proc/cpuinfo", "readable", "own processes"),
+            ("/sys/kernel", "hidden", "nothing of the host"),
             ("/etc/passwd", "readable", "of the sandbox's own"), ("/var/log/syslog", "hidden", "nothing of the host"),
-            ("example.com", "denied", "network none"), ("$AWS_PROFILE", "denied", "built-in block AWS_*"), ("$TERM", "allowed", "set, from host"),
-            ("$PATH", "allowed", "set, from coop"), ("$NOPE", "denied", "not on any allow list"), ("nosuchprogram", "hidden", "no program of that name"),
+            ("example.com", "denied", "network none"), ("$AWS_PROFILE", "denied", "built-in block AWS_*"),
+            ("$TERM", "allowed", "set, from host"),
+            ("$PATH", "allowed", "set, from coop"), ("$NOPE", "denied", "not on any allow list"),
+            ("nosuchprogram", "hidden", "no program of that name"),
         ]
         for (subject, verdict, rule) in cases {
             let answer = try why(place, subject)
             #expect(answer.version == 1 && answer.verdict == verdict && answer.rule.contains(rule), "\(subject): \(answer)")
-            if ["hidden", "denied"].contains(verdict), !["/proc", "/sys", "example"].contains(where: subject.contains) { #expect(answer.next != nil, "\(subject)") }
+            if ["hidden", "denied"].contains(verdict), !["/proc", "/sys", "example"].contains(where: subject.contains) {
+                #expect(answer.next != nil, "\(subject)")
+            }
         }
     }
 
@@ -47,8 +55,12 @@ import Testing
         try place.write("coop.toml", "name = \"x\"\n[sandbox]\nprotect = [\"ci\"]\n")
         try place.write("ci/run", "x")
         try place.write("free", "x")
-        for path in ["ci/run", "free", "/etc/shadow", "/etc/passwd", "/usr/bin/env", "/root/.bashrc", "/proc/sys/kernel/hostname", "/var/log"] {
-            let found = try place.shell("if [ -w \(path) ]; then echo writable; elif [ -r \(path) ]; then echo readable; else echo hidden; fi").output
+        for path in [
+            "ci/run", "free", "/etc/shadow", "/etc/passwd", "/usr/bin/env", "/root/.bashrc", "/proc/sys/kernel/hostname", "/var/log",
+        ] {
+            let found = try place.shell(
+                "if [ -w \(path) ]; then echo writable; elif [ -r \(path) ]; then echo readable; else echo hidden; fi"
+            ).output
             #expect(try why(place, path).verdict + "\n" == found, "\(path)")
         }
     }

@@ -190,7 +190,10 @@ import Testing
         let rounds = getenv("COOP_STRESS").flatMap { Int(String(cString: $0)) } ?? 8
         for round in 0..<rounds {
             let runs = try (0..<3).map { number in
-                try place.start(["run", "--", "sh", "-c", "git checkout -q -b b-\(round)-\(number); git commit -q --allow-empty -m x; setsid sleep 1000 & sleep 1000"])
+                try place.start([
+                    "run", "--", "sh", "-c",
+                    "git checkout -q -b b-\(round)-\(number); git commit -q --allow-empty -m x; setsid sleep 1000 & sleep 1000",
+                ])
             }
             for (index, run) in runs.enumerated() {
                 // From before the first system call to well after the start.
@@ -207,7 +210,9 @@ import Testing
         }
         let next = try place.coop(["ps"])
         // Three at a time change branches, and only one can win HEAD; anything else said would be a failure.
-        let complaints = next.error.split(separator: "\n").filter { !$0.hasPrefix("coop: HEAD stays") && !$0.hasPrefix("coop: the index stays") }
+        let complaints = next.error.split(separator: "\n").filter {
+            !$0.hasPrefix("coop: HEAD stays") && !$0.hasPrefix("coop: the index stays")
+        }
         #expect(next.exitCode == 0 && complaints == [], "\(next)")
         try expectNothing(place, cgroups: [])
         let check = try place.git("fsck", "--no-dangling")

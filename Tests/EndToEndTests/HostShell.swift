@@ -16,7 +16,8 @@ extension Sandboxed {
     /// Starts a program on the host as the identity.
     func startOutside(_ command: [String], input: ChildProcess.Input = .null) throws -> ChildProcess {
         try ChildProcess(
-            identity.arguments(command), environment: environment.merging(["coop": try BuiltPrograms.coop()]) { $1 }, directory: project, input: input)
+            identity.arguments(command), environment: environment.merging(["coop": try BuiltPrograms.coop()]) { $1 }, directory: project,
+            input: input)
     }
 
     /// The ids of the sandboxes that live, or have left something.

@@ -34,7 +34,9 @@ import Testing
         #expect(stopped.exitCode == 0 && stopped.output == "\(id)\n", "\(stopped)")
         #expect(try place.remains() == [])
         let gone = try place.coop(["exec", "first", "--", "true"])
-        #expect(gone.exitCode == 125 && gone.error.contains("there is no running sandbox `first`") && gone.error.contains("Next: coop ps"), "\(gone)")
+        #expect(
+            gone.exitCode == 125 && gone.error.contains("there is no running sandbox `first`") && gone.error.contains("Next: coop ps"),
+            "\(gone)")
     }
 
     @Test("exec passes streams, codes and words on like run", arguments: TestIdentity.all)
@@ -53,7 +55,8 @@ import Testing
             { "$coop" exec box yes; echo $? >&2; } | head -n 1
             """#)
         #expect(
-            outcome.output == "   a  \\0   b 377\nout\n42\n-m -t --json --\n0\n127\n137\n\(place.project)\n0\ny\n" && outcome.error == "err\n141\n",
+            outcome.output == "   a  \\0   b 377\nout\n42\n-m -t --json --\n0\n127\n137\n\(place.project)\n0\ny\n"
+                && outcome.error == "err\n141\n",
             "\(outcome)")
         _ = try place.coop(["stop", "--all"])
         #expect(try place.remains() == [])
@@ -67,9 +70,10 @@ import Testing
         #expect(try client.waitForOutput("ready"))
         kill(client.pid, SIGKILL)
         _ = try client.wait()
-        #expect(try Deadline.poll(seconds: 5) {
-            try !place.processes().contains { $0.hasSuffix("sleep 1000 ") }
-        })
+        #expect(
+            try Deadline.poll(seconds: 5) {
+                try !place.processes().contains { $0.hasSuffix("sleep 1000 ") }
+            })
         #expect(try place.coop(["exec", "box", "--", "echo", "alive"]).output == "alive\n")
         _ = try place.coop(["stop", "box"])
         #expect(try place.remains() == [])
@@ -79,7 +83,9 @@ import Testing
     func parallel(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
         _ = try keep(place, "box")
-        let clients = try (0..<8).map { try place.start(["exec", "box", "--", "sh", "-c", "read x; echo \($0) $x; exit \($0)"], input: .pipe) }
+        let clients = try (0..<8).map {
+            try place.start(["exec", "box", "--", "sh", "-c", "read x; echo \($0) $x; exit \($0)"], input: .pipe)
+        }
         for client in clients.reversed() { try client.send("go\n") }
         for (number, client) in clients.enumerated() {
             let outcome = try client.wait()
@@ -142,7 +148,8 @@ import Testing
         // A second one with the same beginning, as chance would have it once in a million.
         let twin = String(id.prefix(6)) + "zzzzzz"
         let made = try place.outside([
-            "sh", "-c", "cp -a \"$COOP_HOME/run/\(id)\" \"$COOP_HOME/run/\(twin)\"; sed -i 's/\(id)/\(twin)/; s/\"box\"/\"twin\"/' \"$COOP_HOME/run/\(twin)/session.json\"",
+            "sh", "-c",
+            "cp -a \"$COOP_HOME/run/\(id)\" \"$COOP_HOME/run/\(twin)\"; sed -i 's/\(id)/\(twin)/; s/\"box\"/\"twin\"/' \"$COOP_HOME/run/\(twin)/session.json\"",
         ])
         // Its lock is held, as that of a living one.
         let lock = try Descriptor.open("\(place.coopHome)/run/\(twin)/lock", O_RDWR)
@@ -171,13 +178,18 @@ import Testing
         #expect(ended.exitCode == 137 || ended.exitCode == 143, "\(ended)")
         #expect(try place.remains() == [])
         let listing = try place.coop(["ps", "--json"])
-        #expect(listing.output.contains("\"version\" : 1") && listing.output.replacing(" ", with: "").contains("\"sandboxes\":["), "\(listing)")
+        #expect(
+            listing.output.contains("\"version\" : 1") && listing.output.replacing(" ", with: "").contains("\"sandboxes\":["), "\(listing)")
     }
 
     @Test("a sandbox that runs in the foreground can be joined and stopped, too", arguments: TestIdentity.all)
     func foreground(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
-        let run = try place.start(["run", "--name", "front", "--", "sh", "-c", "trap 'echo bye; exit 4' TERM; echo hello > /tmp/x; echo ready; sleep 1000 & wait"], input: .pipe)
+        let run = try place.start(
+            [
+                "run", "--name", "front", "--", "sh", "-c",
+                "trap 'echo bye; exit 4' TERM; echo hello > /tmp/x; echo ready; sleep 1000 & wait",
+            ], input: .pipe)
         #expect(try run.waitForOutput("ready"))
         #expect(try place.coop(["exec", "front", "--", "cat", "/tmp/x"]).output == "hello\n")
         #expect(try place.coop(["stop", "front"]).exitCode == 0)

@@ -12,7 +12,9 @@ import Testing
     @Test("a signal to coop reaches the command, whose answer is the exit code", arguments: TestIdentity.all, signals)
     func forwarded(_ identity: TestIdentity, _ signal: (name: String, number: Int32)) throws {
         let place = try Sandboxed(identity)
-        let coop = try place.start(["run", "--", "sh", "-c", "trap 'echo got-\(signal.name); exit 3' \(signal.name); echo ready; sleep 1000 & wait"])
+        let coop = try place.start([
+            "run", "--", "sh", "-c", "trap 'echo got-\(signal.name); exit 3' \(signal.name); echo ready; sleep 1000 & wait",
+        ])
         #expect(try coop.waitForOutput("ready\n"))
         coop.signal(signal.number)
         let outcome = try coop.wait()
@@ -48,7 +50,9 @@ import Testing
     @Test("a signal reaches the command's children too, as a terminal's would", arguments: TestIdentity.all)
     func wholeGroup(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
-        let coop = try place.start(["run", "--", "sh", "-c", "trap : INT; sh -c 'trap \"echo child; exit 0\" INT; echo ready; sleep 1000 & wait'; exit 8"])
+        let coop = try place.start([
+            "run", "--", "sh", "-c", "trap : INT; sh -c 'trap \"echo child; exit 0\" INT; echo ready; sleep 1000 & wait'; exit 8",
+        ])
         #expect(try coop.waitForOutput("ready\n"))
         coop.signal(SIGINT)
         let outcome = try coop.wait()
@@ -59,7 +63,8 @@ import Testing
     func controlC(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
         let coop = try place.start(
-            ["run", "--", "sh", "-c", "trap 'echo trapped; exit 5' INT; echo ready; sleep 1000 & wait"], input: .terminal(rows: 24, columns: 80))
+            ["run", "--", "sh", "-c", "trap 'echo trapped; exit 5' INT; echo ready; sleep 1000 & wait"],
+            input: .terminal(rows: 24, columns: 80))
         #expect(try coop.waitForOutput("ready"))
         try coop.send("\u{3}")
         let outcome = try coop.wait()

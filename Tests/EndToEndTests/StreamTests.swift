@@ -59,14 +59,16 @@ import Testing
         #expect(try inside.remains() == [])
     }
 
-    @Test("options of coop end at the first word of the command, with or without --", arguments: [
-        (["run", "printf", "[%s]", "-m", "--json", "--"], "[-m][--json][--]"),
-        (["run", "--", "printf", "[%s]", "-m", "--", "x"], "[-m][--][x]"),
-        (["run", "--no-tty", "--", "printf", "[%s]", "--no-tty"], "[--no-tty]"),
-        (["run", "-e", "A=b", "printenv", "A"], "b\n"),
-        (["run", "sh", "-c", "echo \"$@\"", "x", "-e", "A=b", "--keep"], "-e A=b --keep\n"),
-        (["run", "--", "env", "--", "echo", "--"], "--\n"),
-    ] as [([String], String)])
+    @Test(
+        "options of coop end at the first word of the command, with or without --",
+        arguments: [
+            (["run", "printf", "[%s]", "-m", "--json", "--"], "[-m][--json][--]"),
+            (["run", "--", "printf", "[%s]", "-m", "--", "x"], "[-m][--][x]"),
+            (["run", "--no-tty", "--", "printf", "[%s]", "--no-tty"], "[--no-tty]"),
+            (["run", "-e", "A=b", "printenv", "A"], "b\n"),
+            (["run", "sh", "-c", "echo \"$@\"", "x", "-e", "A=b", "--keep"], "-e A=b --keep\n"),
+            (["run", "--", "env", "--", "echo", "--"], "--\n"),
+        ] as [([String], String)])
     func optionsEnd(_ arguments: [String], _ output: String) throws {
         let place = try Sandboxed(.all[0])
         let outcome = try place.coop(arguments)
@@ -148,7 +150,9 @@ import Testing
     @Test("directories and devices are refused as streams, with the reason", arguments: TestIdentity.all)
     func refusedStreams(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
-        for (redirection, reason) in [("< /etc", "it is a directory"), ("< /dev/zero", "it is a device"), ("> /dev/full", "it is a device")] {
+        for (redirection, reason) in [
+            ("< /etc", "it is a directory"), ("< /dev/zero", "it is a device"), ("> /dev/full", "it is a device"),
+        ] {
             let outcome = try place.hostShell("\"$coop\" run -- true \(redirection)")
             #expect(outcome.exitCode == 126 && outcome.error.contains(reason), "\(redirection): \(outcome)")
         }

@@ -12,8 +12,10 @@ import Testing
     func given(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
         let outcome = try place.coop(
-            ["run", "--", "sh", "-c", "tty; test -t 0 && test -t 1 && test -t 2 && echo all; : > /dev/tty && echo controlling"], input: Self.screen)
-        #expect(outcome.output.hasPrefix("/dev/pts/") && outcome.output.contains("all") && outcome.output.contains("controlling"), "\(outcome)")
+            ["run", "--", "sh", "-c", "tty; test -t 0 && test -t 1 && test -t 2 && echo all; : > /dev/tty && echo controlling"],
+            input: Self.screen)
+        #expect(
+            outcome.output.hasPrefix("/dev/pts/") && outcome.output.contains("all") && outcome.output.contains("controlling"), "\(outcome)")
     }
 
     @Test("no terminal is given where there is none, or none is wanted", arguments: TestIdentity.all)
@@ -113,9 +115,11 @@ import Testing
         #expect(!outcome.output.contains("no job control"))
     }
 
-    @Test("the terminal's modes come back whatever ends the command", arguments: TestIdentity.all, [
-        "true", "stty raw -echo", "stty raw -echo; kill -9 $$", "stty raw -echo; exit 3",
-    ])
+    @Test(
+        "the terminal's modes come back whatever ends the command", arguments: TestIdentity.all,
+        [
+            "true", "stty raw -echo", "stty raw -echo; kill -9 $$", "stty raw -echo; exit 3",
+        ])
     func modesRestored(_ identity: TestIdentity, _ script: String) throws {
         let place = try Sandboxed(identity)
         let outcome = try place.hostShell(

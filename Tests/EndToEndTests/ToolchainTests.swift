@@ -63,7 +63,10 @@ import Testing
         try place.makeRepository()
         #expect(try place.git("worktree", "add", "-q", "-b", "side", place.home + "/side") == "")
         let outcome = try place.coop(
-            ["run", "--", "sh", "-c", "git branch --show-current && echo x > x && git add x && git commit -qm side && git log --format=%s"],
+            [
+                "run", "--", "sh", "-c",
+                "git branch --show-current && echo x > x && git add x && git commit -qm side && git log --format=%s",
+            ],
             directory: place.home + "/side")
         #expect(outcome.exitCode == 0 && outcome.output == "side\nside\nfirst\n", "\(outcome)")
         #expect(try place.git("log", "--format=%s", "side") == "side\nfirst")
@@ -237,7 +240,8 @@ import Testing
         let place = try Sandboxed(TestIdentity.all[TestIdentity.all.count - 1])
         try place.write(
             "Package.swift",
-            "// swift-tools-version: 6.0\nimport PackageDescription\nlet package = Package(name: \"tiny\", targets: [.executableTarget(name: \"tiny\")])\n")
+            "// swift-tools-version: 6.0\nimport PackageDescription\nlet package = Package(name: \"tiny\", targets: [.executableTarget(name: \"tiny\")])\n"
+        )
         try place.write("Sources/tiny/main.swift", "print(\"from swift\")\n")
         place.environment["PATH"] = "/opt/swift/usr/bin:" + Sandboxed.path
         let outcome = try place.shell("swift build --disable-sandbox 2>&1 >/dev/null; .build/debug/tiny", timeout: 300)

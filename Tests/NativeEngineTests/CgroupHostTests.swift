@@ -54,7 +54,8 @@ import Testing
         try cgroup("/memory/process/x")
         try cgroup("/cpu,cpuacct/x")
         let host = choose(
-            [separate("memory", at: "/memory"), separate("cpu,cpuacct", at: "/cpu,cpuacct")], "4:memory:/process/x\n1:cpu,cpuacct:/x\n8:pids:/\n")
+            [separate("memory", at: "/memory"), separate("cpu,cpuacct", at: "/cpu,cpuacct")],
+            "4:memory:/process/x\n1:cpu,cpuacct:/x\n8:pids:/\n")
         #expect(host.places == [.memory: .separate(root + "/memory/process/x"), .cpu: .separate(root + "/cpu,cpuacct/x")])
     }
 

@@ -61,7 +61,8 @@ import Testing
         try write("proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1\n")
         try write("etc/apparmor.d/coop", AppArmorProfile.text(program: "/usr/bin/coop"))
         #expect(recognise() == [])
-        expectOne(recognise(refusal: EACCES), .blocking, why: "only programs with a profile", fix: "apparmor_parser -r /etc/apparmor.d/coop")
+        expectOne(
+            recognise(refusal: EACCES), .blocking, why: "only programs with a profile", fix: "apparmor_parser -r /etc/apparmor.d/coop")
     }
 
     @Test("the AppArmor label is read only where AppArmor is on: SELinux uses the same file")
@@ -75,7 +76,9 @@ import Testing
     @Test("Debian with unprivileged_userns_clone = 0")
     func debian() throws {
         try write("proc/sys/kernel/unprivileged_userns_clone", "0\n")
-        expectOne(recognise(refusal: EPERM), .blocking, why: "unprivileged_userns_clone is 0", fix: "sysctl -w kernel.unprivileged_userns_clone=1")
+        expectOne(
+            recognise(refusal: EPERM), .blocking, why: "unprivileged_userns_clone is 0", fix: "sysctl -w kernel.unprivileged_userns_clone=1"
+        )
         #expect(recognise(.simulated(user: 0, subordinate: true)) == [])
     }
 
@@ -84,16 +87,19 @@ import Testing
         try write("proc/sys/user/max_user_namespaces", "0\n")
         expectOne(recognise(refusal: ENOSPC), .blocking, why: "max_user_namespaces is 0", fix: "sysctl -w user.max_user_namespaces")
         expectOne(
-            recognise(.simulated(user: 0, subordinate: true)), .blocking, why: "max_user_namespaces is 0", fix: "sysctl -w user.max_user_namespaces")
+            recognise(.simulated(user: 0, subordinate: true)), .blocking, why: "max_user_namespaces is 0",
+            fix: "sysctl -w user.max_user_namespaces")
     }
 
     @Test("a kernel without user namespaces")
     func noUserNamespaces() {
         expectOne(
-            recognise(.simulated(subordinate: true, namespaces: ["mnt", "pid"])), .blocking, why: "built without them", fix: "CONFIG_USER_NS")
+            recognise(.simulated(subordinate: true, namespaces: ["mnt", "pid"])), .blocking, why: "built without them",
+            fix: "CONFIG_USER_NS")
     }
 
-    @Test("Docker masks parts of /proc", 
+    @Test(
+        "Docker masks parts of /proc",
         arguments: [(".dockerenv", "docker", "systempaths=unconfined"), ("run/.containerenv", "podman", "unmask=ALL")])
     func docker(_ file: String, _ name: String, _ option: String) throws {
         try write(file, "")
@@ -106,7 +112,8 @@ import Testing
     @Test("in a pod the remedy is the pod's")
     func kubernetes() throws {
         try write("var/run/secrets/kubernetes.io/serviceaccount/token", "x")
-        expectOne(recognise(.simulated(subordinate: true, maskedProc: true)), .blocking, why: "inside kubernetes", fix: "procMount: Unmasked")
+        expectOne(
+            recognise(.simulated(subordinate: true, maskedProc: true)), .blocking, why: "inside kubernetes", fix: "procMount: Unmasked")
     }
 
     @Test("a covered /proc outside of containers")
@@ -123,7 +130,8 @@ import Testing
     @Test("an unknown refusal is said with its error and where to look")
     func unknown() { expectOne(recognise(refusal: EPERM), .blocking, why: "refuses them to this process", fix: "journalctl -k") }
 
-    @Test("kernels before 5.12 lack mount_setattr", arguments: ["5.4.0-150-generic", "5.10.0-28-amd64", "4.18.0-553.el8_10.x86_64", "3.10.0"])
+    @Test(
+        "kernels before 5.12 lack mount_setattr", arguments: ["5.4.0-150-generic", "5.10.0-28-amd64", "4.18.0-553.el8_10.x86_64", "3.10.0"])
     func old(_ kernel: String) {
         let found = recognise(.simulated(kernel: kernel, landlock: 0, subordinate: true))
         #expect(found.map(\.subject) == ["kernel", "landlock"])
@@ -133,12 +141,15 @@ import Testing
 
     @Test("5.13 works, with Landlock version 1 too old", arguments: ["5.13.0-52-generic", "5.15.0-1"])
     func landlockOne(_ kernel: String) {
-        expectOne(recognise(.simulated(kernel: kernel, landlock: 1, subordinate: true)), .weakening, why: "version 1", fix: "--degraded=landlock")
+        expectOne(
+            recognise(.simulated(kernel: kernel, landlock: 1, subordinate: true)), .weakening, why: "version 1", fix: "--degraded=landlock")
     }
 
     @Test("a kernel with Landlock switched off")
     func landlockOff() {
-        expectOne(recognise(.simulated(landlock: 0, subordinate: true)), .weakening, why: "not in the list of active modules", fix: "lsm=landlock")
+        expectOne(
+            recognise(.simulated(landlock: 0, subordinate: true)), .weakening, why: "not in the list of active modules", fix: "lsm=landlock"
+        )
     }
 
     @Test("a kernel without seccomp filters")
@@ -164,7 +175,9 @@ import Testing
     func shippedProfile() throws {
         func rules(_ text: String) -> [String] {
             text.split(separator: "\n").filter { !$0.hasPrefix("#") }.map { line in
-                guard line.hasPrefix("profile coop "), let flags = line.split(separator: " ").last(where: { $0.hasPrefix("flags=") }) else { return String(line) }
+                guard line.hasPrefix("profile coop "), let flags = line.split(separator: " ").last(where: { $0.hasPrefix("flags=") }) else {
+                    return String(line)
+                }
                 return "profile coop … \(flags) {"
             }
         }

@@ -121,7 +121,8 @@ import WardenProtocol
     // MARK: - What always holds
 
     static let hosts: [HostFacts] = [
-        .simulated(), .simulated(subordinate: true), .simulated(user: 0), .simulated(user: 0, subordinate: true), .simulated(mergedUsr: false),
+        .simulated(), .simulated(subordinate: true), .simulated(user: 0), .simulated(user: 0, subordinate: true),
+        .simulated(mergedUsr: false),
         .simulated(landlock: 0), .simulated(landlock: 1), .simulated(landlock: 2), .simulated(landlock: 3), .simulated(landlock: 4),
         .simulated(landlock: 5), .simulated(landlock: 6), .simulated(tools: false),
     ]
@@ -203,7 +204,8 @@ import WardenProtocol
         try every { spec, facts, plan in
             for operation in plan.operations {
                 guard case .landlock(let handled, _, let rules) = operation else { continue }
-                let places = ["/dev", "/dev/shm", "/dev/mqueue", "/proc", "/tmp", spec.home.path, spec.workspace.path]
+                let places =
+                    ["/dev", "/dev/shm", "/dev/mqueue", "/proc", "/tmp", spec.home.path, spec.workspace.path]
                     + spec.mounts.filter { !$0.readOnly }.map(\.target) + spec.excludes
                 for rule in rules {
                     #expect(rule.access & ~handled == 0, "\(rule.path) names rights that version \(facts.landlock) does not know")
@@ -325,7 +327,8 @@ import WardenProtocol
             if case .file("/etc/passwd", let contents, let mode) = operation, mode == 0o644 { return String(osBytes: contents) }
             return nil
         }
-        let line = user == 0 ? "root:x:0:0:root:/home/ann:/bin/bash\n" : "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/bash\n"
+        let line =
+            user == 0 ? "root:x:0:0:root:/home/ann:/bin/bash\n" : "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/bash\n"
         #expect(text == [line + "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"])
     }
 
@@ -367,7 +370,8 @@ extension PlanOperation {
     /// Where something new is mounted.
     var newMountTarget: String? {
         switch self {
-        case .bind(_, let target, _, _), .tmpfs(let target, _, _, _, _, _), .proc(let target), .terminals(let target), .messageQueues(let target):
+        case .bind(_, let target, _, _), .tmpfs(let target, _, _, _, _, _), .proc(let target), .terminals(let target),
+            .messageQueues(let target):
             target
         default: nil
         }

@@ -13,7 +13,8 @@ import WardenProtocol
         place: CgroupHost.Place? = nil
     ) throws -> LimitDecision {
         try LimitDecision(spec: .simulated(mode: mode, homeSource: homeSource, limits: limits), facts: facts) {
-            CgroupHost(places: place.map { place in Dictionary(uniqueKeysWithValues: CgroupHost.Controller.allCases.map { ($0, place) }) } ?? [:])
+            CgroupHost(
+                places: place.map { place in Dictionary(uniqueKeysWithValues: CgroupHost.Controller.allCases.map { ($0, place) }) } ?? [:])
         }
     }
 
@@ -31,7 +32,9 @@ import WardenProtocol
     @Test("with any kind of cgroup all of memory, processors and processes are enforced", arguments: everywhere)
     func cgroups(_ place: CgroupHost.Place) throws {
         let decision = try decide(Limits(memory: 1 << 30, cpus: 2, processes: 50), place: place)
-        #expect(strength(decision, .memory) == .enforced && strength(decision, .cpu) == .enforced && strength(decision, .processes) == .enforced)
+        #expect(
+            strength(decision, .memory) == .enforced && strength(decision, .cpu) == .enforced && strength(decision, .processes) == .enforced
+        )
         #expect(limit(decision, "data") == nil && limit(decision, "processes") == nil)
         #expect(!decision.cgroup.isEmpty)
     }

@@ -12,7 +12,8 @@ extension HostFacts {
         hardCore: UInt64 = .max, hardProcesses: UInt64 = 30000
     ) -> HostFacts {
         let links = ["/bin", "/lib", "/lib64", "/sbin"]
-        let system = [SystemPath(path: "/usr", link: nil), SystemPath(path: "/opt", link: nil)]
+        let system =
+            [SystemPath(path: "/usr", link: nil), SystemPath(path: "/opt", link: nil)]
             + links.map { SystemPath(path: $0, link: mergedUsr ? "usr" + $0 : nil) }
         return HostFacts(
             kernel: kernel, user: user, group: user, landlock: landlock, namespaces: namespaces, seccompFilter: seccomp,
@@ -32,7 +33,8 @@ extension HostFacts {
 extension SandboxSpec {
     /// A spec of user 1000 in /home/ann/project.
     static func simulated(
-        mode: Workspace.Mode = .bind, homeSource: String? = "/home/ann/.coop/projects/k/home", mounts: [Mount] = [], excludes: [String] = [],
+        mode: Workspace.Mode = .bind, homeSource: String? = "/home/ann/.coop/projects/k/home", mounts: [Mount] = [],
+        excludes: [String] = [],
         protected: [Protection] = [], user: UInt32 = 1000, limits: Limits = Limits(), groups: [String] = [], degraded: [Layer] = []
     ) -> SandboxSpec {
         SandboxSpec(
@@ -46,7 +48,8 @@ extension SandboxSpec {
 }
 
 /// The plan of a simulated host, with no cgroups unless some are given.
-func simulatedPlan(_ spec: SandboxSpec = .simulated(), _ facts: HostFacts = .simulated(), cgroups: CgroupHost = CgroupHost(places: [:])) throws
+func simulatedPlan(_ spec: SandboxSpec = .simulated(), _ facts: HostFacts = .simulated(), cgroups: CgroupHost = CgroupHost(places: [:]))
+    throws
     -> LaunchPlan
 {
     let limits = try LimitDecision(spec: spec, facts: facts) { cgroups }

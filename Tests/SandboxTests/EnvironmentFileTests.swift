@@ -8,20 +8,28 @@ import Testing
 @Suite struct EnvironmentFileTests {
     private func value(_ line: String) throws -> String? { try EnvironmentFile.parse(line, shown: "f").first?.value }
 
-    @Test("values plain and quoted", arguments: [
-        ("A=1", "1"), ("A=", ""), ("A= x ", " x"), ("A=a b", "a b"), ("A=a # comment", "a"), ("A=a#b", "a#b"), ("A='$X # \\n'", "$X # \\n"),
-        (#"A="a\nb\t\"\\\$""#, "a\nb\t\"\\$"), (#"A="x" # c"#, "x"), ("export A=1", "1"), ("export\tA=1", "1"), ("  A=1", "1"), ("A=b=c", "b=c"),
-        ("A=ünï", "ünï"), ("A=$HOME", "$HOME"), ("A=`id`", "`id`"),
-    ])
+    @Test(
+        "values plain and quoted",
+        arguments: [
+            ("A=1", "1"), ("A=", ""), ("A= x ", " x"), ("A=a b", "a b"), ("A=a # comment", "a"), ("A=a#b", "a#b"),
+            ("A='$X # \\n'", "$X # \\n"),
+            (#"A="a\nb\t\"\\\$""#, "a\nb\t\"\\$"), (#"A="x" # c"#, "x"), ("export A=1", "1"), ("export\tA=1", "1"), ("  A=1", "1"),
+            ("A=b=c", "b=c"),
+            ("A=ünï", "ünï"), ("A=$HOME", "$HOME"), ("A=`id`", "`id`"),
+        ])
     func values(_ line: String, _ expected: String) throws { #expect(try value(line) == expected) }
 
-    @Test("a mistake is named with file, line and column", arguments: [
-        ("A=1\nB", "f:2:1: there is no `=`"), ("\n\n  9A=1", "f:3:3: `9A` is not the name of a variable"),
-        ("export A-B=1", "f:1:8: `A-B` is not the name of a variable"), ("A='x", "f:1:3: the quotes do not close, or text follows them"),
-        ("A=\"x\" y", "f:1:3: the quotes do not close, or text follows them"), ("A=\"x\\", "f:1:3: the quotes do not close, or text follows them"),
-        ("=x", "f:1:1: `` is not the name of a variable"), ("A=a\u{0}b", "f:1:3: the value holds a NUL byte"),
-        ("\u{1B}[2J=x", "f:1:1: `\\x1b[2J` is not the name of a variable"),
-    ])
+    @Test(
+        "a mistake is named with file, line and column",
+        arguments: [
+            ("A=1\nB", "f:2:1: there is no `=`"), ("\n\n  9A=1", "f:3:3: `9A` is not the name of a variable"),
+            ("export A-B=1", "f:1:8: `A-B` is not the name of a variable"),
+            ("A='x", "f:1:3: the quotes do not close, or text follows them"),
+            ("A=\"x\" y", "f:1:3: the quotes do not close, or text follows them"),
+            ("A=\"x\\", "f:1:3: the quotes do not close, or text follows them"),
+            ("=x", "f:1:1: `` is not the name of a variable"), ("A=a\u{0}b", "f:1:3: the value holds a NUL byte"),
+            ("\u{1B}[2J=x", "f:1:1: `\\x1b[2J` is not the name of a variable"),
+        ])
     func mistakes(_ text: String, _ reason: String) {
         let error = #expect(throws: CoopError.self) { try EnvironmentFile.parse(text, shown: "f") }
         #expect(error?.code == .configuration && error?.why == reason && error?.next != nil, "\(String(describing: error))")

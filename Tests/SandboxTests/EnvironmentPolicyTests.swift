@@ -3,18 +3,24 @@ import Testing
 @testable import Sandbox
 
 @Suite struct EnvironmentPolicyTests {
-    @Test("what looks like a secret or leads to a service of the host never passes", arguments: [
-        "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "GITHUB_TOKEN", "MY_TOKEN", "STRIPE_API_KEY", "DB_PASSWORD", "SSH_AUTH_SOCK",
-        "SSH_AGENT_PID", "GPG_AGENT_INFO", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "KUBECONFIG", "DOCKER_HOST", "LD_PRELOAD", "BASH_ENV",
-        "GIT_SSH_COMMAND", "TMUX", "DISPLAY", "ANTHROPIC_API_KEY", "OPENAI_BASE_URL", "aws_x", "github_token",
-    ])
+    @Test(
+        "what looks like a secret or leads to a service of the host never passes",
+        arguments: [
+            "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "GITHUB_TOKEN", "MY_TOKEN", "STRIPE_API_KEY", "DB_PASSWORD",
+            "SSH_AUTH_SOCK",
+            "SSH_AGENT_PID", "GPG_AGENT_INFO", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "KUBECONFIG", "DOCKER_HOST", "LD_PRELOAD",
+            "BASH_ENV",
+            "GIT_SSH_COMMAND", "TMUX", "DISPLAY", "ANTHROPIC_API_KEY", "OPENAI_BASE_URL", "aws_x", "github_token",
+        ])
     func secrets(_ name: String) {
         #expect(!EnvironmentPolicy().verdict(for: name).passes)
         // A pattern is not a decision about this variable.
         #expect(!EnvironmentPolicy(allow: ["*"]).verdict(for: name).passes)
     }
 
-    @Test("terminal, locale and toolchain variables pass", arguments: ["TERM", "COLORTERM", "LANG", "LC_ALL", "LC_TIME", "TZ", "NO_COLOR", "CI", "PYENV_ROOT"])
+    @Test(
+        "terminal, locale and toolchain variables pass",
+        arguments: ["TERM", "COLORTERM", "LANG", "LC_ALL", "LC_TIME", "TZ", "NO_COLOR", "CI", "PYENV_ROOT"])
     func ordinary(_ name: String) { #expect(EnvironmentPolicy().verdict(for: name).passes) }
 
     @Test("what is on no list stays out, and the rule says so")

@@ -75,10 +75,12 @@ import Testing
         output.reader = nil
         let loop = EventLoop()
         var finished = 0
-        let pump = Pump(from: input.reader.number, to: output.writer.number, loop: loop, finished: {
-            finished += 1
-            loop.stop()
-        })
+        let pump = Pump(
+            from: input.reader.number, to: output.writer.number, loop: loop,
+            finished: {
+                finished += 1
+                loop.stop()
+            })
         loop.after(milliseconds: 10000) { throw Late() }
         pump.start()
         try loop.run()

@@ -18,7 +18,9 @@ import Testing
         var seen = Set<String>()
         for _ in 0..<2000 {
             let id = SessionDirectory.newID()
-            #expect(id.utf8.count == 12 && id.first?.isLetter == true && id.utf8.allSatisfy { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x32 && $0 <= 0x39) })
+            #expect(
+                id.utf8.count == 12 && id.first?.isLetter == true
+                    && id.utf8.allSatisfy { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x32 && $0 <= 0x39) })
             #expect(seen.insert(id).inserted)
         }
     }

@@ -35,7 +35,8 @@ import WardenProtocol
         withExtendedLifetime((other)) {}
     }
 
-    @Test("what would lead out of the sandbox is refused: directories, devices, process handles", arguments: ["/", "/dev/zero", "/dev/full"])
+    @Test(
+        "what would lead out of the sandbox is refused: directories, devices, process handles", arguments: ["/", "/dev/zero", "/dev/full"])
     func refused(_ path: String) throws {
         let null = try Descriptor.open("/dev/null", O_RDWR)
         let bad = try Descriptor.open(path, O_RDONLY)
@@ -57,7 +58,9 @@ import WardenProtocol
         let (master, peer) = try terminal()
         let (reader, writer) = try pipe()
         let tty = peer.number
-        func plan(_ descriptors: [Int32], _ asked: Bool? = nil) throws -> StreamPlan { try StreamPlan(descriptors: descriptors, terminal: asked) }
+        func plan(_ descriptors: [Int32], _ asked: Bool? = nil) throws -> StreamPlan {
+            try StreamPlan(descriptors: descriptors, terminal: asked)
+        }
         let both = try plan([tty, tty, tty])
         #expect(both.isInteractive && both.usesTerminal && both.sources == [.terminal, .terminal, .terminal])
         let input = try plan([tty, writer.number, writer.number])

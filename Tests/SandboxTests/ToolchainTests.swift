@@ -11,7 +11,9 @@ import Testing
 
     private var home: String { directory.path + "/home" }
 
-    private func resolve(_ path: String, _ variables: [String: String] = [:], visible: [String] = ["/usr", "/bin"]) -> (mounts: [Mount], path: String, names: Set<String>) {
+    private func resolve(_ path: String, _ variables: [String: String] = [:], visible: [String] = ["/usr", "/bin"]) -> (
+        mounts: [Mount], path: String, names: Set<String>
+    ) {
         Toolchain.resolve(path: path, home: home, environment: { variables[$0] }) { entry in
             visible.contains { FileSystem.contains($0, entry) }
         }
@@ -46,15 +48,20 @@ import Testing
     @Test("no toolchain of the list shows a known place of credentials")
     func credentials() throws {
         let secrets = [
-            ".cargo/credentials.toml", ".cargo/credentials", ".config/gh/hosts.yml", ".config/gcloud/x", ".ssh/id_rsa", ".aws/credentials", ".netrc",
-            ".npmrc", ".pypirc", ".docker/config.json", ".gnupg/x", ".kube/config", ".local/share/keyrings/x", ".local/share/gnome-keyring/x",
-            ".local/state/x", ".m2/settings.xml", ".gradle/gradle.properties", ".git-credentials", ".bash_history", ".claude/x", ".codex/auth.json",
+            ".cargo/credentials.toml", ".cargo/credentials", ".config/gh/hosts.yml", ".config/gcloud/x", ".ssh/id_rsa", ".aws/credentials",
+            ".netrc",
+            ".npmrc", ".pypirc", ".docker/config.json", ".gnupg/x", ".kube/config", ".local/share/keyrings/x",
+            ".local/share/gnome-keyring/x",
+            ".local/state/x", ".m2/settings.xml", ".gradle/gradle.properties", ".git-credentials", ".bash_history", ".claude/x",
+            ".codex/auth.json",
         ]
         for secret in secrets { try directory.file("home/" + secret, "secret") }
         var entries: [String] = []
         for toolchain in Toolchain.all {
             let places = toolchain.exposed.isEmpty ? [toolchain.root] : toolchain.exposed.map { toolchain.root + "/" + $0 }
-            for place in places where !place.hasSuffix(".toml") && !place.hasSuffix(".json") { entries.append(try directory.directory("home/" + place)) }
+            for place in places where !place.hasSuffix(".toml") && !place.hasSuffix(".json") {
+                entries.append(try directory.directory("home/" + place))
+            }
         }
         let found = resolve(entries.joined(separator: ":"))
         #expect(found.names.count == Toolchain.all.count)

@@ -70,8 +70,10 @@ struct BuiltInPolicyTests {
             #expect(probe(name) == "ENOSYS", "\(name)")
         }
         #expect(probe("name_to_handle_at") == "EOPNOTSUPP")
-        for name in ["keyctl", "bpf", "userfaultfd", "io_uring_setup", "perf_event_open", "mount", "unshare", "setns", "ptrace",
-            "pidfd_getfd", "chroot", "kexec_load", "open_by_handle_at", "process_madvise", "move_pages", "fanotify_init"] {
+        for name in [
+            "keyctl", "bpf", "userfaultfd", "io_uring_setup", "perf_event_open", "mount", "unshare", "setns", "ptrace",
+            "pidfd_getfd", "chroot", "kexec_load", "open_by_handle_at", "process_madvise", "move_pages", "fanotify_init",
+        ] {
             #expect(probe(name) == "EPERM", "\(name)")
         }
     }
@@ -143,7 +145,8 @@ struct BuiltInPolicyTests {
     func others(architecture: Architecture) throws {
         let probe = try probe(architecture)
         for (mode, answer) in [(0x2000, "EPERM"), (0x6000, "EPERM"), (0x1000, "allow"), (0xC000, "allow"), (0x8000, "allow"), (0, "allow")]
-        as [(UInt64, String)] {
+            as [(UInt64, String)]
+        {
             #expect([nil, answer].contains(probe("mknod", 0, mode | 0o644 | high)))
             #expect(probe("mknodat", 0, 0, mode | 0o644 | high) == answer)
         }

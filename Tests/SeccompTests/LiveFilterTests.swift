@@ -56,12 +56,14 @@ struct LiveFilterTests {
         #expect(try live.run(["/bin/true"]).status == 0)
     }
 
-    @Test("let real toolchains work", arguments: [
-        "python3 -c 'import threading as t, subprocess as s; x = t.Thread(target=print); x.start(); x.join(); s.check_call([\"true\"])'",
-        "git --version",
-        "node -e 'new Promise(r => setTimeout(r, 1)).then(() => require(\"child_process\").execSync(\"true\"))'",
-        "printf 'int main(void){return 0;}' | cc -x c -o \"$SCRATCH/a.out\" - && \"$SCRATCH/a.out\"",
-    ])
+    @Test(
+        "let real toolchains work",
+        arguments: [
+            "python3 -c 'import threading as t, subprocess as s; x = t.Thread(target=print); x.start(); x.join(); s.check_call([\"true\"])'",
+            "git --version",
+            "node -e 'new Promise(r => setTimeout(r, 1)).then(() => require(\"child_process\").execSync(\"true\"))'",
+            "printf 'int main(void){return 0;}' | cc -x c -o \"$SCRATCH/a.out\" - && \"$SCRATCH/a.out\"",
+        ])
     func toolchains(command: String) throws {
         let live = try LiveFilter([SeccompPolicy.default.program()])
         let program = String(command.prefix { $0 != " " })

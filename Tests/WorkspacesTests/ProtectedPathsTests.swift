@@ -123,7 +123,7 @@ import Testing
         var dead = try PlaceholderJournal.create(for: plan, session: "dead", in: temporary("j"))
         #expect(try PlaceholderJournal.sweep(temporary("j")).isEmpty)
         #expect(dead != nil)
-        dead = nil  // The lock goes with the process.
+        dead = nil // The lock goes with the process.
         let plan2 = try ProtectedPaths.plan(root: temporary("w"))
         let living = try #require(try PlaceholderJournal.create(for: plan2, session: "alive", in: temporary("j")))
         #expect(try PlaceholderJournal.sweep(temporary("j")) == ["dead"])

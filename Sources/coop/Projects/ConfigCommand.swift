@@ -65,7 +65,9 @@ struct ConfigGet: ParsableCommand {
             found = value.map { ($0.value.text, "\($0.origin)") } ?? wanted.schema.standard.map { ($0, "default") }
         }
         guard let found else {
-            throw CoopError(.notFound, "`\(key.printable)` has no value", "it is not set, and there is no default", next: "coop config set \(key.shellQuoted) VALUE")
+            throw CoopError(
+                .notFound, "`\(key.printable)` has no value", "it is not set, and there is no default",
+                next: "coop config set \(key.shellQuoted) VALUE")
         }
         if json {
             print(try JSONText.encode(Report(key: key, value: found.text, origin: found.origin)))
@@ -149,7 +151,9 @@ struct ConfigList: ParsableCommand {
             print(try JSONText.encode(Report(keys: entries)))
         } else {
             FileHandleOutput.standardOutput(
-                Table.text([["KEY", "VALUE", "FROM", "MEANING"]] + entries.map { [$0.key, ($0.value ?? "-").printable, $0.origin.printable, $0.meaning] }))
+                Table.text(
+                    [["KEY", "VALUE", "FROM", "MEANING"]]
+                        + entries.map { [$0.key, ($0.value ?? "-").printable, $0.origin.printable, $0.meaning] }))
         }
     }
 }

@@ -76,7 +76,8 @@ struct SuperviseCommand: ParsableCommand {
         }
         signal(SIGHUP, SIG_IGN)
         signal(SIGPIPE, SIG_IGN)
-        let run = try SandboxRun(context: try Context(), options: options, command: try CommandWords(words, of: SuperviseCommand.self).words)
+        let run = try SandboxRun(
+            context: try Context(), options: options, command: try CommandWords(words, of: SuperviseCommand.self).words)
         do {
             try run.serve {
                 try answer.writeAll("ready \(run.spec.id)".utf8, subject: "the command that started it")

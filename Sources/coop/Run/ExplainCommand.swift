@@ -53,11 +53,18 @@ struct ExplainCommand: ParsableCommand {
         result += "network    \(spec.network.rawValue)\n"
         if let timeout = spec.timeout { result += "timeout    \(timeout) s\n" }
         for note in explanation.notes { result += "note       \(note.printable)\n" }
-        result += "\nLayers\n" + Table.text(explanation.layers.map { ["  " + $0.strength.rawValue, $0.layer.rawValue, $0.detail.printable] })
+        result +=
+            "\nLayers\n" + Table.text(explanation.layers.map { ["  " + $0.strength.rawValue, $0.layer.rawValue, $0.detail.printable] })
         if !spec.mounts.isEmpty {
-            result += "\nMounts\n" + Table.text(spec.mounts.map {
-                ["  " + ($0.readOnly ? "ro" : "rw"), $0.target.printable, $0.source == $0.target ? "" : "from " + $0.source.printable, "(\($0.reason))"]
-            })
+            result +=
+                "\nMounts\n"
+                + Table.text(
+                    spec.mounts.map {
+                        [
+                            "  " + ($0.readOnly ? "ro" : "rw"), $0.target.printable,
+                            $0.source == $0.target ? "" : "from " + $0.source.printable, "(\($0.reason))",
+                        ]
+                    })
         }
         if !spec.protected.isEmpty {
             result += "\nProtected\n" + Table.text(spec.protected.map { ["  " + $0.form.rawValue, $0.path.printable, "(\($0.reason))"] })

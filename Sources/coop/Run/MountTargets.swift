@@ -37,19 +37,22 @@ struct MountTargets {
             switch FileSystem.kind(place, followLinks: false) {
             case .directory where !isLast || mount.isDirectory: continue
             case .directory:
-                throw CoopError(.refused, what, "it is a directory, and \(mount.source.printable) is a file (\(mount.reason))", next: elsewhere)
+                throw CoopError(
+                    .refused, what, "it is a directory, and \(mount.source.printable) is a file (\(mount.reason))", next: elsewhere)
             case .symlink:
                 throw CoopError(.refused, what, "\(place.printable) is a symbolic link (\(mount.reason))", next: elsewhere)
             case nil:
                 if workspace.mode == .bind, holder.target == workspace.path, mount.isDirectory { return }
-                let why = holder.readOnly
+                let why =
+                    holder.readOnly
                     ? "nothing is there, and \(holder.target.printable) is read-only inside (\(mount.reason))"
                     : "nothing is there, and nothing is made on the host for it (\(mount.reason))"
                 throw CoopError(.refused, what, why, next: elsewhere)
             default:
                 if isLast, !mount.isDirectory { continue }
                 throw CoopError(
-                    .refused, what, "\(place.printable) is \(isLast ? "a file, and \(mount.source.printable) is a directory" : "no directory") (\(mount.reason))",
+                    .refused, what,
+                    "\(place.printable) is \(isLast ? "a file, and \(mount.source.printable) is a directory" : "no directory") (\(mount.reason))",
                     next: elsewhere)
             }
         }

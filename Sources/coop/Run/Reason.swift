@@ -31,7 +31,8 @@ struct Reason {
         if let found = program(subject) { return path(found) }
         if subject.contains(".") { return host(subject) }
         return Answer(
-            subject: subject, verdict: .hidden, rule: "no program of that name is on the PATH of the sandbox, and no file of that name is here",
+            subject: subject, verdict: .hidden,
+            rule: "no program of that name is on the PATH of the sandbox, and no file of that name is here",
             next: "coop run -m DIRECTORY:ro -e PATH=DIRECTORY:$PATH -- \(subject.shellQuoted)")
     }
 
@@ -78,9 +79,13 @@ struct Reason {
                         subject: path, verdict: .hidden, rule: "HOME is private: \(target) inside is another directory, \(source)",
                         next: "coop run -m \(path.shellQuoted):ro -- …")
                 } else {
-                    let reason = spec.mounts.first { $0.target == target }.map { " (\($0.reason))" } ?? (target == spec.workspace.path ? " (workspace)" : "")
+                    let reason =
+                        spec.mounts.first { $0.target == target }.map { " (\($0.reason))" }
+                        ?? (target == spec.workspace.path ? " (workspace)" : "")
                     let place = source == target ? target : "\(source) at \(target)"
-                    answer = Answer(subject: path, verdict: readOnly ? .readable : .writable, rule: "\(place)\(reason) is shown \(readOnly ? "read-only" : "writable")")
+                    answer = Answer(
+                        subject: path, verdict: readOnly ? .readable : .writable,
+                        rule: "\(place)\(reason) is shown \(readOnly ? "read-only" : "writable")")
                 }
             case .tmpfs(let target, _, _, _, _, _) where FileSystem.contains(target, path):
                 answer = Answer(
@@ -101,7 +106,8 @@ struct Reason {
             case .copy(_, let place) where place == path:
                 answer = Answer(subject: path, verdict: .readable, rule: "a copy of the host's")
             case .file(let place, _, _) where place == path:
-                answer = Answer(subject: path, verdict: .readable, rule: "coop writes a \(FileSystem.lastComponent(of: place)) of the sandbox's own")
+                answer = Answer(
+                    subject: path, verdict: .readable, rule: "coop writes a \(FileSystem.lastComponent(of: place)) of the sandbox's own")
             default: break
             }
         }

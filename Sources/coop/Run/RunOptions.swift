@@ -100,7 +100,8 @@ struct RunOptions: ParsableArguments {
             guard let layer = Layer(rawValue: name) else {
                 let known = Layer.allCases.filter(\.isOptional).map(\.rawValue)
                 let near = NearestName.find(name, among: known).map { "; did you mean `\($0)`?" } ?? ""
-                throw CoopError(.usage, "`\(name.printable)` is not a layer", "known are \(known.joined(separator: ", "))\(near)", next: "coop explain")
+                throw CoopError(
+                    .usage, "`\(name.printable)` is not a layer", "known are \(known.joined(separator: ", "))\(near)", next: "coop explain")
             }
             guard layer.isOptional else {
                 throw CoopError(.usage, "the layer \(name) cannot be left out", "without it there is no sandbox", next: "coop doctor")
@@ -126,7 +127,8 @@ struct CommandWords {
         } else if let first = words.first, first.hasPrefix("-"), first != "-" {
             let name = String(first.prefix { $0 != "=" })
             let near = NearestName.find(name, among: CommandWords.options).map { "; did you mean \($0)?" } ?? ""
-            throw CoopError(.usage, "cannot understand the command line", "unknown option \(name.printable)\(near)", next: "coop \(command) --help")
+            throw CoopError(
+                .usage, "cannot understand the command line", "unknown option \(name.printable)\(near)", next: "coop \(command) --help")
         }
         self.words = words
     }

@@ -97,7 +97,8 @@ struct SpecBuilder {
     /// A name is shown in lists and becomes a part of messages: letters, digits, `-`, `_` and `.`.
     private func name() throws(CoopError) -> String? {
         guard let name = options.name else { return nil }
-        let valid = !name.isEmpty && name.utf8.count <= 64 && name != "." && name != ".."
+        let valid =
+            !name.isEmpty && name.utf8.count <= 64 && name != "." && name != ".."
             && name.utf8.allSatisfy { byte in
                 (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5A) || (byte >= 0x61 && byte <= 0x7A)
                     || byte == 0x2D || byte == 0x5F || byte == 0x2E
@@ -144,7 +145,8 @@ struct SpecBuilder {
         let path = FileSystem.normalize(FileSystem.join(base, host))
         guard let source = FileSystem.realPath(path), let kind = FileSystem.kind(source) else {
             throw CoopError(
-                .notFound, "cannot mount \(host.printable)", "nothing is there (\(origin))", next: "check the path, or make it: mkdir -p \(path.shellQuoted)")
+                .notFound, "cannot mount \(host.printable)", "nothing is there (\(origin))",
+                next: "check the path, or make it: mkdir -p \(path.shellQuoted)")
         }
         guard kind == .directory || kind == .file else {
             throw CoopError(
@@ -165,7 +167,8 @@ struct SpecBuilder {
         let exact = SpecBuilder.systemDirectories + [context.home.userHome, workspace.path, "/etc", "/tmp", "/var", "/run", "/home"]
         let below = ["/proc", "/dev", "/sys", "/run/coop"]
         if target == "/" || exact.contains(target) || below.contains(where: { FileSystem.contains($0, target) })
-            || FileSystem.contains(target, workspace.path) || FileSystem.contains(target, context.home.userHome) {
+            || FileSystem.contains(target, workspace.path) || FileSystem.contains(target, context.home.userHome)
+        {
             throw CoopError(
                 .refused, "cannot mount something at \(target.printable)", "the sandbox has a directory of its own there (\(origin))",
                 next: "choose another GUEST: --mount \(host.printable):/mnt/NAME")
@@ -179,7 +182,9 @@ struct SpecBuilder {
         var files: [Protection] = []
         for setting in configuration.effective.sandbox.excludes {
             let path = FileSystem.normalize(FileSystem.join(workspace.path, setting.value))
-            guard path != workspace.path, FileSystem.contains(workspace.path, path), !FileSystem.components(of: setting.value).contains("..") else {
+            guard path != workspace.path, FileSystem.contains(workspace.path, path),
+                !FileSystem.components(of: setting.value).contains("..")
+            else {
                 throw CoopError(
                     .configuration, "cannot exclude \(setting.value.printable)", "it is not a directory in the project (\(setting.origin))",
                     next: "name a directory of the project: node_modules")
@@ -196,12 +201,14 @@ struct SpecBuilder {
                 case .directory, nil: continue
                 case .symlink:
                     throw CoopError(
-                        .configuration, "cannot exclude \(setting.value.printable)", "\(place.printable) is a symbolic link (\(setting.origin))",
+                        .configuration, "cannot exclude \(setting.value.printable)",
+                        "\(place.printable) is a symbolic link (\(setting.origin))",
                         next: "name what the link leads to: \((FileSystem.readLink(place) ?? "").printable)")
                 default:
                     guard place == path else {
                         throw CoopError(
-                            .configuration, "cannot exclude \(setting.value.printable)", "\(place.printable) is no directory (\(setting.origin))",
+                            .configuration, "cannot exclude \(setting.value.printable)",
+                            "\(place.printable) is no directory (\(setting.origin))",
                             next: "name a directory or a file of the project: node_modules")
                     }
                     files.append(Protection(path: path, form: .masked, reason: "excluded (\(setting.origin))"))

@@ -205,11 +205,12 @@ final class WorkspaceSession {
         let actions = try Quarantine(root: record.root, store: store, repository: repository).neutralise(new)
         for action in actions where !action.isOrdinary { say("\(action.finding.path): \(action.description)") }
         for finding in new where finding.kind == .unixSocket || finding.kind == .device || record.isSurprising(finding) {
-            let what = switch finding.kind {
-            case .unixSocket: "a unix socket"
-            case .device: "a device node"
-            default: "a link out of the workspace, to \(finding.detail)"
-            }
+            let what =
+                switch finding.kind {
+                case .unixSocket: "a unix socket"
+                case .device: "a device node"
+                default: "a link out of the workspace, to \(finding.detail)"
+                }
             say("\(finding.path) was made inside: \(what)")
         }
         if !report.isComplete { say("the workspace is too large to look at completely; \(report.entries) entries were seen") }
@@ -303,15 +304,17 @@ private struct Preparation {
             let path = FileSystem.join(root, operation.path)
             return !covered.contains { path != $0 && FileSystem.contains(root, $0) && FileSystem.contains($0, path) }
         }
-        spec.protected = operations.map { operation in
-            let path = FileSystem.join(root, operation.path)
-            return switch operation {
-            case .pin: Protection(path: path, form: .pinned, reason: "holds a protected path")
-            case .readOnly:
-                Protection(
-                    path: path, form: .readOnly,
-                    reason: reasons[operation.path] ?? (repositories.contains(operation.path) ? "a repository of its own" : "asked for"))
-            }
-        } + spec.protected
+        spec.protected =
+            operations.map { operation in
+                let path = FileSystem.join(root, operation.path)
+                return switch operation {
+                case .pin: Protection(path: path, form: .pinned, reason: "holds a protected path")
+                case .readOnly:
+                    Protection(
+                        path: path, form: .readOnly,
+                        reason: reasons[operation.path] ?? (repositories.contains(operation.path) ? "a repository of its own" : "asked for")
+                    )
+                }
+            } + spec.protected
     }
 }

@@ -16,7 +16,8 @@ struct Sessions {
                 result.append(try JSONText.decode(SessionRecord.self, from: bytes))
             } catch {
                 throw CoopError(
-                    .failed, "cannot read the record of the sandbox \(id.printable)", "\(error)", next: "rm -r \(context.run.printable)/\(id.printable)")
+                    .failed, "cannot read the record of the sandbox \(id.printable)", "\(error)",
+                    next: "rm -r \(context.run.printable)/\(id.printable)")
             }
         }
         return result.sorted { $0.started < $1.started }
@@ -30,7 +31,8 @@ struct Sessions {
         if matches.count == 1 { return matches[0] }
         if matches.count > 1 {
             throw CoopError(
-                .usage, "`\(text.printable)` is not unique", matches.map { "\($0.id)\($0.name.map { " (\($0))" } ?? "")" }.joined(separator: ", "),
+                .usage, "`\(text.printable)` is not unique",
+                matches.map { "\($0.id)\($0.name.map { " (\($0))" } ?? "")" }.joined(separator: ", "),
                 next: "coop ps")
         }
         let short = text.utf8.count < 4 ? ", and the beginning of an id needs four characters" : ""

@@ -42,9 +42,12 @@ struct ErrorReport {
             Glibc.exit(0)
         }
         if error is CleanExit || error is ExitCode { Glibc.exit(code.rawValue) }
-        let message = Coop.message(for: error).split(separator: "\n", omittingEmptySubsequences: true).map(String.init).joined(separator: "; ")
+        let message = Coop.message(for: error).split(separator: "\n", omittingEmptySubsequences: true).map(String.init).joined(
+            separator: "; ")
         let words = commandPath
-        fail(CoopError(.usage, "cannot understand the command line", message, next: "coop \(words.isEmpty ? "" : words.printable + " ")--help"))
+        fail(
+            CoopError(
+                .usage, "cannot understand the command line", message, next: "coop \(words.isEmpty ? "" : words.printable + " ")--help"))
     }
 
     /// The command that was meant, as far as its words are commands of coop.
@@ -105,7 +108,9 @@ struct ErrorReport {
 
 extension String {
     /// Safe for a terminal, with the line breaks that coop itself put in.
-    var printableLines: String { split(separator: "\n", omittingEmptySubsequences: false).map { String($0).printable }.joined(separator: "\n") }
+    var printableLines: String {
+        split(separator: "\n", omittingEmptySubsequences: false).map { String($0).printable }.joined(separator: "\n")
+    }
 }
 
 /// Writing to the standard streams without buffering surprises.
@@ -134,7 +139,8 @@ enum FileHandleOutput {
 enum JSONText {
     static func encode(_ value: some Encodable, pretty: Bool = true) throws -> String {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = pretty ? [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes] : [.sortedKeys, .withoutEscapingSlashes]
+        encoder.outputFormatting =
+            pretty ? [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes] : [.sortedKeys, .withoutEscapingSlashes]
         let text = String(decoding: try encoder.encode(value), as: UTF8.self)
         return pretty ? versionFirst(text) : text
     }

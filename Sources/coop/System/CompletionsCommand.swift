@@ -14,11 +14,12 @@ struct CompletionsCommand: ParsableCommand {
     @Argument(help: "bash, zsh or fish.") var shell: Shell
 
     func run() throws {
-        let kind: CompletionShell = switch shell {
-        case .bash: .bash
-        case .zsh: .zsh
-        case .fish: .fish
-        }
+        let kind: CompletionShell =
+            switch shell {
+            case .bash: .bash
+            case .zsh: .zsh
+            case .fish: .fish
+            }
         print(Coop.completionScript(for: kind))
     }
 }

@@ -60,12 +60,13 @@ struct DoctorCommand: ParsableCommand {
     private func text(layers: [LayerReport], findings: [Diagnosis], ready: Bool) -> String {
         let isTerminal = isatty(1) == 1 && environmentVariable("NO_COLOR") == nil
         func mark(_ strength: LayerReport.Strength) -> String {
-            let (word, color) = switch strength {
-            case .enforced: ("ok", "32")
-            case .weaker: ("weaker", "33")
-            case .missing: ("missing", "31")
-            case .unused: ("unused", "2")
-            }
+            let (word, color) =
+                switch strength {
+                case .enforced: ("ok", "32")
+                case .weaker: ("weaker", "33")
+                case .missing: ("missing", "31")
+                case .unused: ("unused", "2")
+                }
             let padded = word + String(repeating: " ", count: 8 - word.count)
             return isTerminal ? "\u{1B}[\(color)m\(padded)\u{1B}[0m" : padded
         }
@@ -106,7 +107,8 @@ struct LayerExamination {
         lseek(output.number, 0, SEEK_SET)
         let text = String(osBytes: try output.readAll(subject: "probe"))
         guard end == .exited(0) else {
-            throw CoopError(.failed, "the probe inside the sandbox failed", text.isEmpty ? "\(end)" : text.printable, next: "coop run -- true")
+            throw CoopError(
+                .failed, "the probe inside the sandbox failed", text.isEmpty ? "\(end)" : text.printable, next: "coop run -- true")
         }
         var found: [String: String] = [:]
         for line in text.split(separator: "\n") {
@@ -114,7 +116,9 @@ struct LayerExamination {
             if parts.count == 2 { found[String(parts[0])] = String(parts[1]) }
         }
         return promised.map { report in
-            guard report.strength == .enforced || report.strength == .weaker, let result = found[report.layer.rawValue] else { return report }
+            guard report.strength == .enforced || report.strength == .weaker, let result = found[report.layer.rawValue] else {
+                return report
+            }
             var report = report
             if result.isEmpty {
                 report.detail += " (probed)"
@@ -146,7 +150,9 @@ struct DoctorFix {
             throw CoopError(.notReady, "cannot find coop's own program", "/proc is not mounted", next: "mount -t proc proc /proc")
         }
         guard getuid() == 0 else {
-            throw CoopError(.refused, "cannot install the AppArmor profile", "only root may write \(AppArmorProfile.path)", next: "sudo \(own.shellQuoted) doctor --fix")
+            throw CoopError(
+                .refused, "cannot install the AppArmor profile", "only root may write \(AppArmorProfile.path)",
+                next: "sudo \(own.shellQuoted) doctor --fix")
         }
         do {
             try FileSystem.replace(AppArmorProfile.path, with: AppArmorProfile.text(program: own).utf8, mode: 0o644)
@@ -154,14 +160,17 @@ struct DoctorFix {
             throw CoopError(.failed, "cannot install the AppArmor profile", "\(error)", next: "ls -ld /etc/apparmor.d")
         }
         var pid: pid_t = 0
-        var argv: [UnsafeMutablePointer<CChar>?] = ["apparmor_parser", "-r", AppArmorProfile.path].map { word in word.withOSBytes { strdup($0) } }
+        var argv: [UnsafeMutablePointer<CChar>?] = ["apparmor_parser", "-r", AppArmorProfile.path].map { word in
+            word.withOSBytes { strdup($0) }
+        }
         argv.append(nil)
         defer { for pointer in argv { free(pointer) } }
         var status: Int32 = 0
         let code = posix_spawnp(&pid, "apparmor_parser", nil, nil, argv, environ)
         if code == 0 { while waitpid(pid, &status, 0) < 0 && errno == EINTR {} }
         guard code == 0, coop_wifexited(status) != 0, coop_wexitstatus(status) == 0 else {
-            throw CoopError(.failed, "cannot load the AppArmor profile", "apparmor_parser refused it or is missing", next: "apt-get install apparmor")
+            throw CoopError(
+                .failed, "cannot load the AppArmor profile", "apparmor_parser refused it or is missing", next: "apt-get install apparmor")
         }
         FileHandleOutput.standardError("coop: installed and loaded \(AppArmorProfile.path)\n")
     }

@@ -26,8 +26,11 @@ enum Probe {
             ("root", rootIsWritable()),
             ("proc", procIsWritable()),
             ("separate-warden", kill(1, 0) == 0 ? "the warden can be signalled" : nil),
-            ("capabilities", status.permitted | status.effective | status.bounding | status.ambient == 0 && status.noNewPrivileges
-                ? nil : "capabilities could be used or gained"),
+            (
+                "capabilities",
+                status.permitted | status.effective | status.bounding | status.ambient == 0 && status.noNewPrivileges
+                    ? nil : "capabilities could be used or gained"
+            ),
             ("seccomp", systemCalls(status)),
         ]
     }
@@ -50,7 +53,9 @@ enum Probe {
         // An address for documentation (RFC 5737): nobody answers there, and the sandbox must not even try.
         address.sin_addr.s_addr = inet_addr("192.0.2.1")
         let code = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor.number, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor.number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
         }
         return code != 0 && errno == ENETUNREACH ? nil : "an outside address is not unreachable (error \(errno))"
     }
