@@ -84,6 +84,8 @@ public struct NativeEngine: Engine {
                 channel: warden.channel, pid: warden.pid, environment: spec.environment.map { "\($0.name)=\($0.value)" },
                 workingDirectory: spec.workingDirectory
             ) {
+                // It may still be at work when something here has failed; with it goes everything inside.
+                kill(warden.pid, SIGKILL)
                 var status: Int32 = 0
                 while waitpid(warden.pid, &status, 0) < 0 && errno == EINTR {}
                 try cgroup?.remove()

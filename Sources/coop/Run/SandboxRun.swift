@@ -19,6 +19,8 @@ final class SandboxRun {
     private var sandbox: LaunchedSandbox?
     private var supervisor: Supervisor?
     private var control: Descriptor?
+    /// Whether the command has ended, and with it every process of the sandbox.
+    private var commandIsOver = false
 
     /// Prepares everything that the sandbox needs on the host. From here on `cleanUp` must be called.
     init(context: Context, options: RunOptions, command: [String]) throws {
@@ -89,6 +91,7 @@ final class SandboxRun {
         try client.start(spec.command)
         try loop.run()
         if let failure = supervisor.failure { throw failure }
+        commandIsOver = client.end != nil
         if supervisor.timedOut { return (124, false) }
         return (try CommandOutcome.code(of: client, command: spec.command), client.wasInterrupted)
     }
@@ -108,8 +111,11 @@ final class SandboxRun {
     func cleanUp() throws {
         var first: (any Error)?
         func attempt(_ body: () throws -> Void) { do { try body() } catch { first = first ?? error } }
-        attempt { try sandbox?.release() }
+        // The warden says that a command is over when no process is left but itself. What remains is the kernel taking the
+        // namespaces down, which goes on beside the work here.
+        if !commandIsOver { attempt { try sandbox?.release() } }
         attempt { try work.finish() }
+        attempt { try sandbox?.release() }
         attempt { if work.isSettled { try session.remove() } }
         if let first { throw first }
     }
