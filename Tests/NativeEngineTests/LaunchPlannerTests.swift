@@ -310,14 +310,20 @@ import WardenProtocol
                 .bind(source: "/bin", target: "/bin", restrictions: [.readOnly, .noSetuid, .noDevices], recursive: true)))
     }
 
-    @Test("a link of /etc is shown by its contents, read-only")
+    @Test("a link of /etc that leads into the system stays one, a small file is copied, everything else is mounted read-only")
     func configurationLinks() throws {
-        let plan = try simulatedPlan()
-        #expect(
-            plan.operations.contains(
-                .bind(
-                    source: "/usr/share/zoneinfo/Europe/Berlin", target: "/etc/localtime",
-                    restrictions: [.readOnly, .noSetuid, .noDevices], recursive: false)))
+        var facts = HostFacts.simulated()
+        facts.configurationPaths += [
+            .init(path: "/etc/shells", source: "/etc/shells", isDirectory: false, isSmall: true),
+            .init(path: "/etc/mime.types", source: "/etc/mime.types", isDirectory: false),
+            .init(path: "/etc/vim", source: "/srv/vim", isDirectory: true),
+        ]
+        let operations = try simulatedPlan(.simulated(), facts).operations
+        let restrictions: MountRestrictions = [.readOnly, .noSetuid, .noDevices]
+        #expect(operations.contains(.symlink(path: "/etc/localtime", destination: "/usr/share/zoneinfo/Europe/Berlin")))
+        #expect(operations.contains(.copy(source: "/etc/shells", path: "/etc/shells")))
+        #expect(operations.contains(.bind(source: "/etc/mime.types", target: "/etc/mime.types", restrictions: restrictions, recursive: false)))
+        #expect(operations.contains(.bind(source: "/srv/vim", target: "/etc/vim", restrictions: restrictions, recursive: false)))
     }
 
     @Test("the user database inside has the user, root and nobody, and no other account", arguments: [UInt32(0), 1000])
