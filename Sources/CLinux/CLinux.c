@@ -51,7 +51,14 @@ pid_t coop_spawn_namespaced(const struct coop_spawn *spawn, int *pidfd) {
     if (child != 0) return child;
 
     // In the child: one thread, copied memory, only system calls until exec.
-    close(spawn->sync_writer);
+    // Nothing else that the parent has open is ours, least of all the lock that says that it lives: unsharing a network
+    // takes its time, and a killed parent must not seem alive meanwhile.
+    int low = spawn->sync < spawn->channel ? spawn->sync : spawn->channel;
+    int high = spawn->sync < spawn->channel ? spawn->channel : spawn->sync;
+    if ((low > 3 && coop_close_range(3, (unsigned)low - 1, 0) != 0) ||
+        (high > low + 1 && coop_close_range((unsigned)low + 1, (unsigned)high - 1, 0) != 0) ||
+        coop_close_range((unsigned)high + 1, ~0u, 0) != 0)
+        give_up(spawn->channel, "close_range");
     if (spawn->unshare_flags != 0 && unshare(spawn->unshare_flags) != 0) give_up(spawn->channel, "unshare");
     char go = 0;
     ssize_t count;

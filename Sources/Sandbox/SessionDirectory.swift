@@ -168,14 +168,6 @@ public final class SessionDirectory {
     public static func adopt(run: String, id: String) throws(SystemError) -> SessionDirectory? {
         let path = FileSystem.join(run, id)
         guard FileSystem.kind(path, followLinks: false) == .directory else { return nil }
-        if id.hasPrefix(".") {
-            // Just being made, perhaps between its lock file and the lock: free is not abandoned. It holds nothing yet, so what
-            // a killed command has left of this kind can wait.
-            if let status = try FileSystem.status(path, followLinks: false), time(nil) - status.st_mtim.tv_sec > 3600 {
-                try FileSystem.removeTree(path)
-            }
-            return nil
-        }
         let lock: Descriptor
         do {
             lock = try Descriptor.open(FileSystem.join(path, lockName), O_RDWR | O_NOFOLLOW)
