@@ -126,6 +126,11 @@ public final class SessionDirectory {
     public func remove() throws(SystemError) {
         guard !isRemoved else { return }
         isRemoved = true
+        guard FileSystem.kind(path, followLinks: false) == .directory else { return }
+        // The lock goes last: until then another command can finish what this one could not.
+        for name in try FileSystem.list(path) where name != SessionDirectory.lockName {
+            try FileSystem.removeTree(FileSystem.join(path, name))
+        }
         try FileSystem.removeTree(path)
     }
 
@@ -173,6 +178,11 @@ public final class SessionDirectory {
             lock = try Descriptor.open(FileSystem.join(path, lockName), O_RDWR | O_NOFOLLOW)
         } catch {
             guard error.errno == ENOENT else { throw error }
+            // A directory has its lock before it has this name, and loses it last: its removal was killed, or is under way.
+            if !id.hasPrefix(".") {
+                try FileSystem.removeTree(path)
+                return nil
+            }
             // Just being made, or killed before its lock: nothing else is made before the lock. An hour tells them apart.
             if let status = try FileSystem.status(path, followLinks: false), time(nil) - status.st_mtim.tv_sec > 3600 {
                 try FileSystem.removeTree(path)
