@@ -72,7 +72,7 @@ import Testing
         #expect(try shell.waitForOutput("Stopped"), "\(shell.outputText)")
         try shell.send("stty -a | grep -o '.icanon'; jobs\n")
         #expect(try shell.waitForOutput("Running") || shell.outputText.contains("Stopped"))
-        try shell.send("fg\n")
+        try shell.send("fg; echo fg code=$?\n")
         try shell.send("hello\n")
         // Keys that are typed before the prompt is back belong to the sandbox.
         let isBack: (ChildProcess) -> Bool = { shell in

@@ -322,7 +322,8 @@ import WardenProtocol
         let restrictions: MountRestrictions = [.readOnly, .noSetuid, .noDevices]
         #expect(operations.contains(.symlink(path: "/etc/localtime", destination: "/usr/share/zoneinfo/Europe/Berlin")))
         #expect(operations.contains(.copy(source: "/etc/shells", path: "/etc/shells")))
-        #expect(operations.contains(.bind(source: "/etc/mime.types", target: "/etc/mime.types", restrictions: restrictions, recursive: false)))
+        #expect(
+            operations.contains(.bind(source: "/etc/mime.types", target: "/etc/mime.types", restrictions: restrictions, recursive: false)))
         #expect(operations.contains(.bind(source: "/srv/vim", target: "/etc/vim", restrictions: restrictions, recursive: false)))
     }
 
