@@ -28,6 +28,9 @@ def bubblewrap(explanation, covers, command):
             continue
         if name == "bind":
             result += ["--ro-bind" if value["restrictions"] & 1 else "--bind", value["source"], path]
+        elif name == "copy":
+            # bubblewrap's way to have the file there.
+            result += ["--ro-bind", value["source"], path]
         elif name == "symlink":
             result += ["--symlink", value["destination"], path]
         elif name == "directory":
