@@ -38,7 +38,15 @@ public final class CommandClient {
         outerTerminal = TerminalMode(descriptors[0])
     }
 
-    deinit { outerTerminal.restore() }
+    deinit { restoreTerminals() }
+
+    /// Gives the user's terminal back as it was found, a pager's keyboard included: a pager may end without a last word
+    /// from which that could be seen.
+    private func restoreTerminals() {
+        borrowed?.mode.restore()
+        borrowed = nil
+        outerTerminal.restore()
+    }
 
     /// Whether the command died of an interrupt that coop got, too: the caller's shell should see the same.
     public var wasInterrupted: Bool { interrupted && end == .signaled(UInt8(SIGINT)) }
@@ -130,7 +138,7 @@ public final class CommandClient {
         loop.unwatch(channel.socket.number)
         for pump in outputPumps { pump.drain() }
         inputPump?.pause()
-        outerTerminal.restore()
+        restoreTerminals()
         loop.stop()
     }
 
