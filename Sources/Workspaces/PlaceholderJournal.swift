@@ -152,9 +152,13 @@ public final class PlaceholderJournal: Sendable {
 
     private static func isMarked(_ path: String, _ root: BeneathDirectory) throws(SystemError) -> Bool {
         let (parent, name) = ProtectedPaths.split(path)
-        guard let holder = try? root.directory(parent), let found = try holder.status(name), FileKind(mode: found.st_mode) == .directory
-        else { return false }
-        return found.st_mtim.tv_sec == marker.tv_sec && found.st_mtim.tv_nsec == marker.tv_nsec
+        guard let holder = try? root.directory(parent), let found = try holder.status(name) else { return false }
+        return isPlaceholder(found)
+    }
+
+    /// Whether this is an empty directory that some session made.
+    static func isPlaceholder(_ found: stat) -> Bool {
+        FileKind(mode: found.st_mode) == .directory && found.st_mtim.tv_sec == marker.tv_sec && found.st_mtim.tv_nsec == marker.tv_nsec
     }
 
     // MARK: - Under the mutex

@@ -89,6 +89,12 @@ public enum ProtectedPaths {
                 }
                 return
             }
+            if isLast, entry.placeholder, PlaceholderJournal.isPlaceholder(status) {
+                // Another session's, which may end and take it away before this one has begun.
+                plan.placeholders.append(entry.path)
+                plan.candidates.append(entry.path)
+                return
+            }
             if isLast {
                 plan.protect(entry.path)
                 plan.watched.append(.init(path: entry.path, inode: "\(status.st_dev):\(status.st_ino)", reason: entry.reason))
