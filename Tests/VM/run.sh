@@ -27,12 +27,16 @@ for program in coop coop-warden; do
 done
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/coop-vm.XXXXXX")
+# Whoever interrupts the run wants the machine off as well: it would go on for as long as it may.
 finish() {
     code=$?
+    trap '' HUP INT TERM
+    if [ -s "$work/machine" ] && kill "$(cat "$work/machine")" 2>/dev/null; then wait; fi
     if [ -n "$keep" ]; then echo "test-vm: kept $work" >&2; else rm -rf "$work"; fi
     exit "$code"
 }
 trap finish EXIT
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -57,6 +61,9 @@ mke2fs -q -t ext4 -d "$payload" -m 0 -O ^has_journal -E root_owner=0:0 "$work/pa
 # q35 under software emulation: no virtualisation is needed of the machine. Everything written to the root drive goes
 # to a temporary overlay (snapshot), so that every run starts from the same state. The console is a file; what the
 # tests say comes from the second serial port.
+# mawk reads from a pipe in blocks unless told otherwise: nothing would be seen of the run until its end.
+interactive=
+case $(awk -W version 2>&1 </dev/null | head -n 1) in mawk*) interactive="-W interactive" ;; esac
 accel=${COOP_VM_ACCEL:-tcg,thread=multi}
 [ "$accel" != tcg ] || accel=tcg,thread=multi
 (
@@ -68,9 +75,14 @@ accel=${COOP_VM_ACCEL:-tcg,thread=multi}
         -drive "if=none,id=root,file=$image/root.ext4,format=raw,snapshot=on" -device virtio-blk-pci,drive=root \
         -drive "if=none,id=payload,file=$work/payload.ext4,format=raw,readonly=on" -device virtio-blk-pci,drive=payload \
         -device virtio-rng-pci -serial "file:$work/console.log" -chardev stdio,id=report,signal=off -serial chardev:report \
-        </dev/null 2>"$work/qemu.log" || code=$?
+        </dev/null 2>"$work/qemu.log" &
+    echo $! >"$work/machine"
+    wait $! || code=$?
+    rm "$work/machine"
     echo "@@ off $code"
-) | tee "$work/report.log" | awk -f "$here/report.awk" && exit 0
+) | tee "$work/report.log" | awk $interactive -f "$here/report.awk" &
+# In the background, because a shell hears a signal only between commands, and while it waits.
+wait $! && exit 0
 
 # Something went wrong: the ends of the logs say what, where the tests themselves did not.
 if ! grep -q '^@@ done' "$work/report.log"; then
