@@ -225,8 +225,8 @@ public final class CommandClient {
                     coop_set_window(terminal.number, rows, columns)
                 }
             case SIGTSTP:
+                // Coop stops when it hears that the command has: stopping here as well would take a second continuation.
                 try channel.send(.signal(.command(CommandClient.command), UInt8(SIGSTOP)))
-                try suspend()
             case SIGCONT: try resume()
             case SIGHUP:
                 // The terminal is gone: the command may say goodbye, and then the sandbox ends.
