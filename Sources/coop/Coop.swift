@@ -47,9 +47,13 @@ struct Coop: ParsableCommand {
         let report = ErrorReport(arguments: arguments)
         EarlyStart.current = EarlyStart(arguments: arguments)
         do {
-            var command = try parse(words: arguments)
-            try EarlyStart.current.advance()
-            try command.run()
+            if let words = RunCommand.wordsWithoutOptions(arguments) {
+                try RunCommand.run(words, options: RunOptions())
+            } else {
+                var command = try parse(words: arguments)
+                try EarlyStart.current.advance()
+                try command.run()
+            }
         } catch {
             EarlyStart.current.drop()
             report.exit(with: error)
