@@ -60,11 +60,12 @@ pid_t coop_spawn_namespaced(const struct coop_spawn *spawn, int *pidfd) {
         coop_close_range((unsigned)high + 1, ~0u, 0) != 0)
         give_up(spawn->channel, "close_range");
     if (spawn->unshare_flags != 0 && unshare(spawn->unshare_flags) != 0) give_up(spawn->channel, "unshare");
-    char go = 0;
+    struct coop_identity identity;
     ssize_t count;
-    do count = read(spawn->sync, &go, 1);
+    // Written at once and shorter than PIPE_BUF, so it comes as a whole (pipe(7)).
+    do count = read(spawn->sync, &identity, sizeof(identity));
     while (count < 0 && errno == EINTR);
-    if (count != 1 || go != 'g') _exit(125);
+    if (count != sizeof(identity)) _exit(125);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) give_up(spawn->channel, "PR_SET_PDEATHSIG");
     if (setsid() < 0) give_up(spawn->channel, "setsid");
     // Opened while still the user, who may be the only one to reach it. The detached read-only mount is not to be reopened
@@ -73,10 +74,10 @@ pid_t coop_spawn_namespaced(const struct coop_spawn *spawn, int *pidfd) {
     if (executable < 0) give_up(spawn->channel, "open_tree of the warden");
     if (coop_mount_setattr(executable, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, 0) != 0)
         give_up(spawn->channel, "mount_setattr of the warden");
-    if (spawn->drop_groups && syscall(SYS_setgroups, 0, NULL) != 0) give_up(spawn->channel, "setgroups");
-    if (coop_setresgid(spawn->gid) != 0) give_up(spawn->channel, "setresgid");
+    if (identity.drop_groups && syscall(SYS_setgroups, 0, NULL) != 0) give_up(spawn->channel, "setgroups");
+    if (coop_setresgid(identity.gid) != 0) give_up(spawn->channel, "setresgid");
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) give_up(spawn->channel, "PR_SET_KEEPCAPS");
-    if (coop_setresuid(spawn->uid) != 0) give_up(spawn->channel, "setresuid");
+    if (coop_setresuid(identity.uid) != 0) give_up(spawn->channel, "setresuid");
 
     // An identity other than root loses its capabilities on exec unless they are ambient (capabilities(7)).
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};

@@ -22,16 +22,9 @@ public struct LaunchPlanner {
     /// and end it.
     static let wardenCapabilities: UInt64 = 1 << 5 | 1 << 6 | 1 << 7
 
-    /// Who the warden is inside: known before the spec is, so that it can be started early.
-    static func wardenIdentity(facts: HostFacts) -> Identity {
-        // Root inside belongs to the warden; when the user is root already, another free number does.
-        let separateID: UInt32 = facts.user == 0 ? 1 : 0
-        return facts.separatesWarden ? Identity(user: separateID, group: separateID) : Identity(user: facts.user, group: facts.group)
-    }
-
     public func plan() -> LaunchPlan {
         let workload = Identity(user: spec.user.id, group: spec.user.group)
-        let warden = LaunchPlanner.wardenIdentity(facts: facts)
+        let warden = facts.users.wardenIdentity
         var operations = LaunchPlanner.beginning(facts: facts).operations
         operations += configuration()
         operations += privateDirectories()
@@ -40,7 +33,7 @@ public struct LaunchPlanner {
         operations += kernel()
         operations += [.enterRoot]
         operations += confinement(separate: warden != workload)
-        return LaunchPlan(workload: workload, warden: warden, operations: operations)
+        return LaunchPlan(workload: workload, warden: warden, clearable: spec.home.path, operations: operations)
     }
 
     /// The files of /etc that coop writes itself.
@@ -187,9 +180,4 @@ public struct LaunchPlanner {
             handled: LandlockAccess.handled(version: version), scopes: LandlockAccess.scopes(version: version),
             rules: rules.map { LandlockRule(path: $0.path, access: $0.access & LandlockAccess.handled(version: version)) })
     }
-}
-
-extension HostFacts {
-    /// Whether the warden can run as a subordinate id, so that the kernel keeps the command away from it by user.
-    public var separatesWarden: Bool { subordinateUsers != nil && subordinateGroups != nil && idMapTools }
 }

@@ -22,11 +22,11 @@ enum LayerReports {
                     next: "in Docker: --security-opt systempaths=unconfined")
                 : LayerReport(.proc, .enforced, "fresh, \(facts.readOnlyProc.count) paths read-only, \(facts.hiddenProc.count) hidden"))
         result.append(
-            facts.separatesWarden
-                ? LayerReport(.separateWarden, .enforced, "the warden is subordinate id \(facts.subordinateUsers?.first ?? 0)")
+            facts.users.separatesWarden
+                ? LayerReport(.separateWarden, .enforced, "the warden is subordinate id \(facts.users.subordinateUsers?.first ?? 0)")
                 : LayerReport(
                     .separateWarden, .weaker, "one id for warden and command; the warden is non-dumpable and prlimit is denied",
-                    next: facts.idMapTools ? "add the user to /etc/subuid and /etc/subgid" : "apt-get install uidmap"))
+                    next: facts.users.idMapTools ? "add the user to /etc/subuid and /etc/subgid" : "apt-get install uidmap"))
         result.append(LayerReport(.capabilities, .enforced, "none, bounding set empty, no_new_privs"))
         if facts.landlock >= LandlockAccess.oldestVersion {
             let scopes = facts.landlock >= 6

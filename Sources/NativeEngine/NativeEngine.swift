@@ -71,7 +71,7 @@ public struct NativeEngine: Engine {
         do {
             // One that has been told to begin otherwise than this plan does is of no use.
             // systemd moves only processes of the user's own into a scope, which a warden with another id is not for long.
-            let holdsBack = prepared.cgroup.systemd != nil && prepared.facts.separatesWarden
+            let holdsBack = prepared.cgroup.systemd != nil && prepared.facts.users.separatesWarden
             let early = holdsBack ? nil : started.flatMap { start in start.beginning.map(prepared.plan.begins) ?? true ? start : nil }
             let start = try early ?? WardenStart(wardenPath: wardenPath, facts: prepared.facts, holdsBack: holdsBack)
             // Into the cgroup before it has a plan: whatever it starts is counted from the beginning.

@@ -23,6 +23,10 @@ enum SetupExplanation {
         case ENOSPC where step == "unshare":
             return CoopError(
                 .notReady, "cannot make a namespace", "the limit in /proc/sys/user is reached (\(reason.printable))", next: "coop doctor")
+        case ELOOP where reason.hasPrefix("mount target"), ENOTDIR where reason.hasPrefix("mount target"):
+            return CoopError(
+                .refused, what, why + " (something that is no directory stands where one has to be mounted)",
+                next: "move it away, or mount elsewhere")
         case ELOOP:
             return CoopError(.refused, what, why + " (a link stands where a plain path was checked)", next: "run the command again")
         default:

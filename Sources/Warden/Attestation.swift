@@ -42,11 +42,12 @@ struct Attestation {
 
     private mutating func verifyMounts(_ actual: [MountInfo]) throws(SetupFailure) {
         let expected = plan.expectedMounts.filter { !skippedMasks.contains($0.point) }
-        // Mounts at one point are stacked, and the last one is what a path leads to. By bytes: strings that differ only in
-        // their Unicode normalisation are equal, and two files.
+        // Mounts at one point are stacked, and the last one is what a path leads to.
         var top: [[UInt8]: MountInfo] = [:]
-        for mount in actual { top[mount.mountPoint.osBytes] = mount }
+        top.reserveCapacity(actual.count)
+        for mount in actual { top[mount.mountPointBytes] = mount }
         var wanted: [[UInt8]: ExpectedMount] = [:]
+        wanted.reserveCapacity(expected.count)
         for mount in expected {
             var merged = mount
             let point = mount.point.osBytes
@@ -57,9 +58,9 @@ struct Attestation {
             let point = mount.point
             guard let found = top[key] else { throw SetupFailure(step: "verify", subject: point, reason: "is not mounted") }
             for name in mount.restrictions.names {
-                try require(found.options.contains(name), point, "is mounted without \(name)")
+                try require(found.has(option: name), point, "is mounted without \(name)")
             }
-            if let type = mount.type { try require(found.type == type, point, "is a \(found.type), not a \(type)") }
+            if let type = mount.type { try require(found.isType(type), point, "is a \(found.type), not a \(type)") }
             try require(!found.propagates, point, "still exchanges mounts with the host")
         }
         for (key, mount) in top where wanted[key] == nil {
@@ -69,7 +70,7 @@ struct Attestation {
                 .max { $0.point.utf8.count < $1.point.utf8.count }
             guard let above else { throw SetupFailure(step: "verify", subject: point, reason: "is mounted, but not in the plan") }
             for name in above.restrictions.names {
-                try require(mount.options.contains(name), point, "is mounted without \(name)")
+                try require(mount.has(option: name), point, "is mounted without \(name)")
             }
         }
     }

@@ -12,6 +12,10 @@ final class PlanExecutor {
     private var root: Descriptor?
     private var emptyFile: Descriptor?
     private var emptyDirectory: Descriptor?
+    /// Mounts below the directory that may be cleared: what they show is somebody else's.
+    private var mountedBelowClearable: [String] = []
+    /// The directory that something was made in last: what follows is mostly made beside it.
+    private var lastParent: (path: String, directory: Descriptor)?
 
     /// - Parameter plan: whose identities count; its operations are run by `run`.
     init(plan: LaunchPlan) {
@@ -24,6 +28,7 @@ final class PlanExecutor {
         guard next.workload == plan.workload, next.warden == plan.warden else {
             throw SetupFailure(step: "plan", subject: "", reason: "it is for other identities than its beginning")
         }
+        plan.clearable = next.clearable
         plan.operations += next.operations
         for operation in next.operations {
             do {
@@ -43,6 +48,7 @@ final class PlanExecutor {
         root = nil
         emptyFile = nil
         emptyDirectory = nil
+        lastParent = nil
     }
 
     private func execute(_ operation: PlanOperation) throws {
@@ -68,7 +74,7 @@ final class PlanExecutor {
             let file = try hostPath(source, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
             try write(file.readAll(limit: PlanOperation.copyLimit, subject: source), to: path, mode: 0o644)
         case .symlink(let path, let destination):
-            let parent = try inside().directory(FileSystem.parent(of: path))
+            let parent = try parentDirectory(of: path)
             let name = FileSystem.lastComponent(of: path)
             try check("symlink", path) {
                 destination.withOSBytes { to in name.withOSBytes { symlinkat(to, parent.number, $0) } }
@@ -120,7 +126,17 @@ final class PlanExecutor {
 
     private func inside() throws(SystemError) -> InsidePath {
         guard let root else { throw SystemError("root", "", errno: ENOENT) }
-        return InsidePath(root: root.number, workloadUser: plan.workload.user, workloadGroup: plan.workload.group)
+        return InsidePath(
+            root: root.number, workloadUser: plan.workload.user, workloadGroup: plan.workload.group, clearable: plan.clearable,
+            mountedBelow: mountedBelowClearable)
+    }
+
+    private func parentDirectory(of path: String) throws(SystemError) -> Descriptor {
+        let parent = FileSystem.parent(of: path)
+        if let lastParent, lastParent.path == parent { return lastParent.directory }
+        let directory = try inside().directory(parent)
+        lastParent = (parent, directory)
+        return directory
     }
 
     /// Runs `body` with an ordinary descriptor for what is open O_PATH.
@@ -131,7 +147,7 @@ final class PlanExecutor {
     }
 
     private func write(_ contents: [UInt8], to path: String, mode: UInt32) throws(SystemError) {
-        let parent = try inside().directory(FileSystem.parent(of: path))
+        let parent = try parentDirectory(of: path)
         let name = FileSystem.lastComponent(of: path)
         let number = try check("create", path) {
             name.withOSBytes { openat(parent.number, $0, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, mode) }
@@ -178,6 +194,11 @@ final class PlanExecutor {
     }
 
     private func attach(_ tree: Descriptor, to place: Descriptor, _ path: String) throws(SystemError) {
+        // A path to it now leads into what is mounted here.
+        if let parent = lastParent, FileSystem.contains(path, parent.path) { lastParent = nil }
+        if !plan.clearable.isEmpty, path != plan.clearable, FileSystem.contains(plan.clearable, path) {
+            mountedBelowClearable.append(path)
+        }
         try check("move_mount", path) {
             coop_move_mount(
                 tree.number, "", place.number, "", UInt32(MOVE_MOUNT_F_EMPTY_PATH) | UInt32(MOVE_MOUNT_T_EMPTY_PATH))

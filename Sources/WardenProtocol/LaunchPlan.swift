@@ -4,11 +4,15 @@ public struct LaunchPlan: Codable, Sendable, Equatable, WireCodable {
     public var workload: Identity
     /// The warden's own identity: a subordinate id where the user has one, else the workload's.
     public var warden: Identity
+    /// The directory in which the warden may move aside what stands in the way of a mount target: the private HOME, where an
+    /// earlier command may have planted it. Elsewhere it is somebody's own, and stops the run. Empty for none.
+    public var clearable: String
     public var operations: [PlanOperation]
 
-    public init(workload: Identity, warden: Identity, operations: [PlanOperation]) {
+    public init(workload: Identity, warden: Identity, clearable: String = "", operations: [PlanOperation]) {
         self.workload = workload
         self.warden = warden
+        self.clearable = clearable
         self.operations = operations
     }
 
@@ -23,12 +27,14 @@ public struct LaunchPlan: Codable, Sendable, Equatable, WireCodable {
     public func encode(to writer: inout WireWriter) {
         workload.encode(to: &writer)
         warden.encode(to: &writer)
+        writer.write(clearable)
         writer.write(operations) { $1.encode(to: &$0) }
     }
 
     public init(from reader: inout WireReader) throws(WireError) {
         workload = try Identity(from: &reader)
         warden = try Identity(from: &reader)
+        clearable = try reader.readString()
         operations = try reader.readList { (reader: inout WireReader) throws(WireError) in try PlanOperation(from: &reader) }
     }
 }

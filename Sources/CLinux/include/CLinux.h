@@ -44,18 +44,22 @@ int coop_signalfd(const sigset_t *mask);
 /// fork(2). Only for a process with one thread: the child may then go on in Swift.
 static inline pid_t coop_fork(void) { return fork(); }
 
+/// The identity that a new process takes on, sent to it once the maps of its user namespace are written.
+struct coop_identity {
+    uint32_t uid;                // inside the namespace
+    uint32_t gid;
+    uint32_t drop_groups;        // setgroups(0)
+};
+
 /// What coop_spawn needs. Everything is prepared by the parent: the child must not allocate.
 struct coop_spawn {
     uint64_t clone_flags;        // CLONE_NEW* of the new process
     int unshare_flags;           // CLONE_NEW* that it makes itself, while its parent goes on
     int cgroup;                  // directory of a cgroup v2 to be born in, or -1
     int channel;                 // becomes descriptor 3 of the new program
-    int sync;                    // the child reads one byte here before it goes on: 'g' go, anything else: give up
+    int sync;                    // the child reads a coop_identity here before it goes on; end of file: give up
     int sync_writer;             // the parent's end of it, closed in the child: its end is then seen, whatever ends the parent
     const char *program;         // path of the program, executed from a detached read-only mount of its file
-    uint32_t uid;                // identity inside the namespace
-    uint32_t gid;
-    int drop_groups;             // setgroups(0) once mapped
     char *const *argv;
     char *const *envp;
 };

@@ -97,8 +97,9 @@ final class WorkspaceSession {
             }
         }
         if let plan { attempt { try distrust(ProtectedPaths.changes(since: plan), record: record) } }
-        attempt { try placeholders?.remove() }
         attempt { try WorkspaceSession.inspect(record, repository: git?.repository, context: context, session: session.id) }
+        // Last: while the kernel still takes down the sandbox's mounts, removing a directory that one stands on waits for it.
+        attempt { try placeholders?.remove() }
         if let first { throw first }
     }
 

@@ -48,6 +48,6 @@ struct CapabilitiesCommand: ParsableCommand {
                     layers: Layer.allCases.map(\.rawValue), optionalLayers: Layer.allCases.filter(\.isOptional).map(\.rawValue),
                     syscallGroups: SyscallGroup.allCases.map(\.rawValue), configurationKeys: ConfigurationKey.allCases.map(\.path),
                     exitCodes: ["timeout": 124, "failed": 125, "refused": 126, "notFound": 127, "signal": 128],
-                    landlock: facts.landlock, subordinateIDs: facts.separatesWarden)))
+                    landlock: facts.landlock, subordinateIDs: facts.users.separatesWarden)))
     }
 }

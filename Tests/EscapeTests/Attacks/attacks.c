@@ -152,15 +152,44 @@ ATTACK(descriptor_open) {
         if (fstat(number, &found) == 0) worked("descriptor %d is open, mode %o", number, found.st_mode);
     refused("fstat");
 }
-ATTACK(chmod_setuid) {
-    int number = open(argv[0], O_RDWR | O_CREAT, 0700);
-    if (number < 0) broken("create");
-    if (fchmod(number, 04755) != 0) refused("fchmod");
+static int planted(const char *path, const char *how) {
     struct stat found;
-    fstat(number, &found);
-    fchmod(number, 0600);
-    if (!(found.st_mode & S_ISUID)) { errno = 0; refused("stripped"); }
-    worked("mode %o", found.st_mode);
+    int bad = stat(path, &found) == 0 && found.st_mode & S_ISUID;
+    // What has worked must not stay on the machine that runs the tests.
+    unlink(path);
+    if (bad) worked("%s: mode %o", how, found.st_mode);
+    return bad;
+}
+ATTACK(chmod_setuid) {
+    const char *path = argv[0];
+    int mode = S_ISUID | 0755, error = 0;
+#define TRY(how, call) if ((call) < 0) error = errno; if (planted(path, how)) return;
+#define FRESH { unlink(path); int made = open(path, O_RDWR | O_CREAT, 0700); if (made < 0) broken("create"); close(made); }
+    FRESH; TRY("chmod", syscall(SYS_chmod, path, mode))
+    FRESH; int number = open(path, O_RDWR); TRY("fchmod", syscall(SYS_fchmod, number, mode)) close(number);
+    FRESH; TRY("fchmodat", syscall(SYS_fchmodat, AT_FDCWD, path, mode))
+    FRESH; TRY("fchmodat2", syscall(452, AT_FDCWD, path, mode, 0))
+    FRESH; TRY("chmod with high bits", syscall(SYS_chmod, path, 0x100000000L | mode))
+    unlink(path); umask(0);
+    TRY("creat", syscall(SYS_creat, path, mode))
+    TRY("open", syscall(SYS_open, path, O_WRONLY | O_CREAT, mode))
+    TRY("openat", syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, mode))
+    TRY("mknod", syscall(SYS_mknod, path, S_IFREG | mode, 0))
+    TRY("mknodat", syscall(SYS_mknodat, AT_FDCWD, path, S_IFREG | mode, 0))
+    struct { unsigned long flags, mode, resolve; } how = {O_WRONLY | O_CREAT, (unsigned long)mode, 0};
+    TRY("openat2", syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how)))
+    char directory[4096];
+    snprintf(directory, sizeof(directory), "%s", path);
+    *strrchr(directory, '/') = 0;
+    number = syscall(SYS_openat, AT_FDCWD, directory, O_WRONLY | O_TMPFILE, mode);
+    if (number >= 0) {
+        char from[64];
+        snprintf(from, sizeof(from), "/proc/self/fd/%d", number);
+        linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+        if (planted(path, "O_TMPFILE")) return;
+    } else error = errno;
+    errno = error;
+    refused("every way");
 }
 
 ATTACK(chmod_stdin) { judge(fchmod(0, 0666), "fchmod of standard input"); }
