@@ -29,11 +29,12 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "CoopErrors"),
         .target(name: "LinuxKernel", dependencies: ["CLinux"]),
+        .target(name: "Netlink", dependencies: ["CLinux", "LinuxKernel"]),
         .target(name: "Seccomp", dependencies: ["CoopErrors"]),
         .target(name: "TOML"),
         .target(name: "WardenProtocol", dependencies: ["CLinux", "LinuxKernel"]),
         .executableTarget(
-            name: "Warden", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"],
+            name: "Warden", dependencies: ["CLinux", "LinuxKernel", "Netlink", "WardenProtocol"],
             swiftSettings: testHooks, linkerSettings: staticExecutable),
         .target(name: "Sandbox", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol"]),
         .target(
@@ -54,6 +55,7 @@ let package = Package(
         .testTarget(name: "EscapeTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"], exclude: ["Attacks"]),
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"]),
         .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
+        .testTarget(name: "NetlinkTests", dependencies: ["LinuxKernel", "Netlink"]),
         .testTarget(name: "WardenProtocolTests", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"]),
         .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
         .testTarget(

@@ -57,6 +57,10 @@ public struct HostFacts: Codable, Sendable, Equatable {
     public var readOnlyProc: [String]
     public var hiddenProc: [String]
 
+    /// Whether the kernel can be spoken to about packet filters (NETLINK_NETFILTER of netlink(7)). The parts that the rules need
+    /// are modules, and show when they are used.
+    public var netfilter = true
+
     public var isRoot: Bool { user == 0 }
 
     /// Looks at this host. A few dozen system calls.
@@ -80,7 +84,7 @@ public struct HostFacts: Codable, Sendable, Equatable {
             hardProcesses: hardLimit(6), hardFileSize: hardLimit(1), hardData: hardLimit(2), hardCore: hardLimit(4),
             procIsMasked: try findMaskedProc(),
             readOnlyProc: HostRoot.readOnlyProc.filter { FileSystem.kind($0, followLinks: false) != nil },
-            hiddenProc: HostRoot.maskedProc.filter { FileSystem.kind($0, followLinks: false) != nil })
+            hiddenProc: HostRoot.maskedProc.filter { FileSystem.kind($0, followLinks: false) != nil }, netfilter: hasNetfilter())
     }
 
     private static func probeSystemPaths() -> [SystemPath] {
@@ -124,6 +128,13 @@ public struct HostFacts: Codable, Sendable, Equatable {
             return SubordinateRange(first: first, count: count)
         }
         return nil
+    }
+
+    private static func hasNetfilter() -> Bool {
+        let number = coop_netlink_open(12 /* NETLINK_NETFILTER */)
+        guard number >= 0 else { return false }
+        close(number)
+        return true
     }
 
     private static func hardLimit(_ resource: Int32) -> UInt64 {

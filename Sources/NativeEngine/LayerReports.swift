@@ -14,6 +14,14 @@ enum LayerReports {
                 : LayerReport(
                     layer, .missing, "the kernel \(facts.kernel) has no \(name) namespaces", next: "use a kernel with CONFIG_NAMESPACES")
         }
+        if spec.network.usesGateway {
+            result.append(
+                facts.netfilter
+                    ? LayerReport(.network, .enforced, "TCP and DNS are redirected to the gateway by nf_tables, all else is refused")
+                    : LayerReport(
+                        .network, .missing, "the kernel \(facts.kernel) has no netfilter (NETLINK_NETFILTER)",
+                        next: "sudo modprobe nf_tables, on the host, or add --network none"))
+        }
         result.append(LayerReport(.root, .enforced, "built from nothing on tmpfs; system directories of the host read-only"))
         result.append(
             facts.procIsMasked
