@@ -14,7 +14,8 @@ public struct GatewayRules: Sendable, Hashable {
         self.dnsPort = dnsPort
     }
 
-    private static let (tcp, udp): ([UInt8], [UInt8]) = ([6], [17])
+    private static let tcp: [UInt8] = [6]
+    private static let udp: [UInt8] = [17]
     /// IPS_DST_NAT: the connection came by a redirection.
     private static let redirectedStatus: UInt32 = 1 << 5
 

@@ -11,7 +11,8 @@ public struct NetlinkSocket {
     }
 
     private let socket: Descriptor
-    private var sequence: UInt32 = 1
+    /// The kernel makes a piece of a list no larger than this, and no message of ours is answered with more.
+    private static let pieceSize = 16384
 
     public init(_ family: Family) throws(NetlinkError) {
         let number = coop_netlink_open(family.rawValue)
@@ -19,56 +20,53 @@ public struct NetlinkSocket {
         socket = Descriptor(owning: number)
     }
 
-    /// Sends the messages in one piece and waits until the last one that asks for it is acknowledged.
+    /// Sends the messages in one piece and waits until as many are acknowledged as ask for it.
     ///
-    /// - Throws: `NetlinkError.refused` with the subject of the message that the kernel did not accept. Of a netfilter batch
-    ///   nothing has then taken effect.
-    public mutating func perform(_ messages: [NetlinkMessage]) throws(NetlinkError) {
-        guard let last = messages.lastIndex(where: { $0.flags & NetlinkMessage.acknowledge != 0 }) else { return }
-        let first = try send(messages)
-        var isDone = false
-        while !isDone {
-            for answer in try receive() {
-                let index = Int(answer.sequence &- first)
-                guard messages.indices.contains(index), let number = try answer.errorNumber() else { continue }
-                if number != 0 { throw .refused(subject: messages[index].subject, errno: number) }
-                if index == last { isDone = true }
+    /// - Throws: `NetlinkError.refused` with the subject of the message that the kernel did not accept. Of a netfilter
+    ///   transaction nothing has then taken effect.
+    public func perform(_ messages: NetlinkWriter, acknowledgements: Int) throws(NetlinkError) {
+        try send(messages)
+        var missing = acknowledgements
+        while missing > 0 {
+            let answers = try receive()
+            for answer in answers.list {
+                guard let number = try answers.errorNumber(answer) else { continue }
+                let index = Int(answer.sequence)
+                if number != 0 {
+                    throw .refused(subject: messages.subjects.indices.contains(index) ? messages.subjects[index] : "", errno: number)
+                }
+                missing -= 1
             }
         }
     }
 
     /// Sends a request for a list and returns what it holds.
-    public mutating func list(_ message: NetlinkMessage) throws(NetlinkError) -> [NetlinkAnswer] {
-        let sequence = try send([message])
-        var result: [NetlinkAnswer] = []
+    public func list(_ request: NetlinkWriter) throws(NetlinkError) -> NetlinkMessages {
+        try send(request)
+        var result: [UInt8] = []
         while true {
-            for answer in try receive() where answer.sequence == sequence {
-                if let number = try answer.errorNumber() {
-                    if number != 0 { throw .refused(subject: message.subject, errno: number) }
-                    return result
+            let answers = try receive()
+            for answer in answers.list {
+                if let number = try answers.errorNumber(answer), number != 0 {
+                    throw .refused(subject: request.subjects.first ?? "", errno: number)
                 }
-                if answer.type == NetlinkMessage.doneType { return result }
-                result.append(answer)
+                guard answer.type != NetlinkFlags.doneType else {
+                    result += answers.bytes[..<(answer.body.lowerBound - 16)]
+                    return try NetlinkMessages(result)
+                }
             }
+            result += answers.bytes
         }
     }
 
-    /// - Returns: the sequence number of the first message.
-    private mutating func send(_ messages: [NetlinkMessage]) throws(NetlinkError) -> UInt32 {
-        let first = sequence
-        var bytes: [UInt8] = []
-        for message in messages {
-            message.append(to: &bytes, sequence: sequence)
-            sequence &+= 1
-        }
-        let count = bytes.withUnsafeBytes { Glibc.send(socket.number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-        guard count == bytes.count else { throw .system(SystemError("send", "netlink", errno: count < 0 ? errno : EMSGSIZE)) }
-        return first
+    private func send(_ messages: NetlinkWriter) throws(NetlinkError) {
+        let count = messages.bytes.withUnsafeBytes { Glibc.send(socket.number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        guard count == messages.bytes.count else { throw .system(SystemError("send", "netlink", errno: count < 0 ? errno : EMSGSIZE)) }
     }
 
-    private func receive() throws(NetlinkError) -> [NetlinkAnswer] {
+    private func receive() throws(NetlinkError) -> NetlinkMessages {
         var failure: Int32 = 0
-        let bytes = [UInt8](unsafeUninitializedCapacity: 65536) { buffer, filled in
+        let bytes = [UInt8](unsafeUninitializedCapacity: NetlinkSocket.pieceSize) { buffer, filled in
             var count = 0
             // The whole length of a message that does not fit is reported, and is an error.
             repeat { count = recv(socket.number, buffer.baseAddress, buffer.count, Int32(MSG_TRUNC)) } while count < 0 && errno == EINTR
@@ -78,6 +76,6 @@ public struct NetlinkSocket {
         }
         guard failure == 0 else { throw .system(SystemError("recv", "netlink", errno: failure)) }
         guard !bytes.isEmpty else { throw .malformed("nothing") }
-        return try NetlinkAnswer.parse(bytes)
+        return try NetlinkMessages(bytes)
     }
 }

@@ -33,74 +33,72 @@ public struct PacketRuleset: Sendable, Hashable {
         self.chains = chains
     }
 
-    // NFPROTO_INET: IPv4 and IPv6 in one table.
+    /// NFPROTO_INET: IPv4 and IPv6 in one table.
     private static let family: UInt8 = 1
     /// NF_INET_LOCAL_OUT.
     private static let outputHook: UInt32 = 3
     /// Bytes of `struct nfgenmsg`.
     private static let headerSize = 4
 
+    /// Messages to nf_tables: NFT_MSG_*, with NFNL_SUBSYS_NFTABLES in the upper byte.
     private enum Operation: UInt16 {
-        case newTable = 0
-        case listTables = 1
-        case newChain = 3
-        case listChains = 4
-        case newRule = 6
-        case listRules = 7
-        /// NFNL_SUBSYS_NFTABLES in the upper byte.
-        var type: UInt16 { 10 << 8 | rawValue }
+        case newTable = 0xA00
+        case listTables = 0xA01
+        case newChain = 0xA03
+        case listChains = 0xA04
+        case newRule = 0xA06
+        case listRules = 0xA07
     }
 
     // MARK: - Installing
 
     /// Installs the whole in one transaction: all of it, or nothing and an error.
-    public func install(_ socket: inout NetlinkSocket) throws(NetlinkError) {
-        try socket.perform(transaction())
+    public func install(_ socket: NetlinkSocket) throws(NetlinkError) {
+        try socket.perform(transaction(), acknowledgements: 1)
     }
 
-    /// The messages of the transaction.
-    public func transaction() -> [NetlinkMessage] {
+    /// The messages of the transaction: begin, the table, the chains, their rules in order, end.
+    public func transaction() -> NetlinkWriter {
+        var result = NetlinkWriter(capacity: 8192)
         // NFNL_MSG_BATCH_BEGIN and _END, for NFNL_SUBSYS_NFTABLES in network order.
-        var result = [NetlinkMessage(type: 0x10, flags: 0, header: [0, 0, 0, 10], subject: "transaction")]
-        result.append(message(.newTable, NetlinkMessage.create | NetlinkMessage.exclusive, [NetlinkAttribute(1, text: table)], "table"))
+        result.message(type: 0x10, flags: 0, header: [0, 0, 0, 10], subject: "transaction")
+        let new = NetlinkFlags.create | NetlinkFlags.exclusive
+        message(.newTable, new, "table", &result) { $0.attribute(1, text: table) }
         for chain in chains {
-            result.append(message(.newChain, NetlinkMessage.create | NetlinkMessage.exclusive, attributes(of: chain), "chain \(chain.name)"))
-        }
-        for chain in chains {
-            for (index, rule) in chain.rules.enumerated() {
-                let attributes = [
-                    NetlinkAttribute(1, text: table), NetlinkAttribute(2, text: chain.name),
-                    NetlinkAttribute(4, nested: rule.map(\.element)),
-                ]
-                let names = rule.map(\.name).joined(separator: " ")
-                result.append(
-                    message(
-                        .newRule, NetlinkMessage.create | NetlinkMessage.append, attributes, "rule \(index + 1) of \(chain.name) (\(names))"))
+            message(.newChain, new, "chain \(chain.name)", &result) { writer in
+                writer.attribute(1, text: table)
+                writer.attribute(3, text: chain.name)
+                writer.nested(4) { hook in
+                    hook.attribute(1, bigEndian: PacketRuleset.outputHook)
+                    hook.attribute(2, bigEndian: UInt32(bitPattern: chain.priority))
+                }
+                writer.attribute(5, bigEndian: chain.acceptsByDefault ? 1 : 0)
+                writer.attribute(7, text: chain.kind.rawValue)
             }
         }
-        result[result.count - 1].flags |= NetlinkMessage.acknowledge
-        result.append(NetlinkMessage(type: 0x11, flags: 0, header: [0, 0, 0, 10], subject: "transaction"))
+        let last = chains.last { !$0.rules.isEmpty }
+        for chain in chains {
+            for (index, rule) in chain.rules.enumerated() {
+                // The kernel answers once the whole is in force.
+                let isLast = chain == last && index == chain.rules.count - 1
+                let flags = NetlinkFlags.create | NetlinkFlags.append | (isLast ? NetlinkFlags.acknowledge : 0)
+                message(.newRule, flags, "rule \(index + 1) of \(chain.name)", &result) { writer in
+                    writer.attribute(1, text: table)
+                    writer.attribute(2, text: chain.name)
+                    writer.nested(4) { list in for expression in rule { expression.write(to: &list) } }
+                }
+            }
+        }
+        result.message(type: 0x11, flags: 0, header: [0, 0, 0, 10], subject: "transaction")
         return result
     }
 
     private func message(
-        _ operation: Operation, _ flags: UInt16, _ attributes: [NetlinkAttribute], _ subject: String
-    ) -> NetlinkMessage {
-        NetlinkMessage(
-            type: operation.type, flags: flags, header: [PacketRuleset.family, 0, 0, 0], attributes: attributes, subject: subject)
-    }
-
-    private func attributes(of chain: Chain) -> [NetlinkAttribute] {
-        [
-            NetlinkAttribute(1, text: table), NetlinkAttribute(3, text: chain.name),
-            NetlinkAttribute(
-                4,
-                nested: [
-                    NetlinkAttribute(1, bigEndian: PacketRuleset.outputHook),
-                    NetlinkAttribute(2, bigEndian: UInt32(bitPattern: chain.priority)),
-                ]),
-            NetlinkAttribute(5, bigEndian: chain.acceptsByDefault ? 1 : 0), NetlinkAttribute(7, text: chain.kind.rawValue),
-        ]
+        _ operation: Operation, _ flags: UInt16, _ subject: String, _ writer: inout NetlinkWriter,
+        _ attributes: (inout NetlinkWriter) -> Void
+    ) {
+        writer.message(
+            type: operation.rawValue, flags: flags, header: [PacketRuleset.family, 0, 0, 0], subject: subject, attributes: attributes)
     }
 
     // MARK: - Comparing
@@ -109,74 +107,53 @@ public struct PacketRuleset: Sendable, Hashable {
     /// same instructions in the same order, and nothing else.
     ///
     /// - Returns: the first difference in words; nil when there is none.
-    public func difference(_ socket: inout NetlinkSocket) throws(NetlinkError) -> String? {
-        let tables = try list(.listTables, &socket)
-        let chains = try list(.listChains, &socket)
-        let rules = try list(.listRules, &socket)
-        return try difference(tables: tables, chains: chains, rules: rules)
+    public func difference(_ socket: NetlinkSocket) throws(NetlinkError) -> String? {
+        try difference(tables: list(.listTables, socket), chains: list(.listChains, socket), rules: list(.listRules, socket))
     }
 
-    private func list(_ operation: Operation, _ socket: inout NetlinkSocket) throws(NetlinkError) -> [NetlinkAnswer] {
-        // NFPROTO_UNSPEC: the tables of every family.
-        try socket.list(
-            NetlinkMessage(type: operation.type, flags: NetlinkMessage.dump, header: [0, 0, 0, 0], subject: "list of rules"))
+    private func list(_ operation: Operation, _ socket: NetlinkSocket) throws(NetlinkError) -> NetlinkMessages {
+        var request = NetlinkWriter()
+        // NFPROTO_UNSPEC: of every family.
+        request.message(type: operation.rawValue, flags: NetlinkFlags.dump, header: [0, 0, 0, 0], subject: "list of rules")
+        return try socket.list(request)
     }
 
-    /// The comparison itself, on the answers.
+    /// The comparison itself, on the kernel's answers.
     public func difference(
-        tables: [NetlinkAnswer], chains: [NetlinkAnswer], rules: [NetlinkAnswer]
+        tables: NetlinkMessages, chains: NetlinkMessages, rules: NetlinkMessages
     ) throws(NetlinkError) -> String? {
-        guard tables.count == 1 else { return "\(tables.count) tables" }
-        guard tables[0].body.first == PacketRuleset.family, try text(1, tables[0]) == table else { return "another table" }
-        guard chains.count == self.chains.count else { return "\(chains.count) chains" }
-        for (wanted, found) in zip(self.chains, chains) {
-            guard try has(attributes(of: wanted), found) else { return "chain \(wanted.name) is another one" }
-        }
-        guard rules.count == self.chains.map(\.rules.count).reduce(0, +) else { return "\(rules.count) rules" }
-        var rest = rules[...]
-        for chain in self.chains {
-            for (index, rule) in chain.rules.enumerated() {
-                guard let found = rest.popFirst() else { return "a rule is missing" }
-                let place = [NetlinkAttribute(1, text: table), NetlinkAttribute(2, text: chain.name)]
-                guard try has(place, found), try hasInstructions(rule, found) else {
-                    return "rule \(index + 1) of \(chain.name) is another one"
-                }
-            }
+        let asked = try NetlinkMessages(transaction().bytes)
+        let wanted = asked.list.dropFirst().dropLast()
+        let ruleCount = self.chains.map(\.rules.count).reduce(0, +)
+        guard tables.list.count == 1 else { return "\(tables.list.count) tables" }
+        guard chains.list.count == self.chains.count else { return "\(chains.list.count) chains" }
+        guard rules.list.count == ruleCount else { return "\(rules.list.count) rules" }
+        let reported = tables.list.map { (tables, $0) } + chains.list.map { (chains, $0) } + rules.list.map { (rules, $0) }
+        for (index, (message, (list, found))) in zip(wanted, reported).enumerated() {
+            guard try list.header(found, size: PacketRuleset.headerSize).first == PacketRuleset.family,
+                try agrees(list, found, asked, message)
+            else { return "table, chain or rule \(index + 1) of \(reported.count) is another one" }
         }
         return nil
     }
 
-    private func text(_ type: UInt16, _ answer: NetlinkAnswer) throws(NetlinkError) -> String? {
-        let content = try answer.attributes(after: PacketRuleset.headerSize).first { $0.type == type }?.content
-        return content.map { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-    }
-
-    /// Whether the answer is of this family and holds these attributes; it also holds numbers that the kernel gives.
-    private func has(_ wanted: [NetlinkAttribute], _ answer: NetlinkAnswer) throws(NetlinkError) -> Bool {
-        guard answer.body.first == PacketRuleset.family else { return false }
-        let found = try answer.attributes(after: PacketRuleset.headerSize)
-        for attribute in wanted {
-            let same = found.filter { $0.type == attribute.type }
-            guard same.count == 1 else { return false }
-            switch attribute.value {
-            case .bytes(let bytes): guard same[0].content.elementsEqual(bytes) else { return false }
-            case .nested(let inner): guard try NetlinkAttribute.agree(inner, same[0].content) else { return false }
-            }
+    private func agrees(
+        _ list: NetlinkMessages, _ found: NetlinkMessages.Message, _ asked: NetlinkMessages, _ wanted: NetlinkMessages.Message
+    ) throws(NetlinkError) -> Bool {
+        let range = try list.attributes(found, after: PacketRuleset.headerSize)
+        let wantedRange = try asked.attributes(wanted, after: PacketRuleset.headerSize)
+        guard wanted.type == Operation.newRule.rawValue else {
+            // It also holds numbers that the kernel gives.
+            return try list.agrees(range, with: asked, wantedRange, isClosed: false)
         }
-        return true
-    }
-
-    private func hasInstructions(_ rule: [PacketExpression], _ answer: NetlinkAnswer) throws(NetlinkError) -> Bool {
-        guard let list = try answer.attributes(after: PacketRuleset.headerSize).first(where: { $0.type == 4 })?.content else { return false }
-        let elements = try NetlinkAttribute.parse(list)
-        guard elements.count == rule.count else { return false }
-        for (expression, element) in zip(rule, elements) {
-            let parts = try NetlinkAttribute.parse(element.content)
-            guard parts.count == 2, let name = parts.first(where: { $0.type == 1 })?.content,
-                name.elementsEqual(Array(expression.name.utf8) + [0]), let data = parts.first(where: { $0.type == 2 })?.content,
-                try NetlinkAttribute.agree(expression.attributes, data)
+        for type: UInt16 in [1, 2] {
+            guard let name = try list.content(type, in: range), let wantedName = try asked.content(type, in: wantedRange),
+                name.elementsEqual(wantedName)
             else { return false }
         }
-        return true
+        guard let expressions = try list.attribute(4, in: range), let wantedExpressions = try asked.attribute(4, in: wantedRange) else {
+            return false
+        }
+        return try list.agreesInOrder(expressions.content, with: asked, wantedExpressions.content)
     }
 }

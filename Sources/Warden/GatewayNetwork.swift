@@ -16,12 +16,12 @@ struct GatewayNetwork {
     func set(_ made: ((socket: ListeningSocket, descriptor: Descriptor)) -> Void) throws {
         switch operation {
         case .gatewayRoute(let address):
-            var socket = try NetlinkSocket(.route)
-            try LoopbackRouting.install(address: GatewayNetwork.bytes(address), &socket)
+            let socket = try NetlinkSocket(.route)
+            try LoopbackRouting.install(address: GatewayNetwork.bytes(address), socket)
         case .gatewayRules:
             guard let rules = try GatewayNetwork.rules(operation) else { return }
-            var socket = try NetlinkSocket(.netfilter)
-            try rules.ruleset.install(&socket)
+            let socket = try NetlinkSocket(.netfilter)
+            try rules.ruleset.install(socket)
         case .listen(let wanted):
             let family = wanted.isIPv6 ? AF_INET6 : AF_INET
             let type = Int32((wanted.isDatagram ? SOCK_DGRAM : SOCK_STREAM).rawValue)
@@ -45,12 +45,12 @@ struct GatewayNetwork {
             let difference: String?
             switch operation {
             case .gatewayRoute(let address):
-                var socket = try NetlinkSocket(.route)
-                difference = try LoopbackRouting.difference(address: bytes(address), &socket)
+                let socket = try NetlinkSocket(.route)
+                difference = try LoopbackRouting.difference(address: bytes(address), socket)
             case .gatewayRules:
                 guard let rules = try rules(operation) else { continue }
-                var socket = try NetlinkSocket(.netfilter)
-                difference = try rules.ruleset.difference(&socket)
+                let socket = try NetlinkSocket(.netfilter)
+                difference = try rules.ruleset.difference(socket)
             default: continue
             }
             checks += 1
