@@ -22,7 +22,9 @@ public struct NetlinkMessages: Sendable, Equatable {
         while place < bytes.count {
             guard bytes.count - place >= NetlinkMessages.headerSize else { throw .malformed("a message is cut short") }
             let length = Int(NetlinkMessages.number(bytes, place, as: UInt32.self))
-            guard length >= NetlinkMessages.headerSize, length <= bytes.count - place else { throw .malformed("a message of \(length) bytes") }
+            guard length >= NetlinkMessages.headerSize, length <= bytes.count - place else {
+                throw .malformed("a message of \(length) bytes")
+            }
             list.append(
                 Message(
                     type: NetlinkMessages.number(bytes, place + 4, as: UInt16.self),

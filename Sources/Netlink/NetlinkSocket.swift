@@ -59,7 +59,14 @@ public struct NetlinkSocket {
         }
     }
 
+    /// Takes away what is left of the answers to a request that was refused.
+    private func forgetAnswers() {
+        var byte: UInt8 = 0
+        while recv(socket.number, &byte, 1, Int32(MSG_DONTWAIT)) >= 0 {}
+    }
+
     private func send(_ messages: NetlinkWriter) throws(NetlinkError) {
+        forgetAnswers()
         let count = messages.bytes.withUnsafeBytes { Glibc.send(socket.number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
         guard count == messages.bytes.count else { throw .system(SystemError("send", "netlink", errno: count < 0 ? errno : EMSGSIZE)) }
     }

@@ -185,7 +185,6 @@ public struct Limits: Codable, Sendable, Equatable {
     }
 }
 
-
 /// The system calls that are allowed beyond, or forbidden beside, the built-in list.
 public struct SystemCalls: Codable, Sendable, Equatable {
     /// Named groups that widen the built-in list.

@@ -40,8 +40,10 @@ enum SetupExplanation {
 
     /// What makes nf_tables work: its parts are modules on most kernels, and a container cannot load them.
     private static func remedy(for errno: Int32) -> String {
-        errno == EPERM
-            ? "coop doctor, or add --network none"
-            : "sudo modprobe -a nf_tables nft_ct nft_chain_nat nft_redir nft_reject_inet nf_conntrack, on the host, or add --network none"
+        switch errno {
+        case ENOENT, EOPNOTSUPP, EPROTONOSUPPORT, EAFNOSUPPORT:
+            "sudo modprobe -a nf_tables nft_ct nft_chain_nat nft_redir nft_reject_inet nf_conntrack, on the host, or add --network none"
+        default: "coop doctor, or add --network none"
+        }
     }
 }

@@ -37,7 +37,8 @@ public final class Supervisor {
     public private(set) var failure: CoopError?
     /// Whether every process of the sandbox is gone.
     public private(set) var isOver = false
-    /// Called with the sockets for the sandbox's traffic, before its first command can have used them; not without a gateway.
+    /// Called once, when the sandbox is ready, with the sockets on which its traffic arrives; not without a gateway. What a fast
+    /// command has sent by then waits in them.
     public var whenListening: ([GatewayListener]) throws -> Void = { _ in }
     /// Called once every process is gone.
     public var whenOver: () -> Void = {}
@@ -184,7 +185,9 @@ public final class Supervisor {
     private func handle(_ frame: Frame, _ descriptors: [Descriptor]) throws {
         switch frame {
         case .listeners(let sockets):
-            guard !isReady else { throw CoopError(.failed, "the warden does not keep to the protocol", "sockets after its set-up", next: "coop doctor") }
+            guard !isReady else {
+                throw CoopError(.failed, "the warden does not keep to the protocol", "sockets after its set-up", next: "coop doctor")
+            }
             try sandbox.receive(sockets, descriptors)
         case .ready:
             try sandbox.requireListeners()

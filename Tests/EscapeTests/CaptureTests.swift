@@ -62,7 +62,9 @@ struct CapturedSandbox {
     @Test("TCP to any address arrives outside, and knows where it was going", arguments: TestIdentity.all)
     func tcp(_ identity: TestIdentity) throws {
         let sandbox = try CapturedSandbox(identity)
-        for (address, port) in [("192.0.2.1", "443"), ("198.51.100.7", "22"), ("10.0.0.1", "80"), ("198.18.0.2", "53"), ("192.0.2.1", "1021")] {
+        for (address, port) in [
+            ("192.0.2.1", "443"), ("198.51.100.7", "22"), ("10.0.0.1", "80"), ("198.18.0.2", "53"), ("192.0.2.1", "1021"),
+        ] {
             try sandbox.expectAnswer(["ask_tcp", address, port], "redirect 1021 for \(address):\(port) as itself")
         }
         try sandbox.expectAnswer(["ask_tcp6", "::ffff:192.0.2.1", "443"], "redirect 1021 for 192.0.2.1:443")
@@ -108,7 +110,9 @@ struct CapturedSandbox {
     @Test("ports that cannot be had at the same time are refused before anything starts")
     func impossiblePorts() throws {
         let sandbox = try CapturedSandbox(TestIdentity.all[0])
-        for options in [["--host-port", "1021"], ["--host-port", "3128"], ["--host-port", "80", "--host-port", "80"], ["--proxy-port", "1022"]] {
+        for options in [
+            ["--host-port", "1021"], ["--host-port", "3128"], ["--host-port", "80", "--host-port", "80"], ["--proxy-port", "1022"],
+        ] {
             let outcome = try sandbox.run(["/bin/true"], options: options)
             #expect(outcome.exitCode == 125 && outcome.error.contains("GATEWAY failed configuration:"), "\(outcome)")
         }
@@ -187,7 +191,9 @@ struct CapturedSandbox {
         }
         // The warden has its channel, the command nothing.
         #expect(try sockets(warden) == 1)
-        let children = try String(osBytes: FileSystem.read("/proc/\(warden)/task/\(warden)/children")).split(separator: " ").compactMap { Int32($0) }
+        let children = try String(osBytes: FileSystem.read("/proc/\(warden)/task/\(warden)/children")).split(separator: " ").compactMap {
+            Int32($0)
+        }
         #expect(!children.isEmpty)
         for pid in children { #expect(try sockets(pid) == 0) }
         kill(warden, SIGKILL)
@@ -201,7 +207,9 @@ struct CapturedSandbox {
         let port = String(Int(server.port) ?? 0, radix: 16, uppercase: true)
         let padded = String(repeating: "0", count: 4 - port.count) + port
         let outcome = try sandbox.run(["/bin/sh", "-c", "cat /proc/net/tcp /proc/net/tcp6; ss -tan 2>/dev/null || true"])
-        #expect(outcome.output.contains("0100007F:03FD") && !outcome.output.contains(":" + padded) && !outcome.output.contains(":" + server.port), "\(outcome)")
+        #expect(
+            outcome.output.contains("0100007F:03FD") && !outcome.output.contains(":" + padded)
+                && !outcome.output.contains(":" + server.port), "\(outcome)")
         // A port of the host is the gateway's to open: without `--host-port` nothing is there.
         try sandbox.expectRefused(["connect_tcp", "127.0.0.1", server.port], control: .outside)
         withExtendedLifetime(server.process) {}
@@ -211,8 +219,10 @@ struct CapturedSandbox {
     func none(_ identity: TestIdentity) throws {
         let sandbox = try CapturedSandbox(identity)
         let options = ["--network", "none"]
-        let outcome = try sandbox.run(["/bin/sh", "-c", "cat /etc/resolv.conf; tail -n +2 /proc/net/route /proc/net/tcp /proc/net/tcp6"], options: options)
-        #expect(!outcome.output.contains("nameserver") && !outcome.output.contains("lo\t") && !outcome.output.contains("0C38"), "\(outcome)")
+        let outcome = try sandbox.run(
+            ["/bin/sh", "-c", "cat /etc/resolv.conf; tail -n +2 /proc/net/route /proc/net/tcp /proc/net/tcp6"], options: options)
+        #expect(
+            !outcome.output.contains("nameserver") && !outcome.output.contains("lo\t") && !outcome.output.contains("0C38"), "\(outcome)")
         for words in [["connect_tcp", "192.0.2.1", "443"], ["send_udp", "192.0.2.53", "53"], ["connect_tcp", "127.0.0.1", "3128"]] {
             #expect(try sandbox.attack(words, options: options).isRefused)
         }

@@ -64,7 +64,9 @@ func answerQuery(_ listener: GatewayListener) {
     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
     var bytes = [UInt8](repeating: 0, count: 4096)
     let count = withUnsafeMutablePointer(to: &peer) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { recvfrom(listener.descriptor.number, &bytes, bytes.count, 0, $0, &length) }
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            recvfrom(listener.descriptor.number, &bytes, bytes.count, 0, $0, &length)
+        }
     }
     guard count > 0 else { return }
     bytes.removeLast(bytes.count - count)

@@ -57,7 +57,9 @@ struct SeededRandom: RandomNumberGenerator {
         var random = SeededRandom(state: 1)
         let whole = NetlinkMessagesTests.rules.transaction().bytes
         for round in 0..<iterations {
-            var bytes = round % 2 == 0 ? whole : (0..<Int.random(in: 0...400, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            var bytes =
+                round % 2 == 0
+                ? whole : (0..<Int.random(in: 0...400, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
             if round % 4 == 0 { bytes = Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &random))) }
             for _ in 0..<Int.random(in: 1...6, using: &random) where !bytes.isEmpty {
                 bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
