@@ -178,6 +178,19 @@ struct CapturedSandbox {
         try sandbox.expectAnswer(["ask_tcp", "192.0.2.1", "443"], "redirect 1021 for 192.0.2.1:443 as itself")
     }
 
+    @Test("wider groups of system calls open no other way out", arguments: TestIdentity.all)
+    func widened(_ identity: TestIdentity) throws {
+        let sandbox = try CapturedSandbox(identity)
+        let groups = ["--allow-syscalls", "raw-sockets", "--allow-syscalls", "nested-userns"]
+        for family in ["\(AF_INET)", "\(AF_INET6)", "17"] {
+            for attack in ["internet_socket", "raw_socket_nested"] {
+                try sandbox.expectRefused([attack, family, "3", "255"], options: groups, control: .none)
+            }
+        }
+        try sandbox.expectRefused(["delete_route_nested"], options: groups, control: .none)
+        try sandbox.expectRefused(["delete_rules"], options: groups, control: .none)
+    }
+
     @Test("neither the warden nor the command holds a socket of the gateway", arguments: TestIdentity.all)
     func handedOver(_ identity: TestIdentity) throws {
         guard getuid() == 0 else { return }

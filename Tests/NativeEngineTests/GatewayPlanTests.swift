@@ -61,7 +61,7 @@ import WardenProtocol
             let limits = try LimitDecision(spec: spec, facts: facts) { CgroupHost(places: [:]) }
             return LayerReports.make(spec: spec, facts: facts, limits: limits)
         }
-        #expect(!(try reports(Network()).contains { $0.layer == .network }))
+        #expect(try reports(Network()).first { $0.layer == .network }?.strength == .unused)
         let report = try #require(try reports(Network(mode: .scoped)).first { $0.layer == .network })
         #expect(report.strength == .missing && report.next?.contains("--network none") == true)
         #expect(!Layer.network.isOptional)

@@ -662,6 +662,15 @@ ATTACK(delete_route) {
         {sizeof message, RTM_DELROUTE, NLM_F_REQUEST | NLM_F_ACK, 1}, {AF_INET, .rtm_table = RT_TABLE_MAIN, .rtm_scope = RT_SCOPE_NOWHERE}};
     ask_kernel(number, &message, sizeof message, "RTM_DELROUTE");
 }
+// As root of a user namespace of its own: the network belongs to the one above.
+ATTACK(delete_route_nested) {
+    try_namespaces();
+    delete_route(argc, argv);
+}
+ATTACK(raw_socket_nested) {
+    try_namespaces();
+    internet_socket(argc, argv);
+}
 ATTACK(add_route6) {
     int number = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
     if (number < 0) refused("socket");
@@ -815,7 +824,7 @@ static const struct { const char *name; void (*run)(int, char **); } table[] = {
     ENTRY(foreign_architecture) ENTRY(x32_calls) ENTRY(type_into_terminal) ENTRY(type_high_bits) ENTRY(console_paste)
     ENTRY(connect_tcp) ENTRY(connect_tcp6) ENTRY(send_udp) ENTRY(connect_unix) ENTRY(connect_abstract) ENTRY(network_devices)
     ENTRY(ask_tcp) ENTRY(ask_tcp6) ENTRY(ask_tcp_forked) ENTRY(ask_udp) ENTRY(send_udp6) ENTRY(internet_socket) ENTRY(take_port)
-    ENTRY(delete_rules) ENTRY(delete_route) ENTRY(add_route6) ENTRY(add_address)
+    ENTRY(delete_rules) ENTRY(delete_route) ENTRY(delete_route_nested) ENTRY(raw_socket_nested) ENTRY(add_route6) ENTRY(add_address)
     ENTRY(shared_memory) ENTRY(posix_memory) ENTRY(posix_queue) ENTRY(fork_many) ENTRY(memory_take) ENTRY(disk_fill)
     ENTRY(inodes_unlimited)
 };
