@@ -31,8 +31,12 @@ public final class LaunchedSandbox {
         releases = [release]
     }
 
+    /// Lets go of the sockets for the sandbox's traffic: once nobody else holds them, whatever it wants to reach is refused.
+    public func closeListeners() { listeners = [] }
+
     /// Gives back what the sandbox took on the host.
     public func release() throws {
+        closeListeners()
         while let release = releases.popLast() { try release() }
     }
 }

@@ -191,6 +191,18 @@ struct CapturedSandbox {
         try sandbox.expectRefused(["delete_rules"], options: groups, control: .none)
     }
 
+    @Test("when the gateway is gone everything is refused at once", arguments: TestIdentity.all)
+    func deadGateway(_ identity: TestIdentity) throws {
+        let sandbox = try CapturedSandbox(identity)
+        let program = try sandbox.place.armed()
+        // Until the sockets are closed, connections wait in them.
+        let script = "while \(program) connect_tcp 192.0.2.1 443 >/dev/null; do :; done; exec \(program) \"$@\""
+        for words in [["connect_tcp", "192.0.2.1", "443"], ["connect_tcp", "127.0.0.1", "3128"], ["ask_udp", "192.0.2.53", "53"]] {
+            let result = AttackResult(try sandbox.run(["/bin/sh", "-c", script, "sh"] + words, options: ["--dead"]))
+            #expect(result.isRefused, "\(identity): \(words): \(result)")
+        }
+    }
+
     @Test("neither the warden nor the command holds a socket of the gateway", arguments: TestIdentity.all)
     func handedOver(_ identity: TestIdentity) throws {
         guard getuid() == 0 else { return }

@@ -15,6 +15,8 @@ struct Arguments {
     var project = "/"
     var network = Network(mode: .scoped)
     var startsEarly = false
+    /// Lets go of the sockets at once, as a gateway that has died.
+    var isDead = false
     var groups: [String] = []
     var command: [String] = []
 
@@ -23,6 +25,10 @@ struct Arguments {
         while let word = rest.popFirst(), word != "--" {
             guard word != "--early" else {
                 startsEarly = true
+                continue
+            }
+            guard word != "--dead" else {
+                isDead = true
                 continue
             }
             guard let value = rest.popFirst() else { throw CoopError(.usage, word, "needs a value") }
@@ -103,6 +109,7 @@ func run() throws -> Int32 {
     let supervisor = Supervisor(sandbox: sandbox, loop: loop)
     supervisor.whenListening = { listeners in
         say("warden \(sandbox.pid) " + listeners.map { "\($0.socket)" }.joined(separator: ", "))
+        if arguments.isDead { return sandbox.closeListeners() }
         for listener in listeners where listener.socket.purpose != .reserved {
             loop.watch(listener.descriptor.number) { _ in
                 if listener.socket.isDatagram { answerQuery(listener) } else { try answer(listener) }
