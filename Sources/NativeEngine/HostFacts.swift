@@ -46,6 +46,10 @@ public struct HostFacts: Codable, Sendable, Equatable {
     public var readOnlyProc: [String]
     public var hiddenProc: [String]
 
+    /// Whether the kernel can be spoken to about packet filters (NETLINK_NETFILTER of netlink(7)). The parts that the rules need
+    /// are modules, and show when they are used.
+    public var netfilter = true
+
     public var user: UInt32 { users.user }
     public var group: UInt32 { users.group }
     public var isRoot: Bool { users.isRoot }
@@ -66,7 +70,7 @@ public struct HostFacts: Codable, Sendable, Equatable {
             hardProcesses: hardLimit(6), hardFileSize: hardLimit(1), hardData: hardLimit(2), hardCore: hardLimit(4),
             procIsMasked: try findMaskedProc(),
             readOnlyProc: HostRoot.readOnlyProc.filter { FileSystem.kind($0, followLinks: false) != nil },
-            hiddenProc: HostRoot.maskedProc.filter { FileSystem.kind($0, followLinks: false) != nil })
+            hiddenProc: HostRoot.maskedProc.filter { FileSystem.kind($0, followLinks: false) != nil }, netfilter: hasNetfilter())
     }
 
     /// The namespaces listed in /proc/self/ns.
@@ -102,6 +106,13 @@ public struct HostFacts: Codable, Sendable, Equatable {
             default: return nil
             }
         }
+    }
+
+    private static func hasNetfilter() -> Bool {
+        let number = coop_netlink_open(12 /* NETLINK_NETFILTER */)
+        guard number >= 0 else { return false }
+        close(number)
+        return true
     }
 
     private static func hardLimit(_ resource: Int32) -> UInt64 {

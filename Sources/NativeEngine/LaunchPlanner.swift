@@ -31,6 +31,7 @@ public struct LaunchPlanner {
         operations += hostTrees()
         operations += protections()
         operations += kernel()
+        operations += gateway()
         operations += [.enterRoot]
         operations += confinement(separate: warden != workload)
         return LaunchPlan(workload: workload, warden: warden, clearable: spec.home.path, operations: operations)
@@ -50,12 +51,18 @@ public struct LaunchPlanner {
             ("/etc/passwd", passwd), ("/etc/group", group),
             ("/etc/hostname", spec.hostname + "\n"),
             ("/etc/hosts", "127.0.0.1 localhost \(spec.hostname)\n::1 localhost ip6-localhost ip6-loopback\n"),
-            ("/etc/resolv.conf", "# Nothing is resolved without a network.\n"),
+            ("/etc/resolv.conf", resolverConfiguration),
             ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n"),
             ("/etc/machine-id", ""),
             ("/etc/host.conf", "multi on\n"),
         ]
         return files.map { .file(path: $0, contents: $1.osBytes, mode: 0o644) }
+    }
+
+    /// Names are answered by the gateway, which has IPv4 addresses only: resolv.conf(5), and `no-aaaa` of glibc 2.36 and later.
+    private var resolverConfiguration: String {
+        spec.network.usesGateway
+            ? "nameserver \(Network.nameserver)\noptions timeout:5 attempts:2 no-aaaa\n" : "# Nothing is resolved without a network.\n"
     }
 
     /// A quarter of the memory, at most 4 GiB, or what `disk` says.

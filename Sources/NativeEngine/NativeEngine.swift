@@ -45,6 +45,7 @@ public struct NativeEngine: Engine {
     }
 
     private func prepare(_ spec: SandboxSpec) throws -> Prepared {
+        try spec.network.check()
         let facts = try started?.facts ?? probe()
         let limits = try LimitDecision(spec: spec, facts: facts) { try CgroupHost.probe() }
         let filters = try SystemCallFilters.compile(spec.systemCalls, kernel: facts.kernel)
@@ -82,7 +83,7 @@ public struct NativeEngine: Engine {
             let warden = try start.handOver(prepared.plan)
             return LaunchedSandbox(
                 channel: warden.channel, pid: warden.pid, environment: spec.environment.map { "\($0.name)=\($0.value)" },
-                workingDirectory: spec.workingDirectory
+                workingDirectory: spec.workingDirectory, listeners: prepared.plan.listeners
             ) {
                 // It may still be at work when something here has failed; with it goes everything inside.
                 kill(warden.pid, SIGKILL)

@@ -11,9 +11,11 @@ struct Attestation {
     let inheritedFilters: Int
     /// Descriptors that came with a request for a command.
     let streams: Set<Int32>
-    private(set) var checks: UInt32 = 0
+    private(set) var checks: UInt32
 
-    init(plan: LaunchPlan, skippedMasks: Set<String>, inheritedFilters: Int, streams: Set<Int32>) {
+    /// - Parameter networkChecks: facts that were compared already, while there was the right to ask for them.
+    init(plan: LaunchPlan, skippedMasks: Set<String>, inheritedFilters: Int, streams: Set<Int32>, networkChecks: UInt32) {
+        checks = networkChecks
         self.plan = plan
         self.skippedMasks = skippedMasks
         self.inheritedFilters = inheritedFilters
@@ -108,7 +110,7 @@ struct Attestation {
         }
     }
 
-    /// Only the loopback device, and no route out.
+    /// Only the loopback device, and no route but the planned one by it.
     private mutating func verifyNetwork() throws {
         let devices = String(decoding: try FileSystem.read("/proc/net/dev"), as: UTF8.self).split(separator: "\n").dropFirst(2)
         for device in devices {
@@ -116,6 +118,11 @@ struct Attestation {
             try require(name == "lo", String(name), "is a network device, but not in the plan")
         }
         let routes = String(decoding: try FileSystem.read("/proc/net/route"), as: UTF8.self).split(separator: "\n").dropFirst()
-        try require(routes.isEmpty, "network", "there is a route that is not in the plan")
+        let planned = plan.operations.count { if case .gatewayRoute = $0 { true } else { false } }
+        try require(routes.count <= planned, "network", "there is a route that is not in the plan")
+        try require(routes.count == planned, "network", "the route to the gateway is missing")
+        try require(
+            routes.allSatisfy { $0.split(separator: "\t").prefix(3) == ["lo", "00000000", "00000000"] }, "network",
+            "there is another route than in the plan")
     }
 }

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import LinuxKernel
+import Netlink
 import WardenProtocol
 
 /// Runs a launch plan: one loop over its operations, each done completely or reported.
@@ -9,6 +10,10 @@ final class PlanExecutor {
     private(set) var plan: LaunchPlan
     /// Masks whose target does not exist on this kernel; there is nothing to hide.
     private(set) var skippedMasks: Set<String> = []
+    /// Sockets made for the gateway, until they are handed out.
+    private(set) var listeners: [(socket: ListeningSocket, descriptor: Descriptor)] = []
+    /// Facts of the network that were compared with the plan.
+    private(set) var networkChecks: UInt32 = 0
     private var root: Descriptor?
     private var emptyFile: Descriptor?
     private var emptyDirectory: Descriptor?
@@ -37,6 +42,10 @@ final class PlanExecutor {
                 throw SetupFailure(step: operation.name, subject: operation.summary, error)
             } catch let error as SetupFailure {
                 throw error
+            } catch NetlinkError.refused(let subject, let number) {
+                throw SetupFailure(step: operation.name, subject: subject, SystemError("netlink", errno: number))
+            } catch NetlinkError.system(let error) {
+                throw SetupFailure(step: operation.name, subject: error.subject, error)
             } catch {
                 throw SetupFailure(step: operation.name, subject: operation.summary, reason: "\(error)")
             }
@@ -45,6 +54,7 @@ final class PlanExecutor {
 
     /// Closes what the set-up kept open.
     func release() {
+        listeners = []
         root = nil
         emptyFile = nil
         emptyDirectory = nil
@@ -110,6 +120,8 @@ final class PlanExecutor {
             try check("sethostname", name) { name.withOSBytes { sethostname($0, strlen($0)) } }
         case .loopback:
             try check("SIOCSIFFLAGS", "lo") { coop_loopback_up() }
+        case .gatewayRoute, .listen, .gatewayRules:
+            try GatewayNetwork(operation).set { listeners.append($0) }
         case .kernelSetting(let path, let value):
             try inside().open(path, flags: O_WRONLY).writeAll(value.utf8, subject: path)
         case .resourceLimit(let resource, let name, let soft, let hard):
@@ -117,6 +129,8 @@ final class PlanExecutor {
         case .landlock(let handled, let scopes, let rules):
             try restrictFiles(handled: handled, scopes: scopes, rules: rules)
         case .dropPrivileges(let keep):
+            // The last moment at which anything inside can change the network, and can list its rules.
+            networkChecks += try GatewayNetwork.verify(plan)
             try dropPrivileges(keep: keep)
         case .seccomp(let name, let program):
             let code = program.withUnsafeBytes { coop_seccomp_install($0.baseAddress, UInt16(program.count / 8)) }

@@ -19,6 +19,11 @@ public struct LaunchPlan: Codable, Sendable, Equatable, WireCodable {
     /// Whether the kernel tells the warden and the command apart by user.
     public var separatesWarden: Bool { workload.user != warden.user }
 
+    /// The sockets that are made inside for the gateway, in order.
+    public var listeners: [ListeningSocket] {
+        operations.compactMap { if case .listen(let socket) = $0 { socket } else { nil } }
+    }
+
     /// Whether the first operations of this plan, and its identities, are all of `beginning`.
     public func begins(with beginning: LaunchPlan) -> Bool {
         workload == beginning.workload && warden == beginning.warden && operations.starts(with: beginning.operations)

@@ -196,6 +196,19 @@ static inline int coop_accept(int listener) { return (int)syscall(SYS_accept4, l
 /// Brings up the loopback device of this network namespace (netdevice(7)).
 int coop_loopback_up(void);
 
+/// A socket to the kernel (netlink(7)) that waits five seconds for an answer at most.
+int coop_netlink_open(int protocol);
+
+/// Makes a socket on a port of the loopback address of its family, IPv6 apart from IPv4: listening for `SOCK_STREAM`, bound
+/// for `SOCK_DGRAM`. `any` binds every address and does not listen: the port is only taken. Non-blocking.
+int coop_loopback_socket(int family, int type, uint16_t port, int any);
+
+/// What a socket is: family, type, whether it listens, and the port it is bound to. -1 when it is none of internet's.
+int coop_describe_socket(int number, int *family, int *type, int *listens, uint16_t *port);
+
+/// Where a redirected connection was going (SO_ORIGINAL_DST of linux/netfilter_ipv4.h), in the processor's order.
+int coop_original_destination(int connection, uint32_t *address, uint16_t *port);
+
 /// A file in memory (memfd_create(2)).
 static inline int coop_memory_file(const char *name) { return (int)syscall(SYS_memfd_create, name, 1u /* MFD_CLOEXEC */); }
 
