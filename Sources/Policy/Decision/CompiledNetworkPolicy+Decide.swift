@@ -35,6 +35,13 @@ extension CompiledNetworkPolicy {
         }
     }
 
+    /// The same for the bytes on the wire.
+    public func decide(
+        _ host: HostName, port: UInt16, method: UnsafeRawBufferPointer, target: UnsafeRawBufferPointer
+    ) -> Decision {
+        withBytes(of: host.text) { decide(HostView(kind: .name($0)), port: port, method: method, target: target) }
+    }
+
     /// Judges one request to a name or address.
     public func decide(_ host: Destination, port: UInt16, method: String, target: String) -> Decision {
         switch host {
@@ -90,7 +97,7 @@ extension CompiledNetworkPolicy {
     /// The UTF-8 of a text in place; every text that Swift itself has made is contiguous.
     @inline(__always)
     private func withBytes<Result>(of text: String, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        if let result = text.utf8.withContiguousStorageIfAvailable({ body(UnsafeRawBufferPointer($0)) }) { return result }
-        return Array(text.utf8).withUnsafeBytes { body($0) }
+        let bytes = text.utf8.span
+        return bytes.withUnsafeBytes(body)
     }
 }

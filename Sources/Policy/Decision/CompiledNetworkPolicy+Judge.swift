@@ -3,46 +3,62 @@ extension CompiledNetworkPolicy {
     /// The best rule so far.
     private struct Best {
         var rank = UInt32.max
-        var index: UInt32 = 0
         var action = NetworkRule.Action.deny
 
         @inline(__always)
-        mutating func take(_ rule: CompiledRule) { (rank, index, action) = (rule.rank, rule.index, rule.action) }
+        mutating func take(_ rule: CompiledRule) { (rank, action) = (rule.rank, rule.action) }
 
         @inline(__always)
-        var decision: Decision? { rank == .max ? nil : Decision(action, .rule(Int(index))) }
+        var decision: Decision? { rank == .max ? nil : Decision(action, .rule(CompiledRule.index(rank))) }
     }
 
     /// Judges a connection whose content cannot be looked at.
     func decide(_ host: HostView, port: UInt16) -> Decision {
         if policy.mode == .none { return Decision(.deny, .closedMode) }
-        var best = Best()
-        var next = number(of: host)
-        while next != SuffixTable.none {
-            let entry = hosts[Int(next)]
-            for index in Int(entry.first)..<Int(entry.first &+ entry.count) {
-                let rule = rules[index]
-                if rule.rank >= best.rank { break }
-                if rule.covers(port), !rule.isConditional || rule.action != .allow { best.take(rule) }
-            }
-            next = entry.wider
-        }
-        return best.decision ?? fallback(host, port: port)
+        return decideUnseen(number(of: host), port: port).decision ?? fallback(host, port: port)
     }
 
     /// Judges a request.
+    @inline(__always)
     func decide(_ host: HostView, port: UInt16, method: UnsafeRawBufferPointer, target: UnsafeRawBufferPointer) -> Decision {
         if policy.mode == .none { return Decision(.deny, .closedMode) }
         let number = number(of: host)
         if number == SuffixTable.none { return fallback(host, port: port) }
-        var request = RequestView(method: methods.bits(of: method), written: target, path: .unread)
-        if judge(number, port: port, &request) { return request.decision ?? fallback(host, port: port) }
-        return decideCarefully(host, number, port: port, &request)
+        let best =
+            names.hosts[Int(number)].looksAtRequests
+            ? decideSeen(number, port: port, method: method, target: target) : decideUnseen(number, port: port)
+        return best.decision ?? fallback(host, port: port)
+    }
+
+    /// The rule that decides when nothing is known of a request.
+    @inline(__always)
+    private func decideUnseen(_ number: UInt32, port: UInt16) -> Best {
+        var best = Best()
+        var next = number
+        while next != SuffixTable.none {
+            let entry = names.hosts[Int(next)]
+            var index = Int(entry.first)
+            let end = index &+ Int(entry.count)
+            while index < end {
+                let rule = rules[index]
+                if rule.rank >= best.rank { break }
+                if rule.covers(port), !rule.isConditional || rule.action != .allow { best.take(rule) }
+                index &+= 1
+            }
+            next = entry.wider
+        }
+        return best
+    }
+
+    private func decideSeen(_ number: UInt32, port: UInt16, method: UnsafeRawBufferPointer, target: UnsafeRawBufferPointer) -> Best {
+        var request = RequestView(method: method, written: target)
+        let best = judge(number, port: port, &request)
+        return request.path == .unusual ? decideCarefully(number, port: port, &request) : best
     }
 
     /// Judges a request whose path is spelled in some unusual way, and looked at by a rule.
     @inline(never)
-    private func decideCarefully(_ host: HostView, _ number: UInt32, port: UInt16, _ request: inout RequestView) -> Decision {
+    private func decideCarefully(_ number: UInt32, port: UInt16, _ request: inout RequestView) -> Best {
         withUnsafeTemporaryAllocation(byteCount: 2 * PathReading.lengthLimit, alignment: 8) { buffer in
             let literal = UnsafeMutableRawBufferPointer(rebasing: buffer[..<PathReading.lengthLimit])
             let separated = UnsafeMutableRawBufferPointer(rebasing: buffer[PathReading.lengthLimit...])
@@ -53,17 +69,16 @@ extension CompiledNetworkPolicy {
             } else {
                 request.path = .ambiguous
             }
-            _ = judge(number, port: port, &request)
-            return request.decision ?? fallback(host, port: port)
+            return judge(number, port: port, &request)
         }
     }
 
-    /// Finds the rule that decides; false when the path has to be read carefully first.
-    private func judge(_ number: UInt32, port: UInt16, _ request: inout RequestView) -> Bool {
+    /// Finds the rule that decides. If the path turns out to be unusual, there is no answer yet.
+    private func judge(_ number: UInt32, port: UInt16, _ request: inout RequestView) -> Best {
         var best = Best()
         var next = number
         while next != SuffixTable.none {
-            let entry = hosts[Int(next)]
+            let entry = names.hosts[Int(next)]
             var index = Int(entry.first)
             let end = index &+ Int(entry.count)
             while index < end {
@@ -71,24 +86,27 @@ extension CompiledNetworkPolicy {
                 if rule.rank >= best.rank { break }
                 index &+= 1
                 guard rule.covers(port) else { continue }
-                let method = rule.action == .allow ? request.method.exact : request.method.folded
-                guard rule.methods & method != 0 else { continue }
+                if rule.methods != .max {
+                    if request.methodBits.exact == 0 { request.methodBits = methods.bits(of: request.method) }
+                    let bits = rule.action == .allow ? request.methodBits.exact : request.methodBits.folded
+                    guard rule.methods & bits != 0 else { continue }
+                }
                 if rule.pathCount > 0 {
-                    if request.path == .unread, !request.readPlainPath() { return false }
+                    if request.path == .unread { request.readPlainPath() }
+                    if request.path == .unusual { return best }
                     guard matches(rule, request) else { continue }
                 }
                 best.take(rule)
             }
             next = entry.wider
         }
-        request.decision = best.decision
-        return true
+        return best
     }
 
     private func matches(_ rule: CompiledRule, _ request: RequestView) -> Bool {
         if request.path == .ambiguous { return rule.action != .allow }
         let hasTwo = request.path == .readable
-        for index in Int(rule.firstPath)..<Int(rule.firstPath &+ rule.pathCount) {
+        for index in Int(rule.firstPath)..<Int(rule.firstPath) &+ Int(rule.pathCount) {
             let pattern = paths[index]
             let first = bytes(pattern.start, pattern.count)
             if rule.action == .allow {
@@ -138,7 +156,7 @@ extension CompiledNetworkPolicy {
     private func forEachRule(_ number: UInt32, port: UInt16, _ body: (CompiledRule) -> Void) {
         var next = number
         while next != SuffixTable.none {
-            let entry = hosts[Int(next)]
+            let entry = names.hosts[Int(next)]
             for index in Int(entry.first)..<Int(entry.first + entry.count) where rules[index].covers(port) { body(rules[index]) }
             next = entry.wider
         }
@@ -148,19 +166,9 @@ extension CompiledNetworkPolicy {
     @inline(__always)
     private func number(of host: HostView) -> UInt32 {
         switch host.kind {
-        case .name(let name): self.number(of: name)
+        case .name(let name): names.narrowest(name)
         case .address(let address): self.host(of: address)
         }
-    }
-
-    private func number(of name: UnsafeRawBufferPointer) -> UInt32 {
-        var found = SuffixTable.none
-        var suffix = SuffixHash(name, seed: seed)
-        while suffix.next() {
-            let value = suffix.start > 0 ? suffixes.value(suffix, of: name) : names.value(suffix, of: name)
-            if value != SuffixTable.none { found = value }
-        }
-        return found
     }
 
     /// The number of an address that rules write, by binary search.

@@ -14,15 +14,12 @@ public final class CompiledNetworkPolicy: Sendable {
     public let addressGuard: AddressGuard
 
     let names: SuffixTable
-    let suffixes: SuffixTable
     /// Sorted by address.
     let addresses: FrozenArray<AddressEntry>
-    let hosts: FrozenArray<CompiledHost>
     let rules: FrozenArray<CompiledRule>
     let paths: FrozenArray<CompiledPath>
     let patterns: FrozenArray<UInt8>
     let methods: MethodTable
-    let seed: UInt64
     /// Names that `[network.hosts]` places, which `open` allows though they are not public.
     let placed: Set<Destination>
 
@@ -43,14 +40,11 @@ public final class CompiledNetworkPolicy: Sendable {
         builder.addRules()
         self.policy = policy
         self.addressGuard = addressGuard
-        self.seed = seed
-        names = SuffixTable(builder.names.map { ($0.key, $0.value) }, seed: seed)
-        suffixes = SuffixTable(builder.suffixes.map { ($0.key, $0.value) }, seed: seed)
+        names = SuffixTable(names: builder.names, suffixes: builder.suffixes, hosts: builder.hosts, seed: seed)
         addresses = FrozenArray(
             builder.addresses.sorted { $0.key < $1.key }.map {
                 AddressEntry(address: $0.key.bits, host: $0.value)
             })
-        hosts = FrozenArray(builder.hosts)
         rules = FrozenArray(builder.rules)
         paths = FrozenArray(builder.paths)
         patterns = FrozenArray(builder.patterns)

@@ -2,19 +2,24 @@
 struct CompiledRule: BitwiseCopyable {
     /// The bits of `MethodTable`; all of them for a rule without methods.
     var methods: UInt64
-    /// The smaller one decides: denials first, then the order of the policy.
+    /// The smaller one decides: the position in `NetworkPolicy.rules`, with the highest bit set for what is no denial.
     var rank: UInt32
-    /// The position in `NetworkPolicy.rules`.
-    var index: UInt32
     /// Where its paths begin.
     var firstPath: UInt32
     /// How many it has; 0 for all paths.
-    var pathCount: UInt32
+    var pathCount: UInt16
     /// The port, 0 for every port.
     var port: UInt16
     /// A second port, or the same again.
     var otherPort: UInt16
     var action: NetworkRule.Action
+
+    /// Sorts denials first.
+    static func rank(_ index: Int, _ action: NetworkRule.Action) -> UInt32 { UInt32(index) | (action == .deny ? 0 : 1 << 31) }
+
+    /// The position in `NetworkPolicy.rules`.
+    @inline(__always)
+    static func index(_ rank: UInt32) -> Int { Int(rank & ~(1 << 31)) }
 
     /// Whether it looks at requests.
     @inline(__always)
@@ -45,4 +50,9 @@ struct CompiledHost: BitwiseCopyable {
     /// The number of the narrowest `*.suffix` that covers all hosts of this one, whose rules hold as well; `SuffixTable.none`
     /// when there is none.
     var wider: UInt32
+    /// Where the name stands among the bytes of `SuffixTable`, and how many they are.
+    var keyStart: UInt32 = 0
+    var keyCount: UInt32 = 0
+    /// Whether one of its rules, or of the wider ones, looks at requests.
+    var looksAtRequests: Bool
 }

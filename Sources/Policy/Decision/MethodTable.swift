@@ -63,10 +63,17 @@ struct MethodTable: ~Copyable, Sendable {
         }
     }
 
+    /// Up to eight bytes of a method in one word; two methods of the same length up to eight are the same if their words are.
     @inline(__always)
     private static func head(_ method: UnsafeRawBufferPointer) -> UInt64 {
-        var word: UInt64 = 0
-        for index in 0..<min(8, method.count) { word |= UInt64(method[index]) &<< UInt64(8 * index) }
-        return word
+        guard let base = method.baseAddress, method.count > 0 else { return 0 }
+        if method.count >= 8 { return base.loadUnaligned(as: UInt64.self) }
+        if method.count >= 4 {
+            return UInt64(base.loadUnaligned(as: UInt32.self)) &<< 32
+                | UInt64(base.loadUnaligned(fromByteOffset: method.count &- 4, as: UInt32.self))
+        }
+        let middle = UInt64(base.load(fromByteOffset: method.count &>> 1, as: UInt8.self))
+        let last = UInt64(base.load(fromByteOffset: method.count &- 1, as: UInt8.self))
+        return UInt64(base.load(as: UInt8.self)) | middle &<< 8 | last &<< 16
     }
 }

@@ -19,6 +19,10 @@ struct PolicyBuilder {
             let why = "its rules name \(methods.count) different HTTP methods, more than \(MethodTable.countLimit)"
             throw CoopError(.configuration, "cannot compile the network policy", why, next: "coop policy show")
         }
+        for rule in policy.rules where rule.paths.count > NetworkRule.pathLimit {
+            let why = "it has \(rule.paths.count) paths, more than \(NetworkRule.pathLimit)"
+            throw CoopError(.configuration, "cannot compile the rule of \(rule.origin)", why, next: "split it into several rules")
+        }
     }
 
     /// Lays the rules of each host side by side, by rank.
@@ -27,14 +31,17 @@ struct PolicyBuilder {
         // Denials come first, whatever their place.
         let order =
             policy.rules.indices.filter { policy.rules[$0].action == .deny } + policy.rules.indices.filter { policy.rules[$0].action != .deny }
-        for (rank, index) in order.enumerated() {
-            let rule = compile(policy.rules[index], rank: rank, index: index)
+        for index in order {
+            let rule = compile(policy.rules[index], index: index)
             byHost[policy.rules[index].host.hosts, default: []].append(rule)
         }
         for (pattern, found) in byHost {
             let kept = PolicyBuilder.effective(found)
             let number = UInt32(hosts.count)
-            hosts.append(CompiledHost(first: UInt32(rules.count), count: UInt32(kept.count), wider: SuffixTable.none))
+            hosts.append(
+                CompiledHost(
+                    first: UInt32(rules.count), count: UInt32(kept.count), wider: SuffixTable.none,
+                    looksAtRequests: kept.contains(where: \.isConditional)))
             rules += kept
             switch pattern {
             case .name(let name): names[name.text] = number
@@ -44,6 +51,16 @@ struct PolicyBuilder {
         }
         for (name, number) in names { hosts[Int(number)].wider = wider(than: name) }
         for (name, number) in suffixes { hosts[Int(number)].wider = wider(than: name) }
+        for number in hosts.indices { hosts[number].looksAtRequests = looksAtRequests(UInt32(number)) }
+    }
+
+    private func looksAtRequests(_ number: UInt32) -> Bool {
+        var next = number
+        while next != SuffixTable.none {
+            if hosts[Int(next)].looksAtRequests { return true }
+            next = hosts[Int(next)].wider
+        }
+        return false
     }
 
     /// The narrowest `*.suffix` that covers the name.
@@ -56,15 +73,15 @@ struct PolicyBuilder {
         return SuffixTable.none
     }
 
-    private mutating func compile(_ rule: NetworkRule, rank: Int, index: Int) -> CompiledRule {
+    private mutating func compile(_ rule: NetworkRule, index: Int) -> CompiledRule {
         let first = paths.count
         for path in rule.paths { paths.append(compile(path, isLoose: rule.action != .allow)) }
         let bits = rule.methods.reduce(UInt64(0)) { bits, method in methods.firstIndex(of: method).map { bits | 1 << UInt64($0) } ?? bits }
         let (port, other): (UInt16, UInt16) =
             if let only = rule.host.port { (only, only) } else if rule.action == .deny { (0, 0) } else { (443, 80) }
         return CompiledRule(
-            methods: rule.methods.isEmpty ? .max : bits, rank: UInt32(rank), index: UInt32(index), firstPath: UInt32(first),
-            pathCount: UInt32(rule.paths.count), port: port, otherPort: other, action: rule.action)
+            methods: rule.methods.isEmpty ? .max : bits, rank: CompiledRule.rank(index, rule.action), firstPath: UInt32(first),
+            pathCount: UInt16(rule.paths.count), port: port, otherPort: other, action: rule.action)
     }
 
     private mutating func compile(_ path: PathPattern, isLoose: Bool) -> CompiledPath {

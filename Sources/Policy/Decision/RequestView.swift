@@ -8,31 +8,30 @@ struct RequestView {
         /// It has two, which are known.
         case readable
         case ambiguous
+        /// It is not a plain one, and has to be read carefully.
+        case unusual
     }
 
-    var method: (exact: UInt64, folded: UInt64)
+    let method: UnsafeRawBufferPointer
+    /// See `MethodTable`; zero until a rule has looked at the method.
+    var methodBits: (exact: UInt64, folded: UInt64) = (0, 0)
     /// The target as it was sent; from the first look on without the query.
     var written: UnsafeRawBufferPointer
-    var path: Path
+    var path = Path.unread
     /// See `PathReading`.
     var literal = UnsafeRawBufferPointer(start: nil, count: 0)
     var separated = UnsafeRawBufferPointer(start: nil, count: 0)
-    /// The outcome, when a rule has decided.
-    var decision: Decision?
 
-    init(method: (exact: UInt64, folded: UInt64), written: UnsafeRawBufferPointer, path: Path) {
+    init(method: UnsafeRawBufferPointer, written: UnsafeRawBufferPointer) {
         self.method = method
         self.written = written
-        self.path = path
     }
 
-    /// Reads the path if it is a plain one; false if it is not.
-    mutating func readPlainPath() -> Bool {
+    /// Finds out whether the path is a plain one.
+    mutating func readPlainPath() {
         written = UnsafeRawBufferPointer(rebasing: written[..<PathReading.pathCount(written)])
-        guard PathReading.isPlain(written) else { return false }
-        path = .plain
         literal = written
         separated = written
-        return true
+        path = PathReading.isPlain(written) ? .plain : .unusual
     }
 }

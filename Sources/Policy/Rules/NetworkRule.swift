@@ -10,6 +10,9 @@ public struct NetworkRule: Sendable, Hashable, Codable {
         case ask
     }
 
+    /// The most paths of one rule.
+    public static let pathLimit = 1024
+
     public var host: HostPattern
     /// HTTP methods in upper case; empty for all, and for what is not HTTP.
     public var methods: [String]
