@@ -56,7 +56,9 @@ struct MethodTable: ~Copyable, Sendable {
 
     @inline(never)
     private func foldedBit(of method: UnsafeRawBufferPointer) -> UInt64 {
-        guard method.count <= MethodTable.lengthLimit, method.contains(where: { $0 >= 0x61 && $0 <= 0x7A }) else { return MethodTable.other }
+        guard method.count <= MethodTable.lengthLimit, method.contains(where: { $0 >= 0x61 && $0 <= 0x7A }) else {
+            return MethodTable.other
+        }
         return withUnsafeTemporaryAllocation(byteCount: MethodTable.lengthLimit, alignment: 8) { upper in
             for (index, byte) in method.enumerated() { upper[index] = byte >= 0x61 && byte <= 0x7A ? byte & 0xDF : byte }
             return bit(of: UnsafeRawBufferPointer(rebasing: upper[..<method.count]))

@@ -30,7 +30,8 @@ struct PolicyBuilder {
         var byHost: [HostPattern.Hosts: [CompiledRule]] = [:]
         // Denials come first, whatever their place.
         let order =
-            policy.rules.indices.filter { policy.rules[$0].action == .deny } + policy.rules.indices.filter { policy.rules[$0].action != .deny }
+            policy.rules.indices.filter { policy.rules[$0].action == .deny }
+            + policy.rules.indices.filter { policy.rules[$0].action != .deny }
         for index in order {
             let rule = compile(policy.rules[index], index: index)
             byHost[policy.rules[index].host.hosts, default: []].append(rule)

@@ -53,20 +53,20 @@ public enum AddressClass: String, Sendable, Hashable, CaseIterable, Codable {
     }
 
     private static let metadataV4: Set<UInt32> = [
-        0xA9FE_A9FE,  // 169.254.169.254: most providers
-        0xA9FE_AA02,  // 169.254.170.2: Amazon's container credentials
-        0xA9FE_AA17,  // 169.254.170.23: Amazon's pod identity
-        0xA9FE_0017,  // 169.254.0.23: Tencent
-        0x6464_64C8,  // 100.100.100.200: Alibaba
-        0xC000_00C0,  // 192.0.0.192: Oracle
-        0xA83F_8110,  // 168.63.129.16: Azure's wire server, in public space
+        0xA9FE_A9FE, // 169.254.169.254: most providers
+        0xA9FE_AA02, // 169.254.170.2: Amazon's container credentials
+        0xA9FE_AA17, // 169.254.170.23: Amazon's pod identity
+        0xA9FE_0017, // 169.254.0.23: Tencent
+        0x6464_64C8, // 100.100.100.200: Alibaba
+        0xC000_00C0, // 192.0.0.192: Oracle
+        0xA83F_8110, // 168.63.129.16: Azure's wire server, in public space
     ]
 
     private static let metadataV6: Set<UInt128> = [
-        0xFD00_0EC2 << 96 | 0x254,  // fd00:ec2::254: Amazon
-        0xFD00_0EC2 << 96 | 0x23,  // fd00:ec2::23: Amazon's pod identity
-        0xFD20_00CE << 96 | 0x254,  // fd20:ce::254: Google
-        0xFD00_00C1 << 96 | 0xA9FE_A9FE,  // fd00:c1::a9fe:a9fe: Oracle
+        0xFD00_0EC2 << 96 | 0x254, // fd00:ec2::254: Amazon
+        0xFD00_0EC2 << 96 | 0x23, // fd00:ec2::23: Amazon's pod identity
+        0xFD20_00CE << 96 | 0x254, // fd20:ce::254: Google
+        0xFD00_00C1 << 96 | 0xA9FE_A9FE, // fd00:c1::a9fe:a9fe: Oracle
     ]
 
     /// The IPv4 ranges, a narrower one before the wider that holds it.

@@ -16,7 +16,8 @@ extension HostName {
                 do {
                     ascii += try (number == 0 ? "" : ".") + InternationalLabel.encode(Substring(label))
                 } catch {
-                    throw CoopError(.configuration, what, "`\(String(label).printable)`: \(error.reason)", next: "write the name in its xn-- form")
+                    throw CoopError(
+                        .configuration, what, "`\(String(label).printable)`: \(error.reason)", next: "write the name in its xn-- form")
                 }
             }
         }

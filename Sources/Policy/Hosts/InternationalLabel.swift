@@ -13,7 +13,9 @@ enum InternationalLabel {
         let lower = label.unicodeScalars.flatMap { scalar in Array(scalar.properties.lowercaseMapping.unicodeScalars) }
         if lower.allSatisfy(\.isASCII) {
             // The Kelvin sign becomes k: what looks like ASCII only after folding was not written as ASCII.
-            guard label.utf8.allSatisfy({ $0 < 0x80 }) else { throw Problem(reason: "it holds a character that looks like an ASCII letter") }
+            guard label.utf8.allSatisfy({ $0 < 0x80 }) else {
+                throw Problem(reason: "it holds a character that looks like an ASCII letter")
+            }
             return String(String.UnicodeScalarView(lower))
         }
         try check(lower)

@@ -7,7 +7,8 @@ enum WritingSystem: String {
     private static let blocks: [(range: ClosedRange<UInt32>, script: WritingSystem)] = [
         (0x61...0x7A, .latin), (0xDF...0xF6, .latin), (0xF8...0x24F, .latin), (0x1E00...0x1EFF, .latin), (0x300...0x36F, .latin),
         (0x370...0x3FF, .greek), (0x400...0x52F, .cyrillic), (0x561...0x586, .armenian), (0x591...0x5F2, .hebrew),
-        (0x610...0x6FF, .arabic), (0x900...0x97F, .devanagari), (0x980...0x9FF, .bengali), (0xB80...0xBFF, .tamil), (0xC00...0xC7F, .telugu),
+        (0x610...0x6FF, .arabic), (0x900...0x97F, .devanagari), (0x980...0x9FF, .bengali), (0xB80...0xBFF, .tamil),
+        (0xC00...0xC7F, .telugu),
         (0xE01...0xE4E, .thai), (0x10D0...0x10FF, .georgian), (0x3041...0x3096, .hiragana), (0x3005...0x3007, .han),
         (0x30A1...0x30FA, .katakana), (0x30FC...0x30FE, .katakana), (0x3400...0x4DBF, .han), (0x4E00...0x9FFF, .han),
         (0xAC00...0xD7A3, .hangul),
@@ -26,8 +27,8 @@ enum WritingSystem: String {
         scripts.isSubset(of: [.han, .hiragana, .katakana]) || scripts.isSubset(of: [.han, .hangul])
     }
 
-    private static let cyrillicLikeLatin = Set("аеорсухѕіјһԁԛԝӏьгвнкмтпиԍү".unicodeScalars)
-    private static let greekLikeLatin = Set("αορνικτυχγωηρϲϳεмп".unicodeScalars)
+    private static let cyrillicLikeLatin = Set("асԁеһіјӏорԛѕԝхуъьҽпгѵѡ".unicodeScalars)
+    private static let greekLikeLatin = Set("αγεηικνορτυχωϲϳ".unicodeScalars)
 
     /// Whether a reader could take every letter for a Latin one.
     func looksLatin(_ scalars: [Unicode.Scalar]) -> Bool {

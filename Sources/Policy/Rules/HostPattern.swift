@@ -26,7 +26,9 @@ public struct HostPattern: Sendable, Hashable {
     public init(parsing text: String) throws(CoopError) {
         let what = "cannot read the host pattern `\(text.printable)`"
         if let scheme = text.utf8Range(of: "://") {
-            throw CoopError(.configuration, what, "it is a URL", next: "write the host alone: `\(HostPattern.hostPart(ofURL: text[scheme.upperBound...]))`")
+            throw CoopError(
+                .configuration, what, "it is a URL",
+                next: "write the host alone: `\(HostPattern.hostPart(ofURL: text[scheme.upperBound...]))`")
         }
         let (host, port) = try HostPattern.split(text, what: what)
         self.port = port
@@ -92,7 +94,8 @@ public struct HostPattern: Sendable, Hashable {
         guard written.hasPrefix(":"), (1...5).contains(digits.utf8.count), digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
             let port = UInt16(digits), port > 0
         else {
-            throw CoopError(.configuration, what, "it has no valid port", next: "write a port from 1 to 65535: `\(String(host).printable):443`")
+            throw CoopError(
+                .configuration, what, "it has no valid port", next: "write a port from 1 to 65535: `\(String(host).printable):443`")
         }
         return (host, port)
     }

@@ -36,7 +36,8 @@ public struct NetworkRule: Sendable, Hashable, Codable {
     ) throws(CoopError) {
         do throws(CoopError) {
             try self.init(
-                HostPattern(parsing: host), methods: NetworkRule.checked(methods), paths: NetworkRule.parsed(paths), action: action, origin: origin)
+                HostPattern(parsing: host), methods: NetworkRule.checked(methods), paths: NetworkRule.parsed(paths), action: action,
+                origin: origin)
             try checkAddress()
         } catch {
             throw CoopError(error.code, "\(origin): \(error.what)", error.why, next: error.next)

@@ -34,7 +34,8 @@ public struct PathPattern: Sendable, Hashable {
         let bytes = Array(text.utf8)
         let reading = PathReading.read(bytes)
         guard case .readable(let literal, _) = reading else {
-            let why = "servers would read it in different ways: it holds `..`, `//`, `\\`, a character that needs %-encoding, or a bad escape"
+            let why =
+                "servers would read it in different ways: it holds `..`, `//`, `\\`, a character that needs %-encoding, or a bad escape"
             throw CoopError(.configuration, what, why, next: "write the path in its plain form")
         }
         if literal.contains(UInt8(ascii: ";")) {
