@@ -31,6 +31,7 @@ let package = Package(
         .target(name: "LinuxKernel", dependencies: ["CLinux"]),
         .target(name: "Seccomp", dependencies: ["CoopErrors"]),
         .target(name: "TOML"),
+        .target(name: "Policy", dependencies: ["CoopErrors", "LinuxKernel", "TOML"], resources: [.embedInCode("Bundles/Data")]),
         .target(name: "WardenProtocol", dependencies: ["CLinux", "LinuxKernel"]),
         .executableTarget(
             name: "Warden", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"],
@@ -64,6 +65,10 @@ let package = Package(
             name: "CommandTests",
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Sandbox", "WardenProtocol", "NativeEngine", "TestSupport"]),
         .testTarget(name: "TOMLTests", dependencies: ["TOML"]),
+        .testTarget(name: "PolicyTests", dependencies: ["CoopErrors", "LinuxKernel", "Policy", "TOML"]),
+        .executableTarget(
+            name: "policy-benchmark", dependencies: ["CoopErrors", "Policy"], path: "Benchmarks/Policy",
+            linkerSettings: staticExecutable),
         .testTarget(name: "ProjectsTests", dependencies: ["CoopErrors", "LinuxKernel", "Projects", "TOML"]),
     ],
     swiftLanguageModes: [.v6]
