@@ -12,6 +12,11 @@ let staticFoundation: [LinkerSetting] = [
     .linkedLibrary("swiftSynchronization"),
 ]
 
+// A benchmark that counts allocations leads them through counters of its own (Benchmarks/Policy/HeapCount.swift).
+let countedHeap: [LinkerSetting] = [
+    .unsafeFlags(["malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign"].flatMap { ["-Xlinker", "--wrap=\($0)"] })
+]
+
 // The test build can leave out one named protection, so that each escape test can show that it would fail without it.
 // A release build has no such switch (docs/security.md, "How it is tested").
 let testHooks: [SwiftSetting] = [.define("COOP_TEST_HOOKS", .when(configuration: .debug))]
@@ -68,7 +73,7 @@ let package = Package(
         .testTarget(name: "PolicyTests", dependencies: ["CoopErrors", "LinuxKernel", "Policy", "TOML"]),
         .executableTarget(
             name: "policy-benchmark", dependencies: ["CoopErrors", "Policy"], path: "Benchmarks/Policy",
-            linkerSettings: staticExecutable),
+            linkerSettings: staticExecutable + countedHeap),
         .testTarget(name: "ProjectsTests", dependencies: ["CoopErrors", "LinuxKernel", "Projects", "TOML"]),
     ],
     swiftLanguageModes: [.v6]

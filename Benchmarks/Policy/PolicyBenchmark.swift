@@ -29,6 +29,10 @@ struct PolicyBenchmark {
     static let batchSize = 256
 
     static func main() throws {
+        // A count that cannot count would report none.
+        let before = HeapCount.taken
+        _ = bytes("one block")
+        precondition(HeapCount.taken > before, "the linker does not lead malloc here")
         let spread = try CompiledNetworkPolicy(NetworkPolicy(rules: BenchmarkRules.overManyHosts(ruleCount)))
         let single = try CompiledNetworkPolicy(NetworkPolicy(rules: BenchmarkRules.ofOneHost(ruleCount)))
         let pick = { Int.random(in: 0..<(ruleCount / 4)) }
@@ -101,13 +105,13 @@ struct PolicyBenchmark {
         var durations = [UInt64](repeating: 0, count: batchCount)
         var sum = 0
         for _ in 0..<100 { sum &+= batch() }
-        let before = HeapCount.now()
+        let before = HeapCount.taken
         for index in 0..<batchCount {
             let start = clock()
             sum &+= batch()
             durations[index] = clock() - start
         }
-        let allocations = HeapCount.now() - before
+        let allocations = HeapCount.taken - before
         withExtendedLifetime(sum) {}
         durations.sort()
         let perDecision = { (position: Int) in Double(durations[position]) / Double(batchSize) }
