@@ -89,6 +89,41 @@ struct CompiledNetworkPolicyTests {
         }
     }
 
+    @Test("agrees with it also for a host with many path rules")
+    func manyPaths() throws {
+        var random = SeededGenerator(9)
+        let parts = ["a", "B", "repos", "me", "x1", "longer-than-eight-bytes", "12345678", "1234567", "*", "a*", "*b"]
+        let path: (inout SeededGenerator, Int) -> String = { random, kinds in
+            "/" + (0..<Int.random(in: 0...4, using: &random)).map { _ in random.pick(Array(parts.prefix(kinds))) }.joined(separator: "/")
+        }
+        for round in 0..<150 {
+            let hosts = ["one.example.com", "*.example.com", "8.8.8.8"]
+            var rules: [NetworkRule] = []
+            for _ in 0..<60 {
+                let paths =
+                    random.chance(6)
+                    ? []
+                    : (0..<Int.random(in: 1...2, using: &random)).map { _ in
+                        path(&random, parts.count) + (random.chance(3) ? "/" : "")
+                    }.map { $0 == "//" ? "/" : $0 }
+                rules.append(
+                    try rule(
+                        random.pick(hosts) + random.pick(["", ":443"]), random.chance(2) ? [] : [random.pick(["GET", "POST"])], paths,
+                        paths.isEmpty ? .ask : random.pick([.allow, .allow, .allow, .ask, .deny])))
+            }
+            let compiled = try compile(rules)
+            let reference = ReferenceDecision(policy: compiled.policy)
+            for _ in 0..<60 {
+                let destination = try at(random.pick(["one.example.com", "two.example.com", "8.8.8.8"]))
+                let odd = random.pick(["", "", "", "", "/", "?x", ";y", "%2fa", "/..", "/%61"])
+                let target = random.chance(2) ? path(&random, 8) + odd : path(&random, 8).uppercased() + odd
+                let expected = reference.decide(destination, port: 443, method: "GET", target: target)
+                let found = compiled.decide(destination, port: 443, method: "GET", target: target)
+                #expect(found == expected, "round \(round): \(rules) — \(destination) \(target)")
+            }
+        }
+    }
+
     @Test("finds each of many names, of every length")
     func lengths() throws {
         var rules: [NetworkRule] = []

@@ -79,28 +79,56 @@ extension CompiledNetworkPolicy {
         var next = number
         while next != SuffixTable.none {
             let entry = names.hosts[Int(next)]
+            if entry.isIndexed {
+                if request.path == .unread { request.readPlainPath() }
+                if request.path == .unusual { return best }
+                if request.path == .plain {
+                    judgeIndexed(next, entry, port: port, &request, &best)
+                    next = entry.wider
+                    continue
+                }
+            }
             var index = Int(entry.first)
             let end = index &+ Int(entry.count)
             while index < end {
                 let rule = rules[index]
                 if rule.rank >= best.rank { break }
                 index &+= 1
-                guard rule.covers(port) else { continue }
-                if rule.methods != .max {
-                    if request.methodBits.exact == 0 { request.methodBits = methods.bits(of: request.method) }
-                    let bits = rule.action == .allow ? request.methodBits.exact : request.methodBits.folded
-                    guard rule.methods & bits != 0 else { continue }
-                }
-                if rule.pathCount > 0 {
-                    if request.path == .unread { request.readPlainPath() }
-                    if request.path == .unusual { return best }
-                    guard matches(rule, request) else { continue }
-                }
-                best.take(rule)
+                if fits(rule, port: port, &request) { best.take(rule) }
+                if request.path == .unusual { return best }
             }
             next = entry.wider
         }
         return best
+    }
+
+    /// The same for the rules of a host that has many with paths.
+    private func judgeIndexed(_ number: UInt32, _ entry: CompiledHost, port: UInt16, _ request: inout RequestView, _ best: inout Best) {
+        judge(Int(entry.pathlessFirst)..<Int(entry.pathlessFirst &+ entry.pathlessCount), port: port, &request, &best)
+        pathTable.forEachBucket(number, request.literal) { judge($0, port: port, &request, &best) }
+    }
+
+    @inline(__always)
+    private func judge(_ candidates: Range<Int>, port: UInt16, _ request: inout RequestView, _ best: inout Best) {
+        for position in candidates {
+            let rule = rules[Int(pathTable.candidates[position])]
+            if rule.rank >= best.rank { break }
+            if fits(rule, port: port, &request) { best.take(rule) }
+        }
+    }
+
+    /// Whether the rule is about this request; false also if the path turns out to be unusual.
+    @inline(__always)
+    private func fits(_ rule: CompiledRule, port: UInt16, _ request: inout RequestView) -> Bool {
+        guard rule.covers(port) else { return false }
+        if rule.methods != .max {
+            if request.methodBits.exact == 0 { request.methodBits = methods.bits(of: request.method) }
+            let bits = rule.action == .allow ? request.methodBits.exact : request.methodBits.folded
+            guard rule.methods & bits != 0 else { return false }
+        }
+        if rule.pathCount == 0 { return true }
+        if request.path == .unread { request.readPlainPath() }
+        return request.path != .unusual && matches(rule, request)
     }
 
     private func matches(_ rule: CompiledRule, _ request: RequestView) -> Bool {

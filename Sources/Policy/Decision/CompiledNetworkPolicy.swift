@@ -20,6 +20,7 @@ public final class CompiledNetworkPolicy: Sendable {
     let paths: FrozenArray<CompiledPath>
     let patterns: FrozenArray<UInt8>
     let methods: MethodTable
+    let pathTable: PathTable
     /// Names that `[network.hosts]` places, which `open` allows though they are not public.
     let placed: Set<Destination>
 
@@ -49,6 +50,7 @@ public final class CompiledNetworkPolicy: Sendable {
         paths = FrozenArray(builder.paths)
         patterns = FrozenArray(builder.patterns)
         methods = MethodTable(builder.methods)
+        pathTable = PathTable(builder.pathEntries, candidates: builder.candidates, seed: seed)
         placed = Set(policy.hosts.map(\.host))
     }
 }

@@ -55,4 +55,9 @@ struct CompiledHost: BitwiseCopyable {
     var keyCount: UInt32 = 0
     /// Whether one of its rules, or of the wider ones, looks at requests.
     var looksAtRequests: Bool
+    /// Whether its rules with paths stand in `PathTable`.
+    var isIndexed = false
+    /// Where the positions of its rules without paths stand in `PathTable.candidates`, if it is indexed.
+    var pathlessFirst: UInt32 = 0
+    var pathlessCount: UInt32 = 0
 }

@@ -11,6 +11,9 @@ struct PolicyBuilder {
     private(set) var paths: [CompiledPath] = []
     private(set) var patterns: [UInt8] = []
     private(set) var methods: [String] = []
+    /// For `PathTable`.
+    private(set) var pathEntries: [PathKey: [UInt32]] = [:]
+    private(set) var candidates: [UInt32] = []
 
     init(_ policy: NetworkPolicy) throws(CoopError) {
         self.policy = policy
@@ -44,6 +47,7 @@ struct PolicyBuilder {
                     first: UInt32(rules.count), count: UInt32(kept.count), wider: SuffixTable.none,
                     looksAtRequests: kept.contains(where: \.isConditional)))
             rules += kept
+            if kept.count(where: { $0.pathCount > 0 }) > PathTable.threshold { indexPaths(number) }
             switch pattern {
             case .name(let name): names[name.text] = number
             case .below(let suffix): suffixes[suffix.text] = number
@@ -62,6 +66,21 @@ struct PolicyBuilder {
             next = hosts[Int(next)].wider
         }
         return false
+    }
+
+    /// Makes the rules of a host findable by path.
+    private mutating func indexPaths(_ number: UInt32) {
+        let host = hosts[Int(number)]
+        hosts[Int(number)].isIndexed = true
+        hosts[Int(number)].pathlessFirst = UInt32(candidates.count)
+        for position in host.first..<host.first + host.count {
+            let rule = rules[Int(position)]
+            if rule.pathCount == 0 { candidates.append(position) }
+            for pattern in Set(policy.rules[CompiledRule.index(rule.rank)].paths.map { PathKey(host: number, pattern: $0) }) {
+                pathEntries[pattern, default: []].append(position)
+            }
+        }
+        hosts[Int(number)].pathlessCount = UInt32(candidates.count) - hosts[Int(number)].pathlessFirst
     }
 
     /// The narrowest `*.suffix` that covers the name.
