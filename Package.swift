@@ -12,6 +12,11 @@ let staticFoundation: [LinkerSetting] = [
     .linkedLibrary("swiftSynchronization"),
 ]
 
+// A benchmark that counts allocations leads them through counters of its own (Benchmarks/Policy/HeapCount.swift).
+let countedHeap: [LinkerSetting] = [
+    .unsafeFlags(["malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign"].flatMap { ["-Xlinker", "--wrap=\($0)"] })
+]
+
 // The test build can leave out one named protection, so that each escape test can show that it would fail without it.
 // A release build has no such switch (docs/security.md, "How it is tested").
 let testHooks: [SwiftSetting] = [.define("COOP_TEST_HOOKS", .when(configuration: .debug))]
@@ -32,6 +37,7 @@ let package = Package(
         .target(name: "Netlink", dependencies: ["CLinux", "LinuxKernel"]),
         .target(name: "Seccomp", dependencies: ["CoopErrors"]),
         .target(name: "TOML"),
+        .target(name: "Policy", dependencies: ["CoopErrors", "LinuxKernel", "TOML"], resources: [.embedInCode("Bundles/Data")]),
         .target(name: "WardenProtocol", dependencies: ["CLinux", "LinuxKernel"]),
         .executableTarget(
             name: "Warden", dependencies: ["CLinux", "LinuxKernel", "Netlink", "WardenProtocol"],
@@ -70,6 +76,10 @@ let package = Package(
             name: "CommandTests",
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Sandbox", "WardenProtocol", "NativeEngine", "TestSupport"]),
         .testTarget(name: "TOMLTests", dependencies: ["TOML"]),
+        .testTarget(name: "PolicyTests", dependencies: ["CoopErrors", "LinuxKernel", "Policy", "TOML"]),
+        .executableTarget(
+            name: "policy-benchmark", dependencies: ["CoopErrors", "Policy"], path: "Benchmarks/Policy",
+            linkerSettings: staticExecutable + countedHeap),
         .testTarget(name: "ProjectsTests", dependencies: ["CoopErrors", "LinuxKernel", "Projects", "TOML"]),
     ],
     swiftLanguageModes: [.v6]
