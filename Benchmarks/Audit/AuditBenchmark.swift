@@ -7,15 +7,12 @@ import LinuxKernel
 /// fdatasync beside it, and the speed of the verifier. Prints JSON.
 struct AuditBenchmark {
     private var options: [String: String] = [:]
-    private var isWriter = false
+    private var role: String?
     private var wantsHelp = false
 
     init(arguments: [String]) throws(CoopError) {
         var rest = arguments[...]
-        if rest.first == "writer" {
-            isWriter = true
-            rest = rest.dropFirst()
-        }
+        if let first = rest.first, ["writer", "verify"].contains(first) { role = rest.popFirst() }
         while let name = rest.popFirst() {
             if name == "--help" {
                 wantsHelp = true
@@ -34,6 +31,7 @@ struct AuditBenchmark {
 
     private static let help = """
         audit-benchmark [--directory DIR] [--writers 8] [--outstanding 64] [--entries 100000] [--log-entries 2000000]
+        audit-benchmark verify --directory DIR
         audit-benchmark writer --directory DIR [--session ID] [--outstanding 64] [--entries N] [--file-size BYTES] [--talkative 1]
 
         --entries is how many each writer appends; --log-entries how long the log is that is verified.
@@ -50,9 +48,13 @@ struct AuditBenchmark {
     func run() throws {
         if wantsHelp { return print(AuditBenchmark.help) }
         let limits = AuditLimits(fileSize: Int(try number("--file-size", UInt64(AuditLimits().fileSize))))
-        if isWriter {
+        if let role {
             guard let directory = options["--directory"] else {
                 throw CoopError(.usage, "cannot understand the command line", "--directory is missing")
+            }
+            if role == "verify" {
+                let (seconds, found) = try timed { try AuditVerifier(directory: directory).verify() }
+                return print("\(found.damage.map { "\($0.place): \($0.kind): \($0.detail)" } ?? "intact") \(found.entries) \(text(seconds)) s")
             }
             return try WriterProcess(
                 directory: directory, outstanding: try number("--outstanding", 64), entries: try number("--entries", 100_000),
