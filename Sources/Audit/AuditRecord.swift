@@ -23,7 +23,7 @@ public struct AuditRecord: Sendable, Equatable {
     /// The line as JSON, escaped as coop escapes it: the same bytes for every line that coop wrote.
     public var json: String {
         var bytes = Array("{\"seq\":\(sequence)".utf8)
-        EntryEncoder().append(entry, to: &bytes)
+        EntryEncoder(isBounded: false).append(entry, to: &bytes)
         bytes.append(contentsOf: ",\"prev\":\"\(previous)\",\"mac\":\"\(code)\"}".utf8)
         return String(decoding: bytes, as: UTF8.self)
     }
@@ -31,7 +31,7 @@ public struct AuditRecord: Sendable, Equatable {
     /// The details as a JSON object.
     public var detailsJSON: String {
         var bytes: [UInt8] = []
-        EntryEncoder().append(entry, to: &bytes)
+        EntryEncoder(isBounded: false).append(entry, to: &bytes)
         let marker = Array(",\"details\":".utf8)
         // The first one: a text cannot hold it, for its quotation marks would be escaped.
         for index in bytes.indices where bytes[index...].starts(with: marker) {

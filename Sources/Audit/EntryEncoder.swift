@@ -3,18 +3,23 @@
 /// What comes from a sandbox is escaped so that the line stays one line, valid UTF-8, and harmless on a terminal: quotes,
 /// backslashes, all controls, line separators, bidirectional controls, and whatever stands for a byte outside of UTF-8.
 struct EntryEncoder: Sendable {
-    let redaction: AuditRedaction
+    private let redaction: AuditRedaction
+    /// Whether texts are cut off; what is read back was cut off when it was written.
+    private let isBounded: Bool
 
-    init(redaction: AuditRedaction = .none) { self.redaction = redaction }
+    init(redaction: AuditRedaction = .none, isBounded: Bool = true) {
+        self.redaction = redaction
+        self.isBounded = isBounded
+    }
 
     /// Appends everything between the sequence number and `prev`: `,"at":…,"session":…,"type":…,"details":{…}`.
     func append(_ entry: AuditEntry, to bytes: inout [UInt8]) {
         bytes.append(contentsOf: ",\"at\":\"".utf8)
         entry.time.append(to: &bytes)
         bytes.append(contentsOf: "\",\"session\":".utf8)
-        EntryEncoder.append(redaction(entry.session), limit: AuditLimits.name, to: &bytes)
+        append(redaction(entry.session), limit: AuditLimits.name, to: &bytes)
         bytes.append(contentsOf: ",\"type\":".utf8)
-        EntryEncoder.append(entry.type.rawValue, limit: AuditLimits.name, to: &bytes)
+        append(entry.type.rawValue, limit: AuditLimits.name, to: &bytes)
         bytes.append(contentsOf: ",\"details\":{".utf8)
         let beginning = bytes.count
         var leftOut = 0
@@ -25,7 +30,7 @@ struct EntryEncoder: Sendable {
                 append(detail, to: &bytes)
             }
             // Whole details only: half a value could be taken for another one.
-            if leftOut > 0 || bytes.count - beginning > AuditLimits.details {
+            if leftOut > 0 || isBounded && bytes.count - beginning > AuditLimits.details {
                 bytes.removeLast(bytes.count - before)
                 leftOut += 1
             }
@@ -38,10 +43,10 @@ struct EntryEncoder: Sendable {
     }
 
     private func append(_ detail: AuditDetail, to bytes: inout [UInt8]) {
-        EntryEncoder.append(redaction(detail.name), limit: AuditLimits.name, to: &bytes)
+        append(redaction(detail.name), limit: AuditLimits.name, to: &bytes)
         bytes.append(UInt8(ascii: ":"))
         switch detail.value {
-        case .text(let text): EntryEncoder.append(redaction(text), limit: AuditLimits.text, to: &bytes)
+        case .text(let text): append(redaction(text), limit: AuditLimits.text, to: &bytes)
         case .integer(let number): bytes.append(contentsOf: String(number).utf8)
         case .flag(let flag): bytes.append(contentsOf: (flag ? "true" : "false").utf8)
         case .list(let items):
@@ -49,11 +54,11 @@ struct EntryEncoder: Sendable {
             let beginning = bytes.count
             for (index, item) in items.enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                guard bytes.count - beginning < AuditLimits.text else {
-                    EntryEncoder.append("… \(items.count - index) more", limit: AuditLimits.text, to: &bytes)
+                guard !isBounded || bytes.count - beginning < AuditLimits.text else {
+                    append("… \(items.count - index) more", limit: AuditLimits.text, to: &bytes)
                     break
                 }
-                EntryEncoder.append(redaction(item), limit: AuditLimits.text, to: &bytes)
+                append(redaction(item), limit: AuditLimits.text, to: &bytes)
             }
             bytes.append(UInt8(ascii: "]"))
         }
@@ -63,7 +68,8 @@ struct EntryEncoder: Sendable {
     ///
     /// - Parameter limit: bytes that its contents may need; of a longer text the beginning is kept, and `… +N bytes` says how
     ///   much is missing.
-    static func append(_ text: String, limit: Int, to bytes: inout [UInt8]) {
+    private func append(_ text: String, limit: Int, to bytes: inout [UInt8]) {
+        let limit = isBounded ? limit : .max
         var text = text
         text.makeContiguousUTF8()
         bytes.append(UInt8(ascii: "\""))
@@ -79,7 +85,7 @@ struct EntryEncoder: Sendable {
             var done = 0
             for scalar in text.unicodeScalars {
                 let before = bytes.count
-                append(scalar, to: &bytes)
+                EntryEncoder.append(scalar, to: &bytes)
                 if bytes.count - beginning > limit {
                     bytes.removeLast(bytes.count - before)
                     bytes.append(contentsOf: "… +\(text.utf8.count - done) bytes".utf8)

@@ -38,7 +38,7 @@ struct MessageCode: Sendable, Equatable {
         var nibbles = (digits & (every * 0x0F)) + ((digits >> 6) & every) * 9
         // Written back, each value must give the byte that it came from.
         let isLetter = ((nibbles + every * 6) >> 4) & every
-        invalid |= nibbles & (every * 0xF0) | (every * 0x30 + nibbles + isLetter * 0x27) ^ digits
+        invalid |= (nibbles & (every * 0xF0)) | ((every * 0x30 + nibbles + isLetter * 0x27) ^ digits)
         nibbles = (nibbles | nibbles >> 4) & 0x00FF_00FF_00FF_00FF
         nibbles = (nibbles | nibbles >> 8) & 0x0000_FFFF_0000_FFFF
         return (nibbles | nibbles >> 16) & 0xFFFF_FFFF

@@ -68,34 +68,34 @@ import Testing
     }
 
     /// A log whose tip is older than its end: what a kill between the lines and the tip leaves.
-    private func withOldTip(_ body: (Scratch, [UInt8]) throws -> Void) throws {
+    private func withOldTip() throws -> Scratch {
         let scratch = try Scratch()
         let log = try scratch.fill(20)
         let tip = try scratch.read("tip")
         for number in 21...25 { try log.append(Scratch.entry(number)) }
         try scratch.write("tip", tip)
-        try body(scratch, try scratch.read())
+        return scratch
     }
 
-    @Test("killed between the lines and the tip: whole lines are adopted, a torn one is cut off and recorded")
-    func tornByKill() throws {
-        try withOldTip { scratch, _ in
-            #expect(try scratch.verify().isIntact)
-            #expect(try AuditLog(directory: scratch.log).append(Scratch.entry(26)) == 27)
-            #expect(try scratch.verify() == AuditVerification(entries: 27, files: 1, bytes: UInt64(scratch.read().count), notes: []))
-        }
-        for cut in [1, 2, 100, 250] {
-            try withOldTip { scratch, bytes in
-                try scratch.write("audit-000001.jsonl", bytes.dropLast(cut))
-                let found = try scratch.verify()
-                #expect(found.isIntact && found.entries == 25 && found.notes.count == 1, "\(found)")
-                #expect(try AuditLog(directory: scratch.log).append(Scratch.entry(26)) == 27)
-                let records = try scratch.records()
-                #expect(records[25].entry.type == .recovery && records[26].entry.details == Scratch.entry(26).details)
-                let after = try scratch.verify()
-                #expect(after.isIntact && after.entries == 27 && after.notes.isEmpty)
-            }
-        }
+    @Test("killed between the lines and the tip: whole lines are adopted")
+    func oldTip() throws {
+        let scratch = try withOldTip()
+        #expect(try scratch.verify().isIntact)
+        #expect(try AuditLog(directory: scratch.log).append(Scratch.entry(26)) == 27)
+        #expect(try scratch.verify() == AuditVerification(entries: 27, files: 1, bytes: UInt64(scratch.read().count), notes: []))
+    }
+
+    @Test("killed within a line: it is cut off and that is recorded", arguments: [1, 2, 100, 250])
+    func tornByKill(_ cut: Int) throws {
+        let scratch = try withOldTip()
+        try scratch.write("audit-000001.jsonl", scratch.read().dropLast(cut))
+        let found = try scratch.verify()
+        #expect(found.isIntact && found.entries == 25 && found.notes.count == 1, "\(found)")
+        #expect(try AuditLog(directory: scratch.log).append(Scratch.entry(26)) == 27)
+        let records = try scratch.records()
+        #expect(records[25].entry.type == .recovery && records[26].entry.details == Scratch.entry(26).details)
+        let after = try scratch.verify()
+        #expect(after.isIntact && after.entries == 27 && after.notes.isEmpty)
     }
 
     @Test("killed between a further file and the tip")

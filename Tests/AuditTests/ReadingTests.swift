@@ -43,10 +43,10 @@ import Testing
     func last(_ count: Int) throws {
         let scratch = try log(100)
         #expect(try scratch.logs().count > 3)
-        #expect(try numbers(scratch.records(AuditQuery(types: [.egress, .trust], last: count))) == Array(max(0, 100 - count)..<100))
+        #expect(try numbers(scratch.records(AuditQuery(types: [.egress, .trust], last: count))) == Array(Int64(max(0, 100 - count))..<100))
         #expect(
             try numbers(scratch.records(AuditQuery(session: "s0", types: [.egress, .trust], last: count)))
-                == Array(stride(from: 0, to: 100, by: 3).suffix(count)))
+                == Array(stride(from: Int64(0), to: 100, by: 3).suffix(count)))
     }
 
     @Test("reading backwards gives the same as forwards for files of any length")

@@ -63,7 +63,7 @@ import Testing
     func inserted(_ line: Int) throws {
         for forged: (([[UInt8]]) -> [UInt8]) in [
             { _ in Array("hello".utf8) }, { _ in [] }, { $0[10] }, { line > 1 ? $0[line - 2] : [0x7B] },
-            { lines in Array(String(decoding: lines[5], as: UTF8.self).replacing("\"seq\":6,", "\"seq\":\(line),").utf8) },
+            { lines in Array(String(decoding: lines[5], as: UTF8.self).replacing("\"seq\":6,", with: "\"seq\":\(line),").utf8) },
         ] {
             let damage = try damaged { scratch in
                 var bytes: [UInt8] = []
