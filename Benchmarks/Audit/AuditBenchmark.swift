@@ -54,7 +54,8 @@ struct AuditBenchmark {
             }
             if role == "verify" {
                 let (seconds, found) = try timed { try AuditVerifier(directory: directory).verify() }
-                return print("\(found.damage.map { "\($0.place): \($0.kind): \($0.detail)" } ?? "intact") \(found.entries) \(text(seconds)) s")
+                return print(
+                    "\(found.damage.map { "\($0.place): \($0.kind): \($0.detail)" } ?? "intact") \(found.entries) \(text(seconds)) s")
             }
             return try WriterProcess(
                 directory: directory, outstanding: try number("--outstanding", 64), entries: try number("--entries", 100_000),

@@ -74,7 +74,8 @@ struct AuditDirectory: Sendable {
         let status = try status(of: file, path)
         let quoted = AuditFailure.quoted(path)
         guard status.st_mode & S_IFMT == expected, expected == S_IFDIR || status.st_nlink <= 1 else {
-            throw AuditFailure.unsafe(path, "is not a file of coop's, or has a second name", next: "ls -la \(AuditFailure.quoted(self.path))")
+            throw AuditFailure.unsafe(
+                path, "is not a file of coop's, or has a second name", next: "ls -la \(AuditFailure.quoted(self.path))")
         }
         guard status.st_uid == geteuid() else {
             throw AuditFailure.unsafe(path, "belongs to user \(status.st_uid), and you are user \(geteuid())", next: "ls -la \(quoted)")

@@ -16,7 +16,9 @@ enum AuditFailure {
         return CoopError(.failed, what, "\(error)", next: next)
     }
 
-    static func writing(_ error: SystemError, directory: String) -> CoopError { system("cannot write the audit log", error, directory: directory) }
+    static func writing(_ error: SystemError, directory: String) -> CoopError {
+        system("cannot write the audit log", error, directory: directory)
+    }
 
     /// A file that is not what coop has made.
     static func unsafe(_ path: String, _ why: String, next: String) -> CoopError {
@@ -40,6 +42,7 @@ enum AuditFailure {
         let isPlain = path.utf8.allSatisfy { byte in
             byte >= 0x30 && byte <= 0x39 || byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A || "/._-+=:@,~".utf8.contains(byte)
         }
-        return isPlain ? path : "'" + path.printable.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+        return isPlain
+            ? path : "'" + path.printable.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
 }

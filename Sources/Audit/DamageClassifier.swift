@@ -48,7 +48,8 @@ struct DamageClassifier {
     private func torn() -> AuditDamage {
         let tip = snapshot.tip?.position.sequence ?? 0
         if file.log.number == snapshot.files.last?.log.number, tip > last.sequence {
-            return damage(.truncated, "the file ends within a line; \(tip - last.sequence) entries are missing after entry \(last.sequence)")
+            return damage(
+                .truncated, "the file ends within a line; \(tip - last.sequence) entries are missing after entry \(last.sequence)")
         }
         return damage(.torn, "the file ends within a line, and it is not the last one or what it has was not written by coop")
     }

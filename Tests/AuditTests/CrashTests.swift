@@ -33,9 +33,10 @@ import Testing
                 (
                     session,
                     try ChildProcess([
-                        program, "writer", "--directory", scratch.log, "--session", session, "--outstanding", "64", "--entries", "100000000",
+                        program, "writer", "--directory", scratch.log, "--session", session, "--outstanding", "64", "--entries",
+                        "100000000",
                         "--file-size", "60000", "--talkative", "1",
-                    ]), Int.random(in: 0...40, using: &random)
+                    ]), Int.random(in: 0...20, using: &random)
                 ))
         }
         for _ in 0..<8 { try start() }
@@ -49,9 +50,8 @@ import Testing
             #expect(outcome.signal == SIGKILL, "\(outcome)")
             let lines = outcome.output.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
             acknowledged[session] = lines.last.flatMap { UInt64($0.split(separator: " ").last ?? "") } ?? 0
-            let found = try scratch.verify()
-            #expect(found.damage == nil, "\(found)")
-            if sessions < 24 { try start() }
+            if sessions % 4 == 0 { #expect(try scratch.verify().damage == nil) }
+            if sessions < 20 { try start() }
         }
         // The next writer finds it in order.
         try AuditLog(directory: scratch.log).append(Scratch.entry(1), durable: true)
@@ -64,7 +64,7 @@ import Testing
             last[record.entry.session] = UInt64(number)
         }
         for (session, number) in acknowledged { #expect((last[session] ?? 0) >= number, "\(session)") }
-        #expect(acknowledged.values.reduce(0, +) > 1000)
+        #expect(acknowledged.values.reduce(0, +) > 500)
     }
 
     /// A log whose tip is older than its end: what a kill between the lines and the tip leaves.

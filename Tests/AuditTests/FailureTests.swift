@@ -83,7 +83,8 @@ import Testing
         #expect(try FileSystem.list(scratch.path + "/elsewhere").isEmpty)
     }
 
-    @Test("files that others may read are refused, with the command that helps", arguments: ["", "key", "lock", "tip", "audit-000001.jsonl"])
+    @Test(
+        "files that others may read are refused, with the command that helps", arguments: ["", "key", "lock", "tip", "audit-000001.jsonl"])
     func mode(_ name: String) throws {
         let scratch = try Scratch()
         try scratch.fill(3)

