@@ -28,7 +28,8 @@ let package = Package(
         .executable(name: "coop-warden", targets: ["Warden"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
     targets: [
         .target(name: "CLinux"),
@@ -50,10 +51,22 @@ let package = Package(
         .target(name: "Projects", dependencies: ["CoopErrors", "LinuxKernel", "TOML"]),
         .target(name: "Workspaces", dependencies: ["CLinux", "CoopErrors", "LinuxKernel"]),
         .testTarget(name: "WorkspacesTests", dependencies: ["Workspaces", "CoopErrors", "LinuxKernel"]),
+        .target(
+            name: "Audit",
+            dependencies: ["CLinux", "CoopErrors", "LinuxKernel", .product(name: "Crypto", package: "swift-crypto")]),
+        .testTarget(
+            name: "AuditTests",
+            dependencies: [
+                "Audit", "CLinux", "CoopErrors", "LinuxKernel", "TestSupport", .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        .executableTarget(
+            name: "audit-benchmark", dependencies: ["Audit", "CoopErrors", "LinuxKernel"], path: "Benchmarks/Audit",
+            linkerSettings: staticExecutable + staticFoundation),
         .executableTarget(
             name: "coop",
             dependencies: [
-                "CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol", "Sandbox", "NativeEngine", "Projects", "Workspaces", "Seccomp",
+                "Audit", "CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol", "Sandbox", "NativeEngine", "Projects", "Workspaces",
+                "Seccomp",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: testHooks, linkerSettings: staticExecutable + staticFoundation),

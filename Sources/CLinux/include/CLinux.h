@@ -36,6 +36,10 @@ static inline int coop_dup3(int from, int to, int flags) { return (int)syscall(S
 static inline int coop_renameat2(int from, const char *old_name, int to, const char *new_name, unsigned flags) {
     return (int)syscall(SYS_renameat2, from, old_name, to, new_name, flags);
 }
+/// eventfd(2), close-on-exec; read(2) does not wait when `nonblocking` is set.
+static inline int coop_eventfd(int nonblocking) {
+    return (int)syscall(SYS_eventfd2, 0u, O_CLOEXEC | (nonblocking ? O_NONBLOCK : 0));
+}
 /// A non-blocking signalfd(2) for the signals in `mask`.
 int coop_signalfd(const sigset_t *mask);
 

@@ -188,7 +188,7 @@ final class WorkspaceSession {
                 continue
             }
             if change.path == "coop.toml" || change.path == "coop.local.toml" {
-                try TrustStore(home: context.home).loseTrust(change.path, in: project)
+                try RecordedTrust(home: context.home).loseTrust(change.path, in: project, session: session.id)
                 WorkspaceSession.say("\(change.path) was written by the sandbox and is not trusted; look at it, then: coop trust")
             } else {
                 WorkspaceSession.say("\(change.path) was written by the sandbox: \(change.reason)")
