@@ -31,7 +31,9 @@ let package = Package(
         .target(name: "LinuxKernel", dependencies: ["CLinux"]),
         .target(name: "Seccomp", dependencies: ["CoopErrors"]),
         .target(name: "TOML"),
-        .target(name: "WardenProtocol", dependencies: ["CLinux", "LinuxKernel"]),
+        .target(name: "FrameTransport", dependencies: ["CLinux", "LinuxKernel"]),
+        .target(name: "WardenProtocol", dependencies: ["FrameTransport"]),
+        .target(name: "GatewayProtocol", dependencies: ["FrameTransport"]),
         .executableTarget(
             name: "Warden", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"],
             swiftSettings: testHooks, linkerSettings: staticExecutable),
@@ -55,6 +57,7 @@ let package = Package(
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"]),
         .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
         .testTarget(name: "WardenProtocolTests", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"]),
+        .testTarget(name: "GatewayProtocolTests", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel"]),
         .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
         .testTarget(
             name: "NativeEngineTests",
