@@ -45,6 +45,9 @@ public enum ApplicationProtocol: Hashable, Sendable {
     case other
     /// The client has said nothing, and on this port it need not be the first to speak.
     case silent
+    /// Not known yet: a client of a proxy speaks only after the proxy's answer. The supervisor says `deny` where no protocol
+    /// could be allowed, else `proceed`; a second `open` of the same connection then names the protocol.
+    case awaited
 }
 
 /// A connection of the sandbox that waits for a verdict.

@@ -9,6 +9,8 @@ public enum SupervisorMessage: Hashable, Sendable {
 
     /// The connection is refused: a program that speaks HTTP gets the denial as a page, others a closed connection.
     case deny(ConnectionID, Denial)
+    /// The answer to `open` with the protocol `awaited`: the client may say what it speaks, and is judged by that.
+    case proceed(ConnectionID)
     /// Bytes go through untouched; `connected` follows.
     case pass(ConnectionID)
     /// HTTP is read, TLS terminated, and each request judged.
@@ -53,7 +55,7 @@ extension SupervisorMessage: WireMessage {
         case .deny(let id, let denial):
             writer.write(id)
             denial.encode(to: &writer)
-        case .pass(let id), .inspect(let id), .raw(let id), .revoke(let id): writer.write(id)
+        case .proceed(let id), .pass(let id), .inspect(let id), .raw(let id), .revoke(let id): writer.write(id)
         case .connected(let id, let attempt):
             writer.write(id)
             writer.write(attempt)
@@ -98,6 +100,7 @@ extension SupervisorMessage: WireMessage {
         case .denyRequest: 11
         case .revoke: 12
         case .shutdown: 13
+        case .proceed: 14
         }
     }
 
@@ -124,6 +127,7 @@ extension SupervisorMessage: WireMessage {
         case 11: message = .denyRequest(try reader.read(), try reader.read(), try Denial(from: &reader))
         case 12: message = .revoke(try reader.read())
         case 13: message = .shutdown
+        case 14: message = .proceed(try reader.read())
         default: throw WireError("unknown message \(type)")
         }
         guard reader.isAtEnd else { throw WireError("bytes after the end of a message") }

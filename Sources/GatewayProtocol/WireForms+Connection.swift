@@ -83,6 +83,7 @@ extension ApplicationProtocol: WireCodable {
         case .http2: writer.write(UInt8(2))
         case .other: writer.write(UInt8(3))
         case .silent: writer.write(UInt8(4))
+        case .awaited: writer.write(UInt8(5))
         }
     }
 
@@ -97,6 +98,7 @@ extension ApplicationProtocol: WireCodable {
         case 2: self = .http2
         case 3: self = .other
         case 4: self = .silent
+        case 5: self = .awaited
         default: throw WireError("unknown application protocol")
         }
     }

@@ -2,13 +2,13 @@
 public enum WorkerMessage: Hashable, Sendable {
     /// The worker is confined and can read the sandbox's bytes; with its protocol version.
     case ready(version: UInt16)
-    /// A connection waits for `deny`, `pass`, `inspect` or `raw`.
+    /// A connection waits for `deny`, `pass`, `inspect` or `raw`; or for `deny` or `proceed` (`ApplicationProtocol.awaited`).
     case open(ConnectionID, Opening)
     /// An inspected connection needs an upstream connection, after its first allowed request.
     case dial(ConnectionID, AttemptID)
     /// A request waits for `allowRequest` or `denyRequest`.
     case request(ConnectionID, StreamID, RequestHead)
-    /// The connection has ended. Bytes that went to the sandbox, and bytes that came from it.
+    /// A connection that was opened has ended, whatever became of it; said exactly once. Bytes that went to the sandbox, and bytes that came from it.
     case closed(ConnectionID, bytesIn: UInt64, bytesOut: UInt64)
     /// Something was stopped. The connection is 0 where there is none.
     case incident(ConnectionID, IncidentKind, detail: String)

@@ -78,7 +78,7 @@ struct MessageGenerator {
     mutating func kind() -> ListenerKind { [.redirect, .proxy, .dns, .dnsStream, .hostPort(number())][pick(5)] }
 
     mutating func supervisorMessage() -> SupervisorMessage {
-        switch pick(13) {
+        switch pick(14) {
         case 0: .configure(configuration())
         case 1: .listener(kind())
         case 2: .watch(watch())
@@ -91,6 +91,7 @@ struct MessageGenerator {
         case 9: .allowRequest(number(), number(), list(4) { $0.injection() })
         case 10: .denyRequest(number(), number(), denial())
         case 11: .revoke(number())
+        case 12: .proceed(number())
         default: .shutdown
         }
     }
@@ -98,11 +99,12 @@ struct MessageGenerator {
     mutating func opening() -> Opening {
         let name = text(20)
         let protocols: ApplicationProtocol =
-            switch pick(5) {
+            switch pick(6) {
             case 0: .tls(serverName: pick(2) == 0 ? nil : name, protocols: list(3) { $0.text(255) })
             case 1: .http
             case 2: .http2
             case 3: .other
+            case 4: .awaited
             default: .silent
             }
         return Opening(
