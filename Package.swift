@@ -21,6 +21,7 @@ let package = Package(
     products: [
         .executable(name: "coop", targets: ["coop"]),
         .executable(name: "coop-warden", targets: ["Warden"]),
+        .executable(name: "coop-gateway", targets: ["Gateway"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -34,6 +35,8 @@ let package = Package(
         .target(name: "FrameTransport", dependencies: ["CLinux", "LinuxKernel"]),
         .target(name: "WardenProtocol", dependencies: ["FrameTransport"]),
         .target(name: "GatewayProtocol", dependencies: ["FrameTransport"]),
+        .target(name: "GatewayEngine", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel", "Seccomp"]),
+        .executableTarget(name: "Gateway", dependencies: ["GatewayEngine"], linkerSettings: staticExecutable),
         .executableTarget(
             name: "Warden", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"],
             swiftSettings: testHooks, linkerSettings: staticExecutable),
@@ -57,6 +60,7 @@ let package = Package(
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"]),
         .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
         .testTarget(name: "WardenProtocolTests", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"]),
+        .testTarget(name: "GatewayTests", dependencies: ["CLinux", "GatewayEngine", "GatewayProtocol", "LinuxKernel", "TestSupport"]),
         .testTarget(name: "GatewayProtocolTests", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel"]),
         .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
         .testTarget(

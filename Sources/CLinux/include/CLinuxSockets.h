@@ -73,10 +73,19 @@ ssize_t coop_datagram_send(int socket, const void *bytes, size_t count, const st
 /// that could not be brought along, or -1.
 int coop_seccomp_install_all(const void *program, unsigned short count);
 
-/// landlock_restrict_self(2) and the others know this much of struct landlock_ruleset_attr.
+/// Restricts the calling thread, and those it makes later, to no file, no network and no process at all: a Landlock ruleset
+/// that handles these rights and allows none (landlock(7)). 0, or -1.
 int coop_deny_by_landlock(uint64_t files, uint64_t network, uint64_t scopes);
 
-/// A thread of its own for a function that does not return. 0 or an error number (pthread_create(3)).
-int coop_start_thread(void *(*body)(void *), void *argument);
+/// What a confined process must not be able to do, where the C library has no function for it or hides it. Each is harmless
+/// where it succeeds, and returns -1 with errno where it fails.
+enum coop_attempt_kind {
+    coop_attempt_ptrace,
+    coop_attempt_read_process,
+    coop_attempt_bpf,
+    coop_attempt_io_uring,
+    coop_attempt_mark,
+};
+long coop_attempt(enum coop_attempt_kind kind);
 
 #endif
