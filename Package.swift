@@ -60,7 +60,7 @@ let package = Package(
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"]),
         .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
         .testTarget(name: "WardenProtocolTests", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"]),
-        .testTarget(name: "GatewayTests", dependencies: ["CLinux", "GatewayEngine", "GatewayProtocol", "LinuxKernel", "TestSupport"]),
+        .testTarget(name: "GatewayTests", dependencies: ["CLinux", "GatewayEngine", "GatewayProtocol", "LinuxKernel", "Seccomp", "TestSupport"]),
         .testTarget(name: "GatewayProtocolTests", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel"]),
         .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
         .testTarget(

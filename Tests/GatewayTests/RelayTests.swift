@@ -100,7 +100,8 @@ import Testing
         #expect(try peer.receive(hello.count) == hello)
         let expected = [
             Opening(destination: .name("example.com"), port: 443, via: .connect, protocol: .awaited),
-            Opening(destination: .name("example.com"), port: 443, via: .connect, protocol: .tls(serverName: "example.com", protocols: ["h2"])),
+            Opening(
+                destination: .name("example.com"), port: 443, via: .connect, protocol: .tls(serverName: "example.com", protocols: ["h2"])),
         ]
         #expect(supervisor.openings == expected)
         _ = try supervisor.shutDown()
