@@ -26,6 +26,7 @@ let package = Package(
     products: [
         .executable(name: "coop", targets: ["coop"]),
         .executable(name: "coop-warden", targets: ["Warden"]),
+        .executable(name: "coop-gateway", targets: ["Gateway"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -39,7 +40,11 @@ let package = Package(
         .target(name: "Seccomp", dependencies: ["CoopErrors"]),
         .target(name: "TOML"),
         .target(name: "Policy", dependencies: ["CoopErrors", "LinuxKernel", "TOML"], resources: [.embedInCode("Bundles/Data")]),
-        .target(name: "WardenProtocol", dependencies: ["CLinux", "LinuxKernel"]),
+        .target(name: "FrameTransport", dependencies: ["CLinux", "LinuxKernel"]),
+        .target(name: "WardenProtocol", dependencies: ["FrameTransport"]),
+        .target(name: "GatewayProtocol", dependencies: ["FrameTransport"]),
+        .target(name: "GatewayEngine", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel", "Seccomp"]),
+        .executableTarget(name: "Gateway", dependencies: ["GatewayEngine"], linkerSettings: staticExecutable),
         .executableTarget(
             name: "Warden", dependencies: ["CLinux", "LinuxKernel", "Netlink", "WardenProtocol"],
             swiftSettings: testHooks, linkerSettings: staticExecutable),
@@ -80,6 +85,8 @@ let package = Package(
         .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
         .testTarget(name: "NetlinkTests", dependencies: ["CLinux", "LinuxKernel", "Netlink"]),
         .testTarget(name: "WardenProtocolTests", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"]),
+        .testTarget(name: "GatewayTests", dependencies: ["CLinux", "GatewayEngine", "GatewayProtocol", "LinuxKernel", "Seccomp", "TestSupport"]),
+        .testTarget(name: "GatewayProtocolTests", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel"]),
         .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
         .testTarget(
             name: "NativeEngineTests",

@@ -1,3 +1,5 @@
+import FrameTransport
+
 /// How a command ended.
 public enum ProcessEnd: Sendable, Equatable {
     case exited(UInt8)
@@ -28,7 +30,7 @@ public enum SignalTarget: Sendable, Equatable {
 ///
 /// Version 1. Towards the warden: `prepare`, `plan`, `start`, `signal`, `end`. From it: `listeners`, `ready`, `failed`, `started`, `stopped`,
 /// `exited`, `ended`. The same frames connect a client to the supervisor over the control socket.
-public enum Frame: Sendable, Equatable {
+public enum Frame: WireMessage, Equatable {
     /// The beginning of the plan, to be done while the rest is still being made. At most once, as the first frame.
     case prepare(LaunchPlan)
     /// The plan, or the operations that follow those of `prepare`.
