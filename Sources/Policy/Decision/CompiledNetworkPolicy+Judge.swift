@@ -62,7 +62,8 @@ extension CompiledNetworkPolicy {
         withUnsafeTemporaryAllocation(byteCount: 2 * PathReading.lengthLimit, alignment: 8) { buffer in
             let literal = UnsafeMutableRawBufferPointer(rebasing: buffer[..<PathReading.lengthLimit])
             let separated = UnsafeMutableRawBufferPointer(rebasing: buffer[PathReading.lengthLimit...])
-            if let counts = PathReading.read(request.written, literal: literal, separated: separated) {
+            let path = UnsafeRawBufferPointer(rebasing: request.written[..<PathReading.pathCount(request.written)])
+            if let counts = PathReading.read(path, literal: literal, separated: separated) {
                 request.path = .readable
                 request.literal = UnsafeRawBufferPointer(rebasing: literal[..<counts.literal])
                 request.separated = UnsafeRawBufferPointer(rebasing: separated[..<counts.separated])
@@ -136,6 +137,7 @@ extension CompiledNetworkPolicy {
         let hasTwo = request.path == .readable
         for index in Int(rule.firstPath)..<Int(rule.firstPath) &+ Int(rule.pathCount) {
             let pattern = paths[index]
+            if rule.action == .allow, !pattern.mayBegin(request.literal) { continue }
             let first = bytes(pattern.start, pattern.count)
             if rule.action == .allow {
                 guard PathMatch.exact(first, Int(pattern.literalCount), request.literal) else { continue }

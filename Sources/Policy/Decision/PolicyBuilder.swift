@@ -107,10 +107,13 @@ struct PolicyBuilder {
     private mutating func compile(_ path: PathPattern, isLoose: Bool) -> CompiledPath {
         let literal = Array(path.text.utf8).map { isLoose ? PathMatch.lower($0) : $0 }
         let separated = PolicyBuilder.separated(literal)
+        let head = literal.prefix(Int(min(8, PolicyBuilder.literalCount(literal))))
         let result = CompiledPath(
             start: UInt32(patterns.count), count: UInt32(literal.count), literalCount: PolicyBuilder.literalCount(literal),
             separatedStart: UInt32(patterns.count + literal.count), separatedCount: UInt32(separated.count),
-            separatedLiteralCount: PolicyBuilder.literalCount(separated))
+            separatedLiteralCount: PolicyBuilder.literalCount(separated),
+            head: head.reversed().reduce(0) { $0 << 8 | UInt64($1) }, headMask: head.isEmpty ? 0 : UInt64.max >> UInt64(64 - 8 * head.count)
+        )
         patterns += literal + separated
         return result
     }
