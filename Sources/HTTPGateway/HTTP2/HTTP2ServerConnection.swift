@@ -48,7 +48,8 @@ final class HTTP2ServerConnection: ChannelInboundHandler {
             loop.report(.smuggling, "a malformed HTTP/2 message", on: connection)
             return
         }
-        if !(error is IOError) { loop.report(.malformed, "the HTTP/2 connection broke the protocol", on: connection) }
+        // A socket or TLS connection that simply ended is no incident.
+        if error is any NIOHTTP2Error { loop.report(.malformed, "the HTTP/2 connection broke the protocol", on: connection) }
         context.close(promise: nil)
     }
 }
