@@ -229,4 +229,59 @@ enum RSAFixtures {
             -----END PRIVATE KEY-----
             """
     )
+
+    static let selfSigned = (
+        certificate: """
+            -----BEGIN CERTIFICATE-----
+            MIIDMzCCAhugAwIBAgIUZbzFiBgWwYkSI+HbEhUD5/sUMuEwDQYJKoZIhvcNAQEL
+            BQAwGjEYMBYGA1UEAwwPYXBpLmV4YW1wbGUuY29tMCAXDTI2MTEyMTA5NDUwMVoY
+            DzIxMDAxMDI0MDk0NTAxWjAaMRgwFgYDVQQDDA9hcGkuZXhhbXBsZS5jb20wggEi
+            MA0GCSqGSIb3DQEBAQUAA4IBDwAwggEKAoIBAQDYvbiRXB9rRPQSe3QK8uPs7Ytv
+            WiCI41L2KxH3eflxvvVRq9n2f1FhvCAfPtMOAVRJfNk2yvIpLuXIwdPYcBVmVEpE
+            BYC/Bw+fEqX+od5lhsWpnvIJj8QRftLRmaBiHzA9V93bmL/d2/C2OtYHj77EglA8
+            HDERTbwKSZQ9YDeMppYgkX02r5oa3B+AHZEYa0Mj0MnhO9RFRNr9PnucP0/sYwsh
+            bfG9QOfYvekpjICoCqSFFdIzmnlXLep+zXHYaIzjnyA7A9yzoBWlRzPPLMrMFOBz
+            55zLrsZx8K9NXIz59W5vCk0fkNHHyT00wozCJ96VwSgDoaZq/r3Z9Sbs4t1LAgMB
+            AAGjbzBtMB0GA1UdDgQWBBQtlNzTsR03fMexIcv5sKwQPZVEfDAfBgNVHSMEGDAW
+            gBQtlNzTsR03fMexIcv5sKwQPZVEfDAPBgNVHRMBAf8EBTADAQH/MBoGA1UdEQQT
+            MBGCD2FwaS5leGFtcGxlLmNvbTANBgkqhkiG9w0BAQsFAAOCAQEABGKY4WOo+cE4
+            rwfhBS7wJTLCvb1fedJvCTQfPQFWJEG5lWH/CH8h4+ZwblJynb3GtU1JVJl5EZTA
+            3qpDEc5fWn2JVRjONclMCDXLGgGkPveayvzvgRMU6f7aMz7krYOoXyKfB73EV+oD
+            7G/VPvql8ntwe/BfVdxXKED9bmw2hBKcLUEO0GorAalOabnnaESYRi117BMnWwPD
+            hEG7Gs+s0QkUviVPu+5cOSfwvmXgio2+BkwWmOF/6oMeXbj2rJO+3mwIuQHhWPGK
+            vp5Wz6CuPh+Tl4204YQ6p73eMCixHfqM53whQMw5zdHqzZ6bWCVo5/XP2i0mw83g
+            qGirbp+wDg==
+            -----END CERTIFICATE-----
+            """,
+        key: """
+            -----BEGIN PRIVATE KEY-----
+            MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDYvbiRXB9rRPQS
+            e3QK8uPs7YtvWiCI41L2KxH3eflxvvVRq9n2f1FhvCAfPtMOAVRJfNk2yvIpLuXI
+            wdPYcBVmVEpEBYC/Bw+fEqX+od5lhsWpnvIJj8QRftLRmaBiHzA9V93bmL/d2/C2
+            OtYHj77EglA8HDERTbwKSZQ9YDeMppYgkX02r5oa3B+AHZEYa0Mj0MnhO9RFRNr9
+            PnucP0/sYwshbfG9QOfYvekpjICoCqSFFdIzmnlXLep+zXHYaIzjnyA7A9yzoBWl
+            RzPPLMrMFOBz55zLrsZx8K9NXIz59W5vCk0fkNHHyT00wozCJ96VwSgDoaZq/r3Z
+            9Sbs4t1LAgMBAAECggEAG2CPjTuOiRgFynCHSRDC2JJtepcZpUuC7FmmudSm57Fq
+            vwe5jvN9vfOA4owm0E3mWH1UL0x1nTJxelPSuglNCAbH9g1J5MH0Elr31mZE4hx4
+            IEOq/VPdvNCruX0HGg3SzpTS5HedbgfnlmUafuGvLkGVopofBTlanLlhklpyedSf
+            fx9pm3cNKUnZi5cjwkl/sth+DD4dH3WO11l2a+elYbeaWbZKYI+mzw+FT0JpAjb1
+            Aom1ApMA9NaKfZTzyDr4DPBA3n7/VsdqPoHTJ+nAmNTt+6txX81s2swGrqjGhjgq
+            tbr9qlmkbxkCbqcSbO5vbAcOIcURHsTr3b8P58EQQQKBgQDtdNpErnfEnhZI93O3
+            MkdkfaouN+3HYiVS6FTFd1Tf1ic63a4keKHU08Wjy0G79JZC5/yshgahUSx/E935
+            H4gf+RS0QiH6EnFq/xswvj7CiikZCOlUbLhV2QqcOL6KEzXO++7rV9u082cvUOwK
+            lHM34CqHpj2/Ps1oEzf0Fo6uwQKBgQDpqrvssWj6zuSfok3+cvlAML6OCCAZsWP/
+            +s2WX4a+PjWgYijJ2v9CZQmeXGtiukT4z1gdE9HCZC/WdwoBCF8HGXGxboTbxsIe
+            v4Hnzxa5Re4ao3GJq9UOkG3Vrx+kX/z210a3Qs3amiC0SSb/fEOQZKTFAXXaYpp9
+            ilMd8BMbCwKBgQDs0ZqR3vKhzAxrrybf8SwUg+PC/pKNREv3GLDa0315U6qCYe44
+            f3reuGonRiKD4pYtmhJ8uZpJLpzTDCxYNeNcB91nPYGHVvd4f35NqZ8MBCCi0Cls
+            wpVBQRn83fbh2/DRQp9wZYpAOHSTUwBmONGES3P/H4P7hRX0kx49uHWKwQKBgQCp
+            ADt7LbVn8UuZyaHvbuinbJnl0Cqnao2RDqyzHdQutH/EyDoIBMSqGLmkN+PTPDW2
+            XwCzxynnFt8ilmY96PgSAm0gj3a4HkE4S/qA1l7xEYrs6Vms4QLvzbYi3s5b7LDh
+            N0KGOWL5wI/21RHHpvCW9rPVaQD8OmTSd8E13fVzkQKBgFlMU5dJxQjNzF2telGZ
+            upAqEffU8CXt3Yggif6V2JsfyDzfS6Q2BqBP8G/HIAuzlyStMqHv7ft5LXK04Jy1
+            wDFZRZro/gCXR2sTkDyb/mrJKAlIEtbb8uealtnYRbeEHvXjPVHiXMRF1wZw9aQx
+            LMHJ1oM+yjm1i/rEz+iqPoBQ
+            -----END PRIVATE KEY-----
+            """
+    )
 }

@@ -24,13 +24,6 @@ struct TestAuthority {
             [NIOSSLCertificate(bytes: der, format: .der)], NIOSSLPrivateKey(bytes: Array(key.derRepresentation), format: .der), protocols)
     }
 
-    /// A server that shows the authority's own certificate.
-    func selfSigned() throws -> NIOSSLContext {
-        let key = try P256.Signing.PrivateKey(rawRepresentation: privateKey)
-        return try Self.context(
-            [NIOSSLCertificate(bytes: certificate, format: .der)], NIOSSLPrivateKey(bytes: Array(key.derRepresentation), format: .der), ["http/1.1"])
-    }
-
     static func context(_ pem: (certificate: String, key: String)) throws -> NIOSSLContext {
         try context(
             NIOSSLCertificate.fromPEMBytes(Array(pem.certificate.utf8)), NIOSSLPrivateKey(bytes: Array(pem.key.utf8), format: .pem), ["http/1.1"])

@@ -42,7 +42,7 @@ import Testing
     @Test("a self-signed one")
     func selfSigned() throws {
         let other = try TestAuthority("Other")
-        let text = try outcome(TestAuthority("Self").selfSigned(), roots: [other.certificate])
+        let text = try outcome(TestAuthority.context(RSAFixtures.selfSigned), roots: [other.certificate])
         #expect(text.contains("self-signed or its root is not trusted"))
         #expect(text.hasSuffix(" 502"))
     }

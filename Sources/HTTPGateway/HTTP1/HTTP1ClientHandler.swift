@@ -94,7 +94,11 @@ final class HTTP1ClientHandler: ChannelDuplexHandler, UpstreamSide {
         context.flush()
     }
 
-    func resumeBody() { process() }
+    func resumeBody() {
+        process()
+        // Nothing else will: no read has led here.
+        exchange?.responseFlush()
+    }
 
     func abandon() {
         exchange = nil

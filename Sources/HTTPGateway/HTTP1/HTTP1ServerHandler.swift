@@ -121,7 +121,11 @@ final class HTTP1ServerHandler: ChannelDuplexHandler, ClientSide {
         context.flush()
     }
 
-    func resumeBody() { process() }
+    func resumeBody() {
+        process()
+        // Nothing else will: no read has led here.
+        exchange?.requestFlush()
+    }
 
     func abort() {
         exchange = nil

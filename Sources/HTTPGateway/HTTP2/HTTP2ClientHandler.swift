@@ -75,7 +75,11 @@ final class HTTP2ClientHandler: ChannelDuplexHandler, UpstreamSide {
 
     func flush() { context?.flush() }
 
-    func resumeBody() { process() }
+    func resumeBody() {
+        process()
+        // Nothing else will: no read has led here.
+        exchange?.responseFlush()
+    }
 
     func abandon() {
         exchange = nil

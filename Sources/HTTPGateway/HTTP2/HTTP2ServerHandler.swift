@@ -75,7 +75,11 @@ final class HTTP2ServerHandler: ChannelDuplexHandler, ClientSide {
 
     func flush() { context?.flush() }
 
-    func resumeBody() { process() }
+    func resumeBody() {
+        process()
+        // Nothing else will: no read has led here.
+        exchange?.requestFlush()
+    }
 
     func abort() {
         exchange = nil
