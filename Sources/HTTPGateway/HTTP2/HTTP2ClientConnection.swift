@@ -95,7 +95,7 @@ final class HTTP2ClientConnection: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // Errors of single streams are told to the streams.
-        if error is NIOHTTP2Errors.StreamError { return }
+        if HTTP2Parameters.isStreamError(error) { return }
         isDraining = true
         loop.pool.remove(self)
         context.close(promise: nil)

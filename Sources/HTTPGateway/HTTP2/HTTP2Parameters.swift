@@ -13,8 +13,22 @@ enum HTTP2Parameters {
             HTTP2Setting(parameter: .initialWindowSize, value: streamWindow),
         ]
         if !isServer { configuration.initialSettings.append(HTTP2Setting(parameter: .enablePush, value: 0)) }
+        // Field blocks are judged here, where a refusal can be explained and does not end the connection.
+        configuration.headerBlockValidation = .disabled
         configuration.targetWindowSize = 4 * streamWindow
         return configuration
+    }
+
+    /// Whether an error that the connection's pipeline reports concerns one stream only, which has been reset already.
+    static func isStreamError(_ error: any Error) -> Bool {
+        error is NIOHTTP2Errors.StreamError || error is NIOHTTP2Errors.StreamClosed || error is NIOHTTP2Errors.NoSuchStream
+            || isLengthError(error)
+    }
+
+    /// Whether a `Content-Length` is malformed or not the body's length.
+    static func isLengthError(_ error: any Error) -> Bool {
+        error is NIOHTTP2Errors.ContentLengthViolated || error is NIOHTTP2Errors.ContentLengthHeadersMismatch
+            || error is NIOHTTP2Errors.ContentLengthHeaderNegative || error is NIOHTTP2Errors.ContentLengthHeaderMalformedValue
     }
 
     static var stream: NIOHTTP2Handler.StreamConfiguration {

@@ -44,8 +44,10 @@ final class HTTP2ServerConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if error is NIOHTTP2Errors.StreamError {
-            loop.report(.smuggling, "a malformed HTTP/2 message", on: connection)
+        if HTTP2Parameters.isStreamError(error) {
+            if HTTP2Parameters.isLengthError(error) {
+                loop.report(.smuggling, "a body that is not as long as it says", on: connection)
+            }
             return
         }
         // A socket or TLS connection that simply ended is no incident.

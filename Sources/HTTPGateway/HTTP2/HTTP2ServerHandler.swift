@@ -58,17 +58,19 @@ final class HTTP2ServerHandler: ChannelDuplexHandler, ClientSide {
     func sendEnd(_ trailers: HTTPHeaders?) {
         exchange = nil
         guard let context else { return }
-        if !responseEnded {
+        let written = requestEnded ? nil : context.eventLoop.makePromise(of: Void.self)
+        // The response is complete; the client need not go on sending (RFC 9113 §8.1). A reset overtakes what still waits for
+        // the client's window, so it has to wait too.
+        written?.futureResult.assumeIsolated().whenSuccess { self.stopRequest() }
+        if responseEnded {
+            written?.succeed()
+        } else {
             responseEnded = true
             if let trailers {
-                context.write(wrapOutboundOut(.headers(.init(headers: HTTP2Trailers.block(trailers), endStream: true))), promise: nil)
+                context.write(wrapOutboundOut(.headers(.init(headers: HTTP2Trailers.block(trailers), endStream: true))), promise: written)
             } else {
-                context.write(wrapOutboundOut(.data(.init(data: .byteBuffer(ByteBuffer()), endStream: true))), promise: nil)
+                context.write(wrapOutboundOut(.data(.init(data: .byteBuffer(ByteBuffer()), endStream: true))), promise: written)
             }
-        }
-        if !requestEnded {
-            // The response is complete; the client need not go on sending (RFC 9113 §8.1).
-            context.write(wrapOutboundOut(.rstStream(.noError)), promise: nil)
         }
         context.flush()
     }
@@ -100,13 +102,17 @@ final class HTTP2ServerHandler: ChannelDuplexHandler, ClientSide {
             case .headers(let headers):
                 if begun {
                     guard headers.endStream else { throw MessageError.smuggling("trailers that do not end the stream") }
+                    requestEnded = true
                     held.append(.end(try HTTP2Trailers.parse(headers.headers, limits: loop.limits)))
                 } else {
                     try begin(headers)
                 }
             case .data(let data):
                 if case .byteBuffer(let bytes) = data.data, bytes.readableBytes > 0 { held.append(.bytes(bytes)) }
-                if data.endStream { held.append(.end(nil)) }
+                if data.endStream {
+                    requestEnded = true
+                    held.append(.end(nil))
+                }
             default: return
             }
             process()
@@ -153,9 +159,7 @@ final class HTTP2ServerHandler: ChannelDuplexHandler, ClientSide {
                 held.removeFirst()
                 switch first {
                 case .bytes(let bytes): exchange.receiveBody(bytes)
-                case .end(let trailers):
-                    requestEnded = true
-                    exchange.receiveEnd(trailers)
+                case .end(let trailers): exchange.receiveEnd(trailers)
                 }
             } else {
                 held.removeFirst()
@@ -167,6 +171,11 @@ final class HTTP2ServerHandler: ChannelDuplexHandler, ClientSide {
             readHeld = false
             context?.read()
         }
+    }
+
+    private func stopRequest() {
+        guard let context, !requestEnded else { return }
+        context.writeAndFlush(wrapOutboundOut(.rstStream(.noError)), promise: nil)
     }
 
     private func refuse(_ error: MessageError) {
