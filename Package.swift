@@ -21,6 +21,11 @@ let networking: [Target.Dependency] = [
     .product(name: "Crypto", package: "swift-crypto"), .product(name: "SwiftASN1", package: "swift-asn1"),
 ]
 
+// A benchmark that counts allocations leads them through counters of its own (Benchmarks/Policy/HeapCount.swift).
+let countedHeap: [LinkerSetting] = [
+    .unsafeFlags(["malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign"].flatMap { ["-Xlinker", "--wrap=\($0)"] })
+]
+
 // The test build can leave out one named protection, so that each escape test can show that it would fail without it.
 // A release build has no such switch (docs/security.md, "How it is tested").
 let testHooks: [SwiftSetting] = [.define("COOP_TEST_HOOKS", .when(configuration: .debug))]
@@ -46,10 +51,11 @@ let package = Package(
         .target(name: "LinuxKernel", dependencies: ["CLinux"]),
         .target(name: "Seccomp", dependencies: ["CoopErrors"]),
         .target(name: "TOML"),
+        .target(name: "Policy", dependencies: ["CoopErrors", "LinuxKernel", "TOML"], resources: [.embedInCode("Bundles/Data")]),
         .target(name: "FrameTransport", dependencies: ["CLinux", "LinuxKernel"]),
         .target(name: "WardenProtocol", dependencies: ["FrameTransport"]),
         .target(name: "GatewayProtocol", dependencies: ["FrameTransport"]),
-        .target(name: "GatewayEngine", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel", "Seccomp"]),
+        .target(name: "GatewayEngine", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel", "Policy", "Seccomp"]),
         .target(
             name: "Certificates",
             dependencies: [.product(name: "Crypto", package: "swift-crypto"), .product(name: "SwiftASN1", package: "swift-asn1")]),
@@ -94,6 +100,10 @@ let package = Package(
             name: "CommandTests",
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Sandbox", "WardenProtocol", "NativeEngine", "TestSupport"]),
         .testTarget(name: "TOMLTests", dependencies: ["TOML"]),
+        .testTarget(name: "PolicyTests", dependencies: ["CoopErrors", "LinuxKernel", "Policy", "TOML"]),
+        .executableTarget(
+            name: "policy-benchmark", dependencies: ["CoopErrors", "Policy"], path: "Benchmarks/Policy",
+            linkerSettings: staticExecutable + countedHeap),
         .testTarget(name: "ProjectsTests", dependencies: ["CoopErrors", "LinuxKernel", "Projects", "TOML"]),
     ],
     swiftLanguageModes: [.v6]
