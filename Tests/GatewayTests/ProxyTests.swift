@@ -194,8 +194,8 @@ import Testing
         return line.flatMap { Int($0.split(separator: " ").dropLast().last ?? "") } ?? 0
     }
 
-    @Test("a supervisor that does not read is not flooded, and gets everything once it reads")
-    func backlog() throws {
+    @Test("each of many refused connections is opened and closed once")
+    func balance() throws {
         let supervisor = try ScriptedSupervisor([.proxy], script: ScriptedSupervisor.denying)
         for _ in 0..<500 { _ = try exchange(supervisor, Array("CONNECT a.example:443 HTTP/1.1\r\n\r\n".utf8)) }
         #expect(supervisor.waitForBalance() && supervisor.openings.count == 500)
