@@ -1,0 +1,318 @@
+import NIOCore
+import NIOHTTP1
+
+/// One request and its response: judged, changed, and carried between a client's side and an upstream's side.
+///
+/// It knows no protocol. Both sides pause their peer when the other is full, so nothing but what is in flight is in memory.
+final class Exchange {
+    private enum State {
+        case judging
+        case dialing
+        /// The request goes up, the response comes down.
+        case streaming
+        case finished
+    }
+
+    let request: IncomingRequest
+    private let connection: ConnectionInfo
+    private let context: LoopContext
+    private weak var client: (any ClientSide)?
+    private var upstream: (any UpstreamSide)?
+    private var state = State.judging
+    private var head: RequestHead
+    private var transforms: (any ExchangeTransforms)?
+    private var requestTransform: (any BodyTransform)?
+    private var responseTransform: (any BodyTransform)?
+    /// A body that is held until its new length is known.
+    private var heldBody: ByteBuffer?
+    private var requestEnded = false
+    private var responseBegun = false
+    private var hasRetried = false
+
+    init(_ request: IncomingRequest, on connection: ConnectionInfo, client: any ClientSide, context: LoopContext) {
+        self.request = request
+        self.connection = connection
+        self.client = client
+        self.context = context
+        head = request.head
+    }
+
+    /// Asks the judge. Everything else follows from the answer.
+    func start() {
+        context.judge.judge(request.head, on: connection).hop(to: context.eventLoop).assumeIsolated().whenComplete { result in
+            guard self.state == .judging else { return }
+            switch result {
+            case .success(.allow(let injections)): self.allowed(injections)
+            case .success(.deny(let denial)): self.refuse(Refusal(denial, for: self.request.head))
+            case .failure:
+                self.context.report(.judge, "no verdict", on: self.connection)
+                self.refuse(Refusal(Denial(rule: "no verdict", reason: "the request could not be judged"), for: self.request.head))
+            }
+        }
+    }
+
+    // MARK: The client's side
+
+    /// Whether the request's body may be given now.
+    var acceptsBody: Bool {
+        switch state {
+        case .judging, .dialing: false
+        case .streaming: upstream?.isWritable ?? true
+        case .finished: true
+        }
+    }
+
+    func receiveBody(_ bytes: ByteBuffer) {
+        guard state == .streaming, let upstream else { return }
+        guard let requestTransform else { return upstream.sendBody(bytes) }
+        do {
+            var output = context.allocate(bytes.readableBytes)
+            try requestTransform.feed(bytes, into: &output)
+            sendTransformed(output)
+        } catch { refuseTransform(error) }
+    }
+
+    func receiveEnd(_ trailers: HTTPHeaders?) {
+        requestEnded = true
+        guard state == .streaming, let upstream else { return }
+        do {
+            if let requestTransform {
+                var output = context.allocate(256)
+                try requestTransform.finish(into: &output)
+                sendTransformed(output)
+            }
+        } catch { return refuseTransform(error) }
+        if let body = heldBody {
+            heldBody = nil
+            upstream.begin(self, head: head, framing: .length(UInt64(body.readableBytes)), acceptsTrailers: request.acceptsTrailers)
+            if body.readableBytes > 0 { upstream.sendBody(body) }
+        }
+        upstream.sendEnd(trailers)
+        upstream.flush()
+    }
+
+    /// What was received has been handed over.
+    func requestFlush() { if heldBody == nil, state == .streaming { upstream?.flush() } }
+
+    /// The client is gone: nobody waits for the response.
+    func clientGone() {
+        state = .finished
+        let upstream = self.upstream
+        self.upstream = nil
+        upstream?.abandon()
+        dropTransforms()
+    }
+
+    func clientWritabilityChanged() { if client?.isWritable ?? false { upstream?.resumeBody() } }
+
+    // MARK: The upstream's side
+
+    /// Whether the response's body may be given now.
+    var acceptsResponse: Bool { client?.isWritable ?? true }
+
+    func upstreamWritabilityChanged() { if upstream?.isWritable ?? false { client?.resumeBody() } }
+
+    func receiveInformational(_ response: ResponseHead) {
+        guard state == .streaming, !responseBegun else { return }
+        var response = response
+        do { try transforms?.transformResponseHead(&response) } catch { return refuseTransform(error) }
+        client?.sendInformational(response)
+        client?.flush()
+    }
+
+    func receiveHead(_ response: IncomingResponse) {
+        guard state == .streaming, !responseBegun else { return }
+        var head = response.head
+        var framing = response.framing
+        do {
+            try transforms?.transformResponseHead(&head)
+            if framing != .none, !response.switchesToWebSocket { responseTransform = transforms?.responseBody(for: head) }
+        } catch { return refuseTransform(error) }
+        guard FieldSyntax.areValid(head.headers) else {
+            return upstreamFailed(UpstreamFailure(kind: .smuggling, reason: "the response has a malformed field"))
+        }
+        if transforms?.readsResponse == true {
+            if framing == .none { head.headers.remove(name: "content-length") }
+            if responseTransform != nil, head.headers["content-encoding"].contains(where: { !FieldSyntax.equal($0, "identity") }) {
+                return upstreamFailed(
+                    UpstreamFailure(
+                        kind: .upstream, reason: "the response is encoded although identity was asked for, and cannot be searched for secrets"))
+            }
+        }
+        if let responseTransform, !responseTransform.preservesLength, case .length = framing {
+            framing = .stream
+            for name in ["content-md5", "digest", "content-digest", "repr-digest"] { head.headers.remove(name: name) }
+        }
+        responseBegun = true
+        client?.sendHead(head, framing: framing, switchesToWebSocket: response.switchesToWebSocket)
+    }
+
+    func receiveResponseBody(_ bytes: ByteBuffer) {
+        guard state == .streaming else { return }
+        guard let responseTransform else {
+            client?.sendBody(bytes)
+            return
+        }
+        do {
+            var output = context.allocate(bytes.readableBytes)
+            try responseTransform.feed(bytes, into: &output)
+            if output.readableBytes > 0 { client?.sendBody(output) }
+        } catch { refuseTransform(error) }
+    }
+
+    func receiveResponseEnd(_ trailers: HTTPHeaders?) {
+        guard state == .streaming else { return }
+        do {
+            if let responseTransform {
+                var output = context.allocate(256)
+                try responseTransform.finish(into: &output)
+                if output.readableBytes > 0 { client?.sendBody(output) }
+            }
+        } catch { return refuseTransform(error) }
+        state = .finished
+        upstream = nil
+        dropTransforms()
+        client?.sendEnd(trailers)
+        client?.flush()
+        // The rest of a body that nobody reads any more.
+        if !requestEnded { client?.resumeBody() }
+    }
+
+    func responseFlush() { client?.flush() }
+
+    func upstreamFailed(_ failure: UpstreamFailure) {
+        guard state == .streaming || state == .dialing else { return }
+        let previous = upstream
+        upstream = nil
+        if state == .streaming, failure.isSilentClose, !responseBegun, !hasRetried, previous?.isReused == true, canBeSentAgain {
+            // An idle connection that the upstream closed while the request was on its way (RFC 9112 §9.3.1).
+            hasRetried = true
+            return dial(fresh: true)
+        }
+        previous?.abandon()
+        context.report(failure.kind, failure.reason, on: connection)
+        if responseBegun {
+            state = .finished
+            dropTransforms()
+            client?.abort()
+        } else {
+            refuse(Refusal(status: failure.status, kind: failure.kind, reason: failure.reason, for: request.head))
+        }
+    }
+
+    // MARK: Inside
+
+    private var canBeSentAgain: Bool {
+        if request.hasBody { return false }
+        switch head.method {
+        case "GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE": return true
+        default: return false
+        }
+    }
+
+    private func allowed(_ injections: [Injection]) {
+        do {
+            try InjectionApplier.apply(injections, to: &head)
+            transforms = context.transforms?.transforms(for: request.head, injections: injections, on: connection)
+            try transforms?.transformRequestHead(&head)
+            if transforms?.readsResponse == true { head.headers.replaceOrAdd(name: "Accept-Encoding", value: "identity") }
+            guard FieldSyntax.areValid(head.headers) else { throw InjectionError(reason: "a field is malformed after injection") }
+            head.path = try RequestTarget.normalised(head.path, method: head.method)
+        } catch let refusal as TransformRefusal {
+            context.report(refusal.kind, refusal.denial.reason, on: connection)
+            return refuse(Refusal(refusal.denial, for: request.head))
+        } catch {
+            let reason = (error as? InjectionError)?.reason ?? (error as? MessageError)?.detail ?? "the request could not be prepared"
+            context.report(.judge, reason, on: connection)
+            return refuse(Refusal(Denial(rule: "grant", reason: reason), for: request.head))
+        }
+        if request.hasBody { requestTransform = transforms?.requestBody(for: head) }
+        dial(fresh: false)
+    }
+
+    private func dial(fresh: Bool) {
+        state = .dialing
+        // A connection that has been idle may be closing. A request that cannot be sent twice does not take one.
+        context.pool.acquire(
+            for: connection, offersHTTP2: request.head.version == .http2 && request.head.kind != .webSocket,
+            freshness: fresh ? .new : canBeSentAgain ? .any : .recent
+        ) { result in
+            switch result {
+            case .success(let side):
+                if self.state == .dialing { self.begin(side) } else { side.release() }
+            case .failure(let failure): self.upstreamFailed(failure)
+            }
+        }
+    }
+
+    private func begin(_ side: any UpstreamSide) {
+        upstream = side
+        state = .streaming
+        var framing = request.framing
+        if let requestTransform, !requestTransform.preservesLength {
+            if case .length(let length) = framing, length <= UInt64(context.limits.heldBody) {
+                heldBody = context.allocate(Int(length))
+                if request.expectsContinue {
+                    // The upstream cannot be asked before it knows the length.
+                    head.headers.remove(name: "expect")
+                    client?.sendInformational(ResponseHead(status: 100))
+                    client?.flush()
+                }
+                client?.resumeBody()
+                return
+            }
+            framing = .stream
+        }
+        side.begin(self, head: head, framing: framing, acceptsTrailers: request.acceptsTrailers)
+        if requestEnded { side.sendEnd(nil) }
+        side.flush()
+        if !requestEnded { client?.resumeBody() }
+    }
+
+    private func sendTransformed(_ output: ByteBuffer) {
+        guard output.readableBytes > 0 else { return }
+        if heldBody != nil {
+            heldBody?.writeImmutableBuffer(output)
+        } else {
+            upstream?.sendBody(output)
+        }
+    }
+
+    private func refuseTransform(_ error: any Error) {
+        let refusal =
+            error as? TransformRefusal
+            ?? TransformRefusal(kind: .malformed, denial: Denial(rule: "transform", reason: "the message could not be read"))
+        context.report(refusal.kind, refusal.denial.reason, on: connection)
+        let upstream = self.upstream
+        self.upstream = nil
+        upstream?.abandon()
+        if responseBegun {
+            state = .finished
+            dropTransforms()
+            client?.abort()
+        } else {
+            refuse(Refusal(refusal.denial, for: request.head))
+        }
+    }
+
+    private func refuse(_ refusal: Refusal) {
+        state = .finished
+        responseBegun = true
+        dropTransforms()
+        guard let client else { return }
+        let isBodiless = refusal.body.isEmpty || request.head.method == "HEAD"
+        client.sendHead(
+            refusal.head, framing: isBodiless ? .none : .length(UInt64(refusal.body.utf8.count)), switchesToWebSocket: false)
+        if !isBodiless { client.sendBody(ByteBuffer(string: refusal.body)) }
+        client.sendEnd(nil)
+        client.flush()
+        if !requestEnded { client.resumeBody() }
+    }
+
+    private func dropTransforms() {
+        transforms = nil
+        requestTransform = nil
+        responseTransform = nil
+        heldBody = nil
+    }
+}

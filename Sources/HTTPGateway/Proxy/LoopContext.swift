@@ -1,0 +1,35 @@
+import NIOCore
+
+/// What all connections of one event loop share. Confined to that event loop.
+final class LoopContext {
+    let eventLoop: any EventLoop
+    let limits: MessageLimits
+    let judge: any RequestJudge
+    let dialer: any UpstreamDialer
+    let transforms: (any TransformProvider)?
+    let leaves: LeafCertificates
+    let upstreamTLS: UpstreamTLS
+    let report: @Sendable (Incident) -> Void
+    private(set) var pool: UpstreamPool!
+
+    init(
+        eventLoop: any EventLoop, configuration: TerminatingProxy.Configuration, judge: any RequestJudge, dialer: any UpstreamDialer,
+        transforms: (any TransformProvider)?, report: @escaping @Sendable (Incident) -> Void
+    ) throws {
+        self.eventLoop = eventLoop
+        limits = configuration.limits
+        self.judge = judge
+        self.dialer = dialer
+        self.transforms = transforms
+        self.report = report
+        leaves = try LeafCertificates(authority: configuration.authority)
+        upstreamTLS = try UpstreamTLS(roots: configuration.roots)
+        pool = UpstreamPool(context: self)
+    }
+
+    func report(_ kind: Incident.Kind, _ detail: String, on connection: ConnectionInfo) {
+        report(Incident(connection: connection.id, kind: kind, detail: detail))
+    }
+
+    func allocate(_ capacity: Int) -> ByteBuffer { ByteBufferAllocator().buffer(capacity: capacity) }
+}
