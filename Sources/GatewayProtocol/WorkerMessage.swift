@@ -10,7 +10,7 @@ public enum WorkerMessage: Hashable, Sendable {
     case request(ConnectionID, StreamID, RequestHead)
     /// A connection that was opened has ended, whatever became of it; said exactly once. Bytes that went to the sandbox, and bytes that came from it.
     case closed(ConnectionID, bytesIn: UInt64, bytesOut: UInt64)
-    /// Something was stopped. The connection is 0 where there is none.
+    /// Something was stopped. The connection is 0 where there is none, and may be one that was stopped before it was opened.
     case incident(ConnectionID, IncidentKind, detail: String)
 }
 
