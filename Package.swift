@@ -68,7 +68,9 @@ let package = Package(
         .executableTarget(
             name: "Warden", dependencies: ["CLinux", "LinuxKernel", "Netlink", "WardenProtocol"],
             swiftSettings: testHooks, linkerSettings: staticExecutable),
-        .target(name: "Sandbox", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol"]),
+        .target(name: "Sandbox", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Policy", "WardenProtocol"]),
+        .target(
+            name: "Egress", dependencies: ["Audit", "CLinux", "CoopErrors", "GatewayProtocol", "LinuxKernel", "Policy", "Sandbox"]),
         .target(
             name: "NativeEngine",
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol", "Seccomp", "Sandbox"],
@@ -90,8 +92,8 @@ let package = Package(
         .executableTarget(
             name: "coop",
             dependencies: [
-                "Audit", "CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol", "Sandbox", "NativeEngine", "Projects", "Workspaces",
-                "Seccomp",
+                "Audit", "Certificates", "CLinux", "CoopErrors", "Egress", "GatewayProtocol", "LinuxKernel", "NativeEngine", "Policy",
+                "Projects", "Sandbox", "Seccomp", "WardenProtocol", "Workspaces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: testHooks, linkerSettings: staticExecutable + staticFoundation),

@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 
 // linux/netfilter_ipv4.h cannot be read beside netinet/in.h.
-#define COOP_SO_ORIGINAL_DST 80
 
 static void append(unsigned char *frame, size_t *length, const void *bytes, size_t count) {
     memcpy(frame + *length, bytes, count);
@@ -273,15 +272,6 @@ int coop_describe_socket(int number, int *family, int *type, int *listens, uint1
         return -1;
     }
     *port = ntohs(*family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
-    return 0;
-}
-
-int coop_original_destination(int connection, uint32_t *address, uint16_t *port) {
-    struct sockaddr_in found;
-    socklen_t length = sizeof(found);
-    if (getsockopt(connection, SOL_IP, COOP_SO_ORIGINAL_DST, &found, &length) != 0) return -1;
-    *address = ntohl(found.sin_addr.s_addr);
-    *port = ntohs(found.sin_port);
     return 0;
 }
 

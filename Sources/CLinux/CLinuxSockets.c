@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <linux/tcp.h>
+#include <ifaddrs.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -184,4 +185,48 @@ long coop_attempt(enum coop_attempt_kind kind) {
     }
     errno = EINVAL;
     return -1;
+}
+
+int coop_connect_now(const uint8_t *address, int length, uint16_t port) {
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    if (length == 4) memcpy(&v4.sin_addr, address, 4);
+    else memcpy(&v6.sin6_addr, address, 16);
+    int number = socket(length == 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (number < 0) return -1;
+    int code = length == 4 ? connect(number, (struct sockaddr *)&v4, sizeof(v4)) : connect(number, (struct sockaddr *)&v6, sizeof(v6));
+    if (code != 0 && errno != EINPROGRESS) {
+        int saved = errno;
+        close(number);
+        errno = saved;
+        return -1;
+    }
+    return number;
+}
+
+int coop_socket_error(int socket) {
+    int error = 0;
+    socklen_t length = sizeof(error);
+    return getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+}
+
+int coop_interface_addresses(uint8_t *addresses, int limit) {
+    struct ifaddrs *first = NULL;
+    if (getifaddrs(&first) != 0) return -1;
+    int count = 0;
+    for (struct ifaddrs *one = first; one && count < limit; one = one->ifa_next) {
+        if (!one->ifa_addr) continue;
+        uint8_t *place = addresses + 16 * count;
+        if (one->ifa_addr->sa_family == AF_INET) {
+            memset(place, 0, 10);
+            memset(place + 10, 0xFF, 2);
+            memcpy(place + 12, &((struct sockaddr_in *)one->ifa_addr)->sin_addr, 4);
+            count++;
+        } else if (one->ifa_addr->sa_family == AF_INET6) {
+            memcpy(place, &((struct sockaddr_in6 *)one->ifa_addr)->sin6_addr, 16);
+            count++;
+        }
+    }
+    freeifaddrs(first);
+    return count;
 }

@@ -19,6 +19,7 @@ public final class EventLoop {
 
     private var handlers: [Interest: (events: Int16, action: (Int16) throws -> Void)] = [:]
     private var timers: [Timer] = []
+    private var failure: (any Error)?
     private var nextTimer = 0
     private var isStopped = false
 
@@ -47,10 +48,14 @@ public final class EventLoop {
 
     public func stop() { isStopped = true }
 
+    /// Ends the loop with an error, from where none can be thrown.
+    public func fail(_ error: any Error) { failure = failure ?? error }
+
     /// Runs until `stop`. An error thrown by a handler ends the loop and is passed on.
     public func run() throws {
         isStopped = false
         while !isStopped {
+            if let failure { throw failure }
             var wait: Int32 = -1
             if let due = timers.map(\.due).min() {
                 let now = EventLoop.now()

@@ -1,4 +1,5 @@
 import CoopErrors
+import Policy
 
 /// What of the network there is inside.
 public struct Network: Codable, Sendable, Equatable {
@@ -16,11 +17,16 @@ public struct Network: Codable, Sendable, Equatable {
     public var hostPorts: [UInt16]
     /// The port on 127.0.0.1 and ::1 inside where the gateway is an ordinary proxy.
     public var proxyPort: UInt16
+    /// What the gateway lets through.
+    public var policy: NetworkPolicy
 
-    public init(mode: Mode = .none, hostPorts: [UInt16] = [], proxyPort: UInt16 = Network.standardProxyPort) {
+    public init(
+        mode: Mode = .none, hostPorts: [UInt16] = [], proxyPort: UInt16 = Network.standardProxyPort, policy: NetworkPolicy = .closed
+    ) {
         self.mode = mode
         self.hostPorts = hostPorts
         self.proxyPort = proxyPort
+        self.policy = policy
     }
 
     /// Whether traffic is led to the gateway.

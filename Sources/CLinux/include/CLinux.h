@@ -210,8 +210,6 @@ int coop_loopback_socket(int family, int type, uint16_t port, int any);
 /// What a socket is: family, type, whether it listens, and the port it is bound to. -1 when it is none of internet's.
 int coop_describe_socket(int number, int *family, int *type, int *listens, uint16_t *port);
 
-/// Where a redirected connection was going (SO_ORIGINAL_DST of linux/netfilter_ipv4.h), in the processor's order.
-int coop_original_destination(int connection, uint32_t *address, uint16_t *port);
 
 /// A file in memory (memfd_create(2)).
 static inline int coop_memory_file(const char *name) { return (int)syscall(SYS_memfd_create, name, 1u /* MFD_CLOEXEC */); }

@@ -25,6 +25,9 @@
 extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
 extern int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *__restrict actions, const char *__restrict path);
 
+/// POSIX_SPAWN_SETSID, which the C library hides without _GNU_SOURCE.
+enum { CLINUX_SPAWN_NEW_SESSION = 0x80 };
+
 static inline int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int from) {
     return posix_spawn_file_actions_addclosefrom_np(actions, from);
 }

@@ -46,6 +46,14 @@ ssize_t coop_send_now(int socket, const void *bytes, size_t count);
 int coop_reset_on_close(int socket);
 int coop_no_delay(int socket);
 
+/// Begins to connect a TCP socket, non-blocking and close-on-exec, to the 4 or 16 bytes of an address. The socket, or -1.
+int coop_connect_now(const uint8_t *address, int length, uint16_t port);
+/// SO_ERROR: how a connect(2) under way has ended.
+int coop_socket_error(int socket);
+/// The addresses of this machine's interfaces (getifaddrs(3)), 16 bytes each, IPv4 as ::ffff:a.b.c.d. Their number, at most
+/// `limit`, or -1.
+int coop_interface_addresses(uint8_t *addresses, int limit);
+
 /// The address and port that a redirected connection was made to (SO_ORIGINAL_DST), in host byte order. 0, or -1.
 int coop_original_destination(int socket, uint32_t *address, uint16_t *port);
 /// The local address and port of an IPv4 socket, in host byte order. 0, or -1.

@@ -9,15 +9,12 @@ enum IneffectiveSettings {
         func note(_ key: String, _ origin: ConfigurationOrigin, _ meaning: String) {
             if origin.layer != .defaults { result.append("\(origin): `\(key)` has no effect in this version: \(meaning)") }
         }
-        if let mode = configuration.network.mode, mode.value != .none { note("network.mode", mode.origin, "nothing is reachable") }
-        let network: [(ConfigurationKey, String)] = [
-            (.bundles, "nothing is reachable"), (.allow, "nothing is reachable"), (.hostPorts, "nothing is reachable"),
-            (.ca, "nothing is reachable"), (.proxy, "nothing is reachable"), (.hosts, "nothing is reachable"),
-            (.rules, "nothing is reachable"), (.grants, "no credential is passed on"), (.commands, "no command runs on the host"),
+        let keys: [(ConfigurationKey, String)] = [
+            (.proxy, "hosts are connected to directly"), (.grants, "no credential is passed on"), (.commands, "no command runs on the host"),
             (.services, "no service is started"), (.prepare, "no hook runs"), (.agent, "no agent is started by name"),
             (.caches, "everything in HOME is kept anyway"),
         ]
-        for (key, meaning) in network {
+        for (key, meaning) in keys {
             if let setting = configuration[key] { note(key.path, setting.origin, meaning) }
         }
         return result

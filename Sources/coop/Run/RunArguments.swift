@@ -17,8 +17,14 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Keep variables of these names out; wins over everything.", valueName: "GLOB"))
     var envBlock: [String] = []
 
-    @Option(help: ArgumentHelp("What can be reached: none.", valueName: "MODE"))
+    @Option(help: ArgumentHelp("What can be reached: none, scoped or open.", valueName: "MODE"))
     var network: String?
+
+    @Option(help: ArgumentHelp("Let this host be reached: example.com, *.example.com, example.com:8443.", valueName: "HOST"))
+    var allow: [String] = []
+
+    @Option(help: ArgumentHelp("Keep this host out of reach; wins over everything.", valueName: "HOST"))
+    var deny: [String] = []
 
     @Option(help: ArgumentHelp("The engine: native.", valueName: "ENGINE"))
     var engine: String?
@@ -71,7 +77,7 @@ struct RunArguments: ParsableArguments {
     /// What they say.
     var options: RunOptions {
         RunOptions(
-            mount: mount, env: env, envFile: envFile, envAllow: envAllow, envBlock: envBlock, network: network, engine: engine,
+            mount: mount, env: env, envFile: envFile, envAllow: envAllow, envBlock: envBlock, network: network, allow: allow, deny: deny, engine: engine,
             workspace: workspace, workdir: workdir, memory: memory, cpus: cpus, pids: pids, disk: disk, timeout: timeout, name: name,
             seccomp: seccomp, allowSyscalls: allowSyscalls, degraded: degraded, ephemeral: ephemeral, keep: keep, tty: tty,
             noInput: noInput)

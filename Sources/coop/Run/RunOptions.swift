@@ -10,6 +10,8 @@ struct RunOptions {
     var envAllow: [String] = []
     var envBlock: [String] = []
     var network: String?
+    var allow: [String] = []
+    var deny: [String] = []
     var engine: String?
     var workspace: String?
     var workdir: String?
@@ -37,6 +39,8 @@ struct RunOptions {
         add(.envAllow, "--env-allow", envAllow)
         add(.envBlock, "--env-block", envBlock)
         add(.networkMode, "--network", network.map { [$0] } ?? [])
+        add(.allow, "--allow", allow)
+        add(.deny, "--deny", deny)
         add(.engine, "--engine", engine.map { [$0] } ?? [])
         add(.workspace, "--workspace", workspace.map { [$0] } ?? [])
         add(.memory, "--memory", memory.map { [$0] } ?? [])

@@ -1,8 +1,12 @@
+import Audit
 import CLinux
 import CoopErrors
+import Egress
+import GatewayProtocol
 import Glibc
 import LinuxKernel
 import NativeEngine
+import Policy
 import Projects
 import Sandbox
 import WardenProtocol
@@ -16,6 +20,8 @@ final class SandboxRun {
     private let work: WorkspaceSession
     let spec: SandboxSpec
     private let loop = EventLoop()
+    /// The way out, where there is one.
+    private let egress: EgressSession?
     private var sandbox: LaunchedSandbox?
     private var supervisor: Supervisor?
     private var control: Descriptor?
@@ -49,6 +55,13 @@ final class SandboxRun {
             work = try WorkspaceSession.prepare(
                 spec: &spec, session: session, context: context, project: project,
                 protect: configuration.effective.sandbox.protect.map(\.value))
+            if spec.network.usesGateway {
+                let authority = try TrustedAuthority(session: id)
+                try authority.add(to: &spec, file: session.file("ca-bundle.pem"))
+                egress = try SandboxRun.egress(spec, authority, context: context, loop: loop)
+            } else {
+                egress = nil
+            }
             self.spec = spec
         } catch {
             // What was prepared goes with the directory; if even that fails the next command sweeps.
@@ -73,6 +86,11 @@ final class SandboxRun {
         let control = try session.listen()
         self.control = control
         supervisor.listen(control)
+        if let egress { supervisor.whenListening = { [sandbox] listeners in
+            egress.listen(listeners)
+            // The gateway alone is to hold them: with it they go.
+            sandbox.closeListeners()
+        } }
         if let seconds = spec.timeout { supervisor.limit(seconds: seconds) }
         self.supervisor = supervisor
         return supervisor
@@ -107,6 +125,25 @@ final class SandboxRun {
         if let failure = supervisor.failure { throw failure }
     }
 
+    private static func egress(_ spec: SandboxSpec, _ authority: TrustedAuthority, context: Context, loop: EventLoop) throws -> EgressSession {
+        let policy = try CompiledNetworkPolicy(spec.network.policy, addressGuard: AddressGuard(own: HostAddresses.own()))
+        let directory = context.home.directory(.audit)
+        return EgressSession(
+            program: try GatewayProgram.locate(), arguments: spec.degraded.contains(.landlock) ? ["--degraded=landlock"] : [],
+            policy: policy, session: spec.id, loop: loop,
+            configuration: {
+                WorkerConfiguration(
+                    authority: authority.authority, roots: try TrustedAuthority.roots(further: spec.network.policy.certificateFiles))
+            },
+            audit: {
+                try context.home.prepare(directory)
+                return try AuditWriter(log: AuditLog(directory: directory), acknowledge: .written)
+            })
+    }
+
+    /// What of the command's traffic was refused, a line each, for the end of the run.
+    var refusals: [String] { egress.map(EgressReport.lines) ?? [] }
+
     /// Clears away everything on the host; commits made inside arrive in the repository.
     func cleanUp() throws {
         var first: (any Error)?
@@ -116,6 +153,7 @@ final class SandboxRun {
         if !commandIsOver { attempt { try sandbox?.release() } }
         attempt { try work.finish() }
         attempt { try sandbox?.release() }
+        egress?.end()
         attempt { if work.isSettled { try session.remove() } }
         if let first { throw first }
     }

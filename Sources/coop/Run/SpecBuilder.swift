@@ -36,7 +36,7 @@ struct SpecBuilder {
         let workingDirectory = try self.workingDirectory(workspace: workspace)
         let seccomp = options.seccomp.map { FileSystem.normalize(FileSystem.join(context.currentDirectory, $0)) }
         let builder = EnvironmentBuilder(context: context, configuration: configuration, options: options)
-        let network = Network()
+        let network = try NetworkSettings(context: context, project: project, configuration: configuration.effective).network()
         let environment = try builder.build(
             path: toolchains.path, user: user, home: context.home.userHome, workingDirectory: workingDirectory, id: id, network: network)
         let name = try self.name()
@@ -71,10 +71,6 @@ struct SpecBuilder {
         }
         if let mode = effective.sandbox.workspace, mode.value == .overlay || mode.value == .worktree {
             throw unavailable("the workspace mode \(mode.value.rawValue)", mode.origin, "use bind or none")
-        }
-        // A mode that a file names is a wish for less or more than nothing; this version reaches nothing, which is never more.
-        if let mode = effective.network.mode, mode.value != .none, mode.origin.layer == .flags {
-            throw unavailable("--network \(mode.value.rawValue)", mode.origin, "use --network none")
         }
     }
 

@@ -1,0 +1,175 @@
+import GatewayProtocol
+import Policy
+
+/// Turns what the worker asks into a verdict by the policy. Pure: values in, values out.
+struct EgressJudge {
+    enum Verdict: Equatable {
+        case proceed
+        case pass
+        case inspect
+        case raw
+        case deny(Denial)
+        /// As `deny`, to a client that speaks TLS: it is terminated, so that its requests can be answered with the reason.
+        case explain(Denial)
+
+        /// Why it is refused; nil when it is not.
+        var denial: Denial? {
+            switch self {
+            case .deny(let denial), .explain(let denial): denial
+            default: nil
+            }
+        }
+    }
+
+    /// A verdict, and what the record says of it.
+    struct Judgement {
+        var verdict: Verdict
+        /// The rule as the user wrote it, or why none was needed.
+        var rule: String
+
+        var action: String {
+            switch verdict {
+            case .deny, .explain: "deny"
+            case .inspect: "inspect"
+            case .pass, .raw, .proceed: "allow"
+            }
+        }
+    }
+
+    let policy: CompiledNetworkPolicy
+
+    /// The destination that an opening names; nil when that is not a name that could be connected to.
+    static func destination(of opening: Opening) -> Policy.Destination? {
+        switch opening.destination {
+        case .name(let name): (try? HostName(untrusted: name.utf8)).map { .name($0) }
+        case .address(let address): .address(IPAddress(v4: address.value))
+        }
+    }
+
+    /// A query may hold credentials; it is not written down.
+    static func withoutQuery(_ path: String) -> String { String(path.prefix { $0 != "?" }) }
+
+    func verdict(on opening: Opening, to destination: Policy.Destination) -> Verdict { judgement(on: opening, to: destination).verdict }
+
+    /// The verdict on a connection, by its destination and the first thing it says.
+    func judgement(on opening: Opening, to destination: Policy.Destination) -> Judgement {
+        var result = decide(opening, destination)
+        // A page can be shown only under the name that was asked for.
+        if case .deny(let denial) = result.verdict, case .tls(.some, _) = opening.protocol, denial.rule != EgressJudge.serverName {
+            result.verdict = .explain(denial)
+        }
+        return result
+    }
+
+    /// The name of the rule that TLS must ask for the host that is connected to.
+    private static let serverName = "server name"
+
+    private func decide(_ opening: Opening, _ destination: Policy.Destination) -> Judgement {
+        if opening.via == .hostPort {
+            guard policy.policy.hostPorts.contains(opening.port) else {
+                return denied(destination, opening.port, rule: "host_ports", "this port of the host is not open to the sandbox")
+            }
+            return Judgement(verdict: .raw, rule: "host_ports")
+        }
+        let isSettled: Bool
+        let rule: String
+        switch policy.connection(destination, port: opening.port) {
+        case .settled(let decision):
+            rule = describe(decision)
+            switch decision.action {
+            case .allow: isSettled = true
+            case .deny: return denied(destination, opening.port, rule: rule, reason(decision))
+            case .ask: return denied(destination, opening.port, rule: rule, "nobody is there to be asked")
+            }
+        case .inspect:
+            isSettled = false
+            rule = "by request"
+        }
+        switch opening.protocol {
+        case .awaited: return Judgement(verdict: .proceed, rule: rule)
+        case .tls(let serverName, _):
+            if !isSettled { return Judgement(verdict: .inspect, rule: rule) }
+            return passes(serverName, destination)
+                ? Judgement(verdict: .pass, rule: rule)
+                : denied(
+                    destination, opening.port, rule: EgressJudge.serverName,
+                    "TLS asks for \(serverName.map { "`\($0)`" } ?? "no name"), and the connection is to `\(destination)`")
+        case .http, .http2: return Judgement(verdict: .inspect, rule: rule)
+        case .other, .silent:
+            guard isSettled, namesPort(destination, opening.port) else {
+                return denied(destination, opening.port, rule: rule, "neither TLS nor HTTP, and no rule names port \(opening.port)")
+            }
+            return Judgement(verdict: .raw, rule: rule)
+        }
+    }
+
+    /// The verdict on one request of an inspected connection.
+    func judgement(on head: RequestHead, to destination: Policy.Destination, port: UInt16) -> Judgement {
+        let decision = policy.decide(destination, port: port, method: head.method, target: head.path)
+        let rule = describe(decision)
+        switch decision.action {
+        case .allow: return Judgement(verdict: .inspect, rule: rule)
+        case .deny: return denied(destination, port, rule: rule, reason(decision))
+        case .ask: return denied(destination, port, rule: rule, "nobody is there to be asked")
+        }
+    }
+
+    /// Whether a ClientHello asks for the name that was connected to. A direct address has none to ask for (RFC 6066, section 3).
+    private func passes(_ serverName: String?, _ destination: Policy.Destination) -> Bool {
+        switch destination {
+        case .name(let name): serverName.flatMap { try? HostName(untrusted: $0.utf8) } == name
+        case .address: serverName == nil
+        }
+    }
+
+    /// Whether the rule that allows the destination is about this port alone.
+    private func namesPort(_ destination: Policy.Destination, _ port: UInt16) -> Bool {
+        guard case .settled(let decision) = policy.connection(destination, port: port), let index = decision.rule,
+            policy.policy.rules.indices.contains(index)
+        else { return false }
+        return policy.policy.rules[index].host.port == port
+    }
+
+    private func describe(_ decision: Decision) -> String {
+        switch decision.reason {
+        case .rule(let index):
+            guard policy.policy.rules.indices.contains(index) else { return "rule \(index)" }
+            let rule = policy.policy.rules[index]
+            return "\(rule) (\(rule.origin))"
+        case .noRule: return "no rule"
+        case .openMode: return "network = open"
+        case .closedMode: return "network = none"
+        case .port: return "port"
+        case .localName: return "local name"
+        case .directAddress: return "direct address"
+        case .closedAddress(let kind): return "\(kind.rawValue) address"
+        case .badName: return "name"
+        }
+    }
+
+    private func reason(_ decision: Decision) -> String {
+        switch decision.reason {
+        case .rule: "a rule forbids it"
+        case .noRule: "no rule allows it"
+        case .openMode: "it is open"
+        case .closedMode: "the sandbox has no network"
+        case .port: "no rule names this port"
+        case .localName: "it is not a name of the public internet"
+        case .directAddress: "connections to an address need a rule that writes the address"
+        case .closedAddress(let kind): "\(kind.rawValue) addresses are closed"
+        case .badName(let problem): "\(problem)"
+        }
+    }
+
+    private func denied(_ destination: Policy.Destination, _ port: UInt16, rule: String, _ reason: String) -> Judgement {
+        let place = port == 443 || port == 80 ? "\(destination)" : "\(destination):\(port)"
+        let next: String =
+            switch rule {
+            case "host_ports": "coop config set network.host_ports \(port)"
+            case EgressJudge.serverName, "network = none": ""
+            default: rule.hasSuffix("address") && rule != "direct address" ? "" : "coop run --allow \(place) -- …"
+            }
+        return Judgement(
+            verdict: .deny(Denial(rule: rule, reason: "\(place): \(reason)", next: next)), rule: rule)
+    }
+}

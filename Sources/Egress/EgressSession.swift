@@ -1,0 +1,283 @@
+import Audit
+import CoopErrors
+import GatewayProtocol
+import LinuxKernel
+import Policy
+import Sandbox
+
+/// The supervisor's side of one sandbox's way out: it judges what the confined worker asks, records every decision, and connects.
+///
+/// The worker is started when the first connection or query waits, so that a command which never uses the network pays nothing for
+/// it. When it dies nothing leaves any more: the sockets inside lead nowhere then.
+public final class EgressSession {
+    /// A connection of the sandbox that the worker has told of.
+    private struct Connection {
+        var opening: Opening
+        var destination: Policy.Destination
+        /// Whether the worker may ask for connections and requests.
+        var isInspected = false
+        /// What all its requests are answered with, when it is terminated only to say so.
+        var denial: Denial?
+    }
+
+    /// What the user sees of it at the end.
+    public private(set) var summary = EgressSummary()
+    /// Why the sandbox's network was closed before its end.
+    public private(set) var failure: CoopError?
+
+    private let program: String
+    private let arguments: [String]
+    private let session: String
+    private let loop: EventLoop
+    private let dialer: UpstreamDialer
+    private let resolver: NameResolver
+    private let makeConfiguration: () throws -> WorkerConfiguration
+    private let openAudit: () throws -> AuditWriter
+    private var judge: EgressJudge
+    private var audit: AuditWriter?
+    private var listeners: [GatewayListener] = []
+    private var worker: GatewayProcess?
+    private var connections: [ConnectionID: Connection] = [:]
+    /// What is done once the record of it is written, by the number of the record.
+    private var waiting: [(ticket: UInt64, body: () throws -> Void)] = []
+
+    /// More than a worker that keeps to its limits can have.
+    private static let connectionLimit = 2 * Int(WorkerLimits().connections)
+
+    /// - Parameters:
+    ///   - program: the path of `coop-gateway`.
+    ///   - arguments: of the program.
+    ///   - session: the sandbox's id, for the record.
+    ///   - configuration: what the worker must know, asked for when it is needed.
+    ///   - audit: opens the audit log, when there is something to record for the first time.
+    public init(
+        program: String, arguments: [String] = [], policy: CompiledNetworkPolicy, session: String, loop: EventLoop,
+        configuration: @escaping () throws -> WorkerConfiguration, audit: @escaping () throws -> AuditWriter
+    ) {
+        self.program = program
+        self.arguments = arguments
+        self.session = session
+        self.loop = loop
+        judge = EgressJudge(policy: policy)
+        resolver = NameResolver(loop: loop)
+        dialer = UpstreamDialer(loop: loop, resolver: resolver)
+        makeConfiguration = configuration
+        openAudit = audit
+    }
+
+    /// Takes the sockets on which the sandbox's traffic arrives.
+    public func listen(_ listeners: [GatewayListener]) {
+        self.listeners = listeners.filter { $0.socket.purpose != .reserved }
+        for listener in self.listeners {
+            loop.watch(listener.descriptor.number) { [unowned self] _ in self.start() }
+        }
+    }
+
+    /// Judges by another policy from now on; what it no longer allows is cut off.
+    public func replace(policy: CompiledNetworkPolicy) throws {
+        judge = EgressJudge(policy: policy)
+        for (id, connection) in connections where judge.verdict(on: connection.opening, to: connection.destination).denial != nil {
+            try tell(.revoke(id))
+        }
+    }
+
+    /// Ends the worker and everything that goes through it.
+    public func end() {
+        stopListening()
+        resolver.stop()
+        if let worker {
+            loop.unwatch(worker.channel.socket.number)
+            worker.end()
+        }
+        worker = nil
+        connections = [:]
+        waiting = []
+        if let audit {
+            loop.unwatch(audit.descriptor)
+            do { try audit.close() } catch { failure = failure ?? error }
+        }
+        audit = nil
+    }
+
+    // MARK: - The worker
+
+    private func start() {
+        do {
+            let audit = try openAudit()
+            self.audit = audit
+            loop.watch(audit.descriptor) { [unowned self] _ in self.settle() }
+            let worker = try GatewayProcess(program: program, arguments: arguments)
+            self.worker = worker
+            loop.watch(worker.channel.socket.number) { [unowned self] _ in self.read() }
+            try worker.channel.send(.configure(makeConfiguration()))
+            for listener in listeners {
+                guard let kind = EgressSession.kind(of: listener) else { continue }
+                try worker.channel.send(.listener(kind), descriptors: [listener.descriptor])
+            }
+            // From here on the worker alone holds them: with it they go.
+            stopListening()
+        } catch {
+            close(because: EgressSession.error(error))
+        }
+    }
+
+    private static func kind(of listener: GatewayListener) -> ListenerKind? {
+        switch listener.socket.purpose {
+        case .redirect: .redirect
+        case .proxy: .proxy
+        case .dns: .dns
+        case .hostPort: .hostPort(listener.socket.port)
+        case .reserved: nil
+        }
+    }
+
+    private func stopListening() {
+        for listener in listeners { loop.unwatch(listener.descriptor.number) }
+        listeners = []
+    }
+
+    private func tell(_ message: SupervisorMessage, _ descriptors: [Descriptor] = []) throws {
+        try worker?.channel.sendIfOpen(message, descriptors: descriptors)
+    }
+
+    private func read() {
+        guard let worker else { return }
+        do {
+            guard let messages = try worker.channel.receive() else {
+                throw CoopError(
+                    .failed, "the gateway has ended", "its process is gone; nothing leaves the sandbox any more", next: "coop doctor")
+            }
+            for (message, _) in messages { try handle(message) }
+        } catch {
+            close(because: EgressSession.error(error))
+        }
+    }
+
+    private static func error(_ error: any Error) -> CoopError {
+        if let error = error as? CoopError { return error }
+        return CoopError(.failed, "the gateway does not keep to the protocol", "\(error)", next: "coop doctor")
+    }
+
+    /// Nothing leaves any more; the command itself goes on.
+    private func close(because error: CoopError) {
+        failure = failure ?? error
+        end()
+    }
+
+    // MARK: - What it asks
+
+    private func handle(_ message: WorkerMessage) throws {
+        switch message {
+        case .ready: break
+        case .open(let id, let opening): try open(id, opening)
+        case .dial(let id, let attempt):
+            guard let connection = connections[id], connection.isInspected, connection.denial == nil else {
+                throw WireError("a connection that may not dial")
+            }
+            try dial(id, attempt, connection)
+        case .request(let id, let stream, let head):
+            guard let connection = connections[id], connection.isInspected else { throw WireError("a connection that is not inspected") }
+            if let denial = connection.denial { return try tell(.denyRequest(id, stream, denial)) }
+            let judgement = judge.judgement(on: head, to: connection.destination, port: connection.opening.port)
+            try record(judgement, connection, request: head) { [unowned self] in
+                if let denial = judgement.verdict.denial {
+                    try self.tell(.denyRequest(id, stream, denial))
+                } else {
+                    try self.tell(.allowRequest(id, stream, []))
+                }
+            }
+        case .closed(let id, let bytesIn, let bytesOut):
+            guard connections.removeValue(forKey: id) != nil else { break }
+            summary.transferred(bytesIn: bytesIn, bytesOut: bytesOut)
+        case .incident(let id, let kind, let detail):
+            let connection = connections[id]
+            summary.incident(kind, at: connection.map { "\($0.destination)" } ?? "", detail)
+            try write(
+                [
+                    AuditDetail("action", "incident"), AuditDetail("incident", "\(kind)"), AuditDetail("detail", detail),
+                    AuditDetail("host", connection.map { "\($0.destination)" } ?? ""),
+                ])
+        }
+    }
+
+    private func open(_ id: ConnectionID, _ opening: Opening) throws {
+        // A client of a proxy is asked about twice: before it speaks, and when it has.
+        guard connections[id] == nil || connections[id]?.opening.protocol == .awaited else { throw WireError("a connection is opened twice") }
+        guard connections.count < EgressSession.connectionLimit else { throw WireError("too many connections") }
+        guard let destination = EgressJudge.destination(of: opening) else { throw WireError("a destination that is no name") }
+        var connection = Connection(opening: opening, destination: destination)
+        let judgement = judge.judgement(on: opening, to: destination)
+        if case .explain(let denial) = judgement.verdict { connection.denial = denial }
+        connection.isInspected = judgement.verdict == .inspect || connection.denial != nil
+        connections[id] = connection
+        if judgement.verdict == .proceed { return try tell(.proceed(id)) }
+        try record(judgement, connection) { [unowned self] in
+            guard self.connections[id] != nil else { return }
+            switch judgement.verdict {
+            case .deny(let denial): try self.tell(.deny(id, denial))
+            case .inspect, .explain: try self.tell(.inspect(id))
+            case .pass, .raw:
+                try self.tell(judgement.verdict == .raw ? .raw(id) : .pass(id))
+                try self.dial(id, 0, connection)
+            case .proceed: break
+            }
+        }
+    }
+
+    private func dial(_ id: ConnectionID, _ attempt: AttemptID, _ connection: Connection) throws {
+        let port = connection.opening.port
+        let answer: (UpstreamDialer.Outcome) throws -> Void = { [unowned self] outcome in
+            guard self.connections[id] != nil else { return }
+            switch outcome {
+            case .connected(let socket, _): try self.tell(.connected(id, attempt), [socket])
+            case .failed(let reason):
+                if reason == .closedAddress { self.summary.closed(host: "\(connection.destination)", port: port) }
+                try self.write([
+                    AuditDetail("action", "unreachable"), AuditDetail("host", "\(connection.destination)"), AuditDetail("port", port),
+                    AuditDetail("reason", "\(reason)"),
+                ])
+                try self.tell(.unreachable(id, attempt, reason))
+            }
+        }
+        if connection.opening.via == .hostPort { return try dialer.dialHost(port: port, answer) }
+        try dialer.dial(
+            connection.destination, port: port, override: judge.policy.policy.override(for: connection.destination), policy: judge.policy,
+            answer)
+    }
+
+    // MARK: - The record
+
+    /// Writes a decision down, and acts on it once it is written: what cannot be recorded does not happen.
+    private func record(
+        _ judgement: EgressJudge.Judgement, _ connection: Connection, request: RequestHead? = nil, _ body: @escaping () throws -> Void
+    ) throws {
+        let opening = connection.opening
+        summary.decided(judgement, host: "\(connection.destination)", port: opening.port)
+        var details = [
+            AuditDetail("action", judgement.action), AuditDetail("host", "\(connection.destination)"), AuditDetail("port", opening.port),
+            AuditDetail("via", "\(opening.via)"), AuditDetail("rule", judgement.rule),
+        ]
+        if let request { details += [AuditDetail("method", request.method), AuditDetail("path", EgressJudge.withoutQuery(request.path))] }
+        guard let audit else { return }
+        let ticket = try audit.submit(AuditEntry(.egress, session: session, details: details))
+        waiting.append((ticket, body))
+    }
+
+    private func write(_ details: [AuditDetail]) throws {
+        _ = try audit?.submit(AuditEntry(.egress, session: session, details: details))
+    }
+
+    /// Acts on what has been written by now.
+    private func settle() {
+        do {
+            guard let audit else { return }
+            let written = try audit.acknowledged()
+            while let first = waiting.first, first.ticket <= written {
+                waiting.removeFirst()
+                try first.body()
+            }
+        } catch {
+            close(because: EgressSession.error(error))
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import GatewayProtocol
+
+/// What became of a sandbox's connections, for the end of its run.
+public struct EgressSummary: Sendable {
+    /// One destination that was refused.
+    public struct Refusal: Sendable, Equatable {
+        public var place: String
+        public var reason: String
+        public var next: String
+        public var count: Int
+    }
+
+    /// Different destinations that are kept; the rest are counted.
+    private static let limit = 100
+
+    public private(set) var refusals: [Refusal] = []
+    /// Refusals of further destinations.
+    public private(set) var others = 0
+    public private(set) var allowed = 0
+    public private(set) var bytesIn: UInt64 = 0
+    public private(set) var bytesOut: UInt64 = 0
+
+    mutating func decided(_ judgement: EgressJudge.Judgement, host: String, port: UInt16) {
+        guard let denial = judgement.verdict.denial else {
+            allowed += 1
+            return
+        }
+        refuse("\(host):\(port)", denial.reason, denial.next)
+    }
+
+    mutating func closed(host: String, port: UInt16) {
+        refuse("\(host):\(port)", "\(host): it leads to an address that is closed to sandboxes", "")
+    }
+
+    mutating func incident(_ kind: IncidentKind, at host: String, _ detail: String) {
+        switch kind {
+        case .secretLeaving: refuse(host, "a secret was about to leave (\(detail))", "")
+        case .foreignCredential: refuse(host, "a credential that was not granted (\(detail))", "")
+        case .untrustedUpstream: refuse(host, "its certificate does not verify (\(detail))", "")
+        case .upstreamFailed: refuse(host, "\(host): \(detail)", "")
+        case .stubLeaving: refuse(host, "a placeholder was about to leave unused (\(detail))", "")
+        case .nameMismatch, .smuggling, .malformed, .limitReached, .refused: break
+        }
+    }
+
+    mutating func transferred(bytesIn: UInt64, bytesOut: UInt64) {
+        self.bytesIn &+= bytesIn
+        self.bytesOut &+= bytesOut
+    }
+
+    private mutating func refuse(_ place: String, _ reason: String, _ next: String) {
+        if let index = refusals.firstIndex(where: { $0.place == place && $0.reason == reason }) {
+            refusals[index].count += 1
+        } else if refusals.count < EgressSummary.limit {
+            refusals.append(Refusal(place: place, reason: reason, next: next, count: 1))
+        } else {
+            others += 1
+        }
+    }
+}

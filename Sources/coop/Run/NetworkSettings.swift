@@ -1,0 +1,75 @@
+import CoopErrors
+import LinuxKernel
+import Policy
+import Projects
+import Sandbox
+
+/// Turns the configuration's `[network]` into a policy.
+struct NetworkSettings {
+    let context: Context
+    let project: Project
+    let configuration: Configuration
+
+    /// What there is of the network, with the policy that decides over it.
+    func network() throws(CoopError) -> Network {
+        let settings = configuration.network
+        let mode: Network.Mode =
+            switch settings.mode?.value ?? .none {
+            case .none: .none
+            case .scoped: .scoped
+            case .open: .open
+            }
+        guard mode != .none else { return Network() }
+        let hostPorts = settings.hostPorts.map { UInt16(clamping: $0.value) }
+        return Network(mode: mode, hostPorts: hostPorts, policy: try policy(mode: mode, hostPorts: hostPorts))
+    }
+
+    private func policy(mode: Network.Mode, hostPorts: [UInt16]) throws(CoopError) -> NetworkPolicy {
+        let settings = configuration.network
+        var rules: [NetworkRule] = []
+        var hosts: [HostOverride] = []
+        for setting in settings.rules {
+            let rule = setting.value
+            rules.append(
+                try NetworkRule(
+                    parsing: rule.host, methods: rule.methods, paths: rule.paths,
+                    action: try NetworkRule.action(parsing: rule.action.rawValue), origin: setting.origin.description))
+        }
+        for setting in settings.deny {
+            rules.append(
+                try NetworkRule(parsing: setting.value, methods: [], paths: [], action: .deny, origin: setting.origin.description))
+        }
+        for setting in settings.allow {
+            rules.append(
+                try NetworkRule(parsing: setting.value, methods: [], paths: [], action: .allow, origin: setting.origin.description))
+        }
+        if !settings.bundles.isEmpty {
+            let registries = RegistryHosts(
+                variables: Dictionary(EnvironmentBuilder.host().map { ($0.name, $0.value) }) { first, _ in first }, home: context.home.userHome,
+                project: project.root)
+            for setting in settings.bundles {
+                rules += try NetworkBundle(named: setting.value).rules
+                for endpoint in registries.endpoints(ofBundle: setting.value) {
+                    rules.append(endpoint.rule)
+                    if let placement = endpoint.placement { hosts.append(placement) }
+                }
+            }
+        }
+        var written: [HostOverride] = []
+        for (name, setting) in settings.hosts {
+            written.append(try HostOverride(parsing: name, target: setting.value, origin: setting.origin.description))
+        }
+        // The first that fits counts: what is written comes before what registries say.
+        var proxy: ProxyAddress?
+        if let setting = settings.proxy { proxy = try ProxyAddress(parsing: setting.value) }
+        let policyMode: NetworkPolicy.Mode =
+            switch mode {
+            case .none: .none
+            case .scoped: .scoped
+            case .open: .open
+            }
+        return NetworkPolicy(
+            mode: policyMode, rules: rules, hostPorts: hostPorts, hosts: written + hosts, certificateFiles: settings.ca.map(\.value),
+            proxy: proxy)
+    }
+}
