@@ -20,7 +20,8 @@ import Testing
     func good() throws {
         let authority = try TestAuthority()
         #expect(try outcome(authority.context(), roots: [authority.certificate]).hasSuffix(" 200"))
-        #expect(try outcome(authority.context(name: "*.example.com"), roots: [Array(PEM.encode(authority.certificate).utf8)]).hasSuffix(" 200"))
+        #expect(
+            try outcome(authority.context(name: "*.example.com"), roots: [Array(PEM.encode(authority.certificate).utf8)]).hasSuffix(" 200"))
         #expect(try outcome(TestAuthority.context(RSAFixtures.good), roots: [Array(RSAFixtures.authority.utf8)]).hasSuffix(" 200"))
     }
 

@@ -251,7 +251,8 @@ final class HTTP1ClientHandler: ChannelDuplexHandler, UpstreamSide {
         guard let length = try finder.find(in: inbound, limit: pool.limits.head) else {
             if inputEnded {
                 inbound.readableBytes == 0 && !answered
-                    ? failed(Self.silentClose.reason, isSilent: true) : failed("the host closed the connection in the middle of the response")
+                    ? failed(Self.silentClose.reason, isSilent: true)
+                    : failed("the host closed the connection in the middle of the response")
             }
             return false
         }

@@ -136,7 +136,8 @@ final class Exchange {
             if responseTransform != nil, head.headers["content-encoding"].contains(where: { !FieldSyntax.equal($0, "identity") }) {
                 return upstreamFailed(
                     UpstreamFailure(
-                        kind: .upstream, reason: "the response is encoded although identity was asked for, and cannot be searched for secrets"))
+                        kind: .upstream,
+                        reason: "the response is encoded although identity was asked for, and cannot be searched for secrets"))
             }
         }
         if let responseTransform, !responseTransform.preservesLength, case .length = framing {

@@ -37,6 +37,8 @@ final class UpstreamPool {
     /// Destinations that chose HTTP/1 although HTTP/2 was offered: no request waits for another there.
     private var speaksHTTP1: Set<Key> = []
 
+    private var sweep: Scheduled<Void>?
+
     init(context: LoopContext) { self.context = context }
 
     /// Calls `completion` on the event loop, possibly at once.
@@ -70,6 +72,20 @@ final class UpstreamPool {
     func release(_ side: HTTP1ClientHandler) {
         guard idle[side.key]?.count ?? 0 < context.limits.idleUpstreams else { return side.abandon() }
         idle[side.key, default: []].append(side)
+        guard sweep == nil else { return }
+        sweep = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(context.limits.idleUpstreamSeconds)) { self.closeStale() }
+    }
+
+    private func closeStale() {
+        sweep = nil
+        for (key, sides) in idle {
+            let kept = sides.filter { $0.isUsable(recently: false) }
+            idle[key] = kept.isEmpty ? nil : kept
+            for side in sides where !side.isUsable(recently: false) { side.abandon() }
+        }
+        if !idle.isEmpty {
+            sweep = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(context.limits.idleUpstreamSeconds)) { self.closeStale() }
+        }
     }
 
     func remove(_ side: HTTP1ClientHandler) {
