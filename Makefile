@@ -15,7 +15,7 @@ ZSH_COMPLETION = $(SHARE)/zsh/site-functions/_coop
 FISH_COMPLETION = $(SHARE)/fish/vendor_completions.d/coop.fish
 APPARMOR = $(SHARE)/coop/apparmor
 
-FORMATTED = Sources Tests Package.swift
+FORMATTED = Sources Tests Benchmarks Package.swift
 RELEASE = .build/release
 
 .DEFAULT_GOAL := help

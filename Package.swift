@@ -12,6 +12,11 @@ let staticFoundation: [LinkerSetting] = [
     .linkedLibrary("swiftSynchronization"),
 ]
 
+// A benchmark that counts allocations leads them through counters of its own (Benchmarks/Policy/HeapCount.swift).
+let countedHeap: [LinkerSetting] = [
+    .unsafeFlags(["malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign"].flatMap { ["-Xlinker", "--wrap=\($0)"] })
+]
+
 // The test build can leave out one named protection, so that each escape test can show that it would fail without it.
 // A release build has no such switch (docs/security.md, "How it is tested").
 let testHooks: [SwiftSetting] = [.define("COOP_TEST_HOOKS", .when(configuration: .debug))]
@@ -21,19 +26,27 @@ let package = Package(
     products: [
         .executable(name: "coop", targets: ["coop"]),
         .executable(name: "coop-warden", targets: ["Warden"]),
+        .executable(name: "coop-gateway", targets: ["Gateway"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
     targets: [
         .target(name: "CLinux"),
         .target(name: "CoopErrors"),
         .target(name: "LinuxKernel", dependencies: ["CLinux"]),
+        .target(name: "Netlink", dependencies: ["CLinux", "LinuxKernel"]),
         .target(name: "Seccomp", dependencies: ["CoopErrors"]),
         .target(name: "TOML"),
-        .target(name: "WardenProtocol", dependencies: ["CLinux", "LinuxKernel"]),
+        .target(name: "Policy", dependencies: ["CoopErrors", "LinuxKernel", "TOML"], resources: [.embedInCode("Bundles/Data")]),
+        .target(name: "FrameTransport", dependencies: ["CLinux", "LinuxKernel"]),
+        .target(name: "WardenProtocol", dependencies: ["FrameTransport"]),
+        .target(name: "GatewayProtocol", dependencies: ["FrameTransport"]),
+        .target(name: "GatewayEngine", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel", "Seccomp"]),
+        .executableTarget(name: "Gateway", dependencies: ["GatewayEngine"], linkerSettings: staticExecutable),
         .executableTarget(
-            name: "Warden", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"],
+            name: "Warden", dependencies: ["CLinux", "LinuxKernel", "Netlink", "WardenProtocol"],
             swiftSettings: testHooks, linkerSettings: staticExecutable),
         .target(name: "Sandbox", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol"]),
         .target(
@@ -43,18 +56,37 @@ let package = Package(
         .target(name: "Projects", dependencies: ["CoopErrors", "LinuxKernel", "TOML"]),
         .target(name: "Workspaces", dependencies: ["CLinux", "CoopErrors", "LinuxKernel"]),
         .testTarget(name: "WorkspacesTests", dependencies: ["Workspaces", "CoopErrors", "LinuxKernel"]),
+        .target(
+            name: "Audit",
+            dependencies: ["CLinux", "CoopErrors", "LinuxKernel", .product(name: "Crypto", package: "swift-crypto")]),
+        .testTarget(
+            name: "AuditTests",
+            dependencies: [
+                "Audit", "CLinux", "CoopErrors", "LinuxKernel", "TestSupport", .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        .executableTarget(
+            name: "audit-benchmark", dependencies: ["Audit", "CoopErrors", "LinuxKernel"], path: "Benchmarks/Audit",
+            linkerSettings: staticExecutable + staticFoundation),
         .executableTarget(
             name: "coop",
             dependencies: [
-                "CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol", "Sandbox", "NativeEngine", "Projects", "Workspaces", "Seccomp",
+                "Audit", "CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol", "Sandbox", "NativeEngine", "Projects", "Workspaces",
+                "Seccomp",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: testHooks, linkerSettings: staticExecutable + staticFoundation),
+        // The outside of a sandbox whose traffic is captured, for tests: it must run as other users than the test does.
+        .executableTarget(
+            name: "GatewayAcceptor", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "NativeEngine", "Sandbox", "WardenProtocol"],
+            path: "Tests/GatewayAcceptor", swiftSettings: testHooks, linkerSettings: staticExecutable),
         .target(name: "TestSupport", dependencies: ["CLinux", "LinuxKernel"], path: "Tests/TestSupport"),
         .testTarget(name: "EscapeTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"], exclude: ["Attacks"]),
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"]),
         .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
+        .testTarget(name: "NetlinkTests", dependencies: ["CLinux", "LinuxKernel", "Netlink"]),
         .testTarget(name: "WardenProtocolTests", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"]),
+        .testTarget(name: "GatewayTests", dependencies: ["CLinux", "GatewayEngine", "GatewayProtocol", "LinuxKernel", "Seccomp", "TestSupport"]),
+        .testTarget(name: "GatewayProtocolTests", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel"]),
         .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
         .testTarget(
             name: "NativeEngineTests",
@@ -64,6 +96,10 @@ let package = Package(
             name: "CommandTests",
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Sandbox", "WardenProtocol", "NativeEngine", "TestSupport"]),
         .testTarget(name: "TOMLTests", dependencies: ["TOML"]),
+        .testTarget(name: "PolicyTests", dependencies: ["CoopErrors", "LinuxKernel", "Policy", "TOML"]),
+        .executableTarget(
+            name: "policy-benchmark", dependencies: ["CoopErrors", "Policy"], path: "Benchmarks/Policy",
+            linkerSettings: staticExecutable + countedHeap),
         .testTarget(name: "ProjectsTests", dependencies: ["CoopErrors", "LinuxKernel", "Projects", "TOML"]),
     ],
     swiftLanguageModes: [.v6]

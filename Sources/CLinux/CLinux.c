@@ -3,14 +3,18 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
-#include <sched.h>
 #include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+
+// linux/netfilter_ipv4.h cannot be read beside netinet/in.h.
+#define COOP_SO_ORIGINAL_DST 80
 
 static void append(unsigned char *frame, size_t *length, const void *bytes, size_t count) {
     memcpy(frame + *length, bytes, count);
@@ -60,11 +64,12 @@ pid_t coop_spawn_namespaced(const struct coop_spawn *spawn, int *pidfd) {
         coop_close_range((unsigned)high + 1, ~0u, 0) != 0)
         give_up(spawn->channel, "close_range");
     if (spawn->unshare_flags != 0 && unshare(spawn->unshare_flags) != 0) give_up(spawn->channel, "unshare");
-    char go = 0;
+    struct coop_identity identity;
     ssize_t count;
-    do count = read(spawn->sync, &go, 1);
+    // Written at once and shorter than PIPE_BUF, so it comes as a whole (pipe(7)).
+    do count = read(spawn->sync, &identity, sizeof(identity));
     while (count < 0 && errno == EINTR);
-    if (count != 1 || go != 'g') _exit(125);
+    if (count != sizeof(identity)) _exit(125);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) give_up(spawn->channel, "PR_SET_PDEATHSIG");
     if (setsid() < 0) give_up(spawn->channel, "setsid");
     // Opened while still the user, who may be the only one to reach it. The detached read-only mount is not to be reopened
@@ -73,10 +78,10 @@ pid_t coop_spawn_namespaced(const struct coop_spawn *spawn, int *pidfd) {
     if (executable < 0) give_up(spawn->channel, "open_tree of the warden");
     if (coop_mount_setattr(executable, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, 0) != 0)
         give_up(spawn->channel, "mount_setattr of the warden");
-    if (spawn->drop_groups && syscall(SYS_setgroups, 0, NULL) != 0) give_up(spawn->channel, "setgroups");
-    if (coop_setresgid(spawn->gid) != 0) give_up(spawn->channel, "setresgid");
+    if (identity.drop_groups && syscall(SYS_setgroups, 0, NULL) != 0) give_up(spawn->channel, "setgroups");
+    if (coop_setresgid(identity.gid) != 0) give_up(spawn->channel, "setresgid");
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) give_up(spawn->channel, "PR_SET_KEEPCAPS");
-    if (coop_setresuid(spawn->uid) != 0) give_up(spawn->channel, "setresuid");
+    if (coop_setresuid(identity.uid) != 0) give_up(spawn->channel, "setresuid");
 
     // An identity other than root loses its capabilities on exec unless they are ambient (capabilities(7)).
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -203,6 +208,81 @@ int coop_loopback_up(void) {
     close(number);
     errno = saved;
     return result;
+}
+
+static int close_keeping_error(int number) {
+    int saved = errno;
+    close(number);
+    errno = saved;
+    return -1;
+}
+
+int coop_netlink_open(int protocol) {
+    int number = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+    if (number < 0) return -1;
+    struct timeval limit = {5, 0};
+    // Room for an answer to a transaction and for a list, whatever the default is.
+    int size = 1 << 18;
+    if (setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0) return close_keeping_error(number);
+    (void)setsockopt(number, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    return number;
+}
+
+int coop_loopback_socket(int family, int type, uint16_t port, int any) {
+    int number = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (number < 0) return -1;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address;
+    memset(&address, 0, sizeof(address));
+    socklen_t length = family == AF_INET ? sizeof(address.v4) : sizeof(address.v6);
+    address.any.sa_family = (sa_family_t)family;
+    if (family == AF_INET) {
+        address.v4.sin_port = htons(port);
+        address.v4.sin_addr.s_addr = htonl(any ? INADDR_ANY : INADDR_LOOPBACK);
+    } else {
+        int one = 1;
+        if (setsockopt(number, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) return close_keeping_error(number);
+        address.v6.sin6_port = htons(port);
+        address.v6.sin6_addr = any ? in6addr_any : in6addr_loopback;
+    }
+    // No SO_REUSEADDR and no SO_REUSEPORT: nobody else can bind the port as long as this socket lives (socket(7)).
+    if (bind(number, &address.any, length) != 0) return close_keeping_error(number);
+    // The kernel cuts the backlog to net.core.somaxconn.
+    if (type == SOCK_STREAM && !any && listen(number, 65535) != 0) return close_keeping_error(number);
+    return number;
+}
+
+int coop_describe_socket(int number, int *family, int *type, int *listens, uint16_t *port) {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address;
+    socklen_t size = sizeof(int), length = sizeof(address);
+    if (getsockopt(number, SOL_SOCKET, SO_TYPE, type, &size) != 0) return -1;
+    size = sizeof(int);
+    if (getsockopt(number, SOL_SOCKET, SO_ACCEPTCONN, listens, &size) != 0) return -1;
+    memset(&address, 0, sizeof(address));
+    if (getsockname(number, &address.any, &length) != 0) return -1;
+    *family = address.any.sa_family;
+    if (*family != AF_INET && *family != AF_INET6) {
+        errno = EAFNOSUPPORT;
+        return -1;
+    }
+    *port = ntohs(*family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
+    return 0;
+}
+
+int coop_original_destination(int connection, uint32_t *address, uint16_t *port) {
+    struct sockaddr_in found;
+    socklen_t length = sizeof(found);
+    if (getsockopt(connection, SOL_IP, COOP_SO_ORIGINAL_DST, &found, &length) != 0) return -1;
+    *address = ntohl(found.sin_addr.s_addr);
+    *port = ntohs(found.sin_port);
+    return 0;
 }
 
 int coop_peer(int socket, pid_t *pid, uid_t *uid) {

@@ -21,7 +21,10 @@ public struct ProcessStatus: Sendable, Equatable {
     public init(bytes: [UInt8]) {
         for line in bytes.split(separator: UInt8(ascii: "\n")) {
             guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
-            guard let field = ProcessStatus.fields.first(where: { line[..<colon].elementsEqual($0.utf8) }) else { continue }
+            let name = line[..<colon]
+            guard let field = ProcessStatus.fields.first(where: { $0.utf8.count == name.count && name.elementsEqual($0.utf8) }) else {
+                continue
+            }
             let value = String(osBytes: line[(colon + 1)...].drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") })
             switch field {
             case "CapInh": inheritable = UInt64(value, radix: 16) ?? .max

@@ -111,13 +111,13 @@ public struct Diagnosis: Codable, Sendable, Equatable {
                         : "version 1 cannot move files between directories",
                     fix: "use Linux 5.19 or later and boot with lsm=landlock,…, or run with --degraded=landlock"))
         }
-        if !facts.separatesWarden {
+        if !facts.users.separatesWarden {
             result.append(
                 Diagnosis(
                     .weakening, "subordinate ids",
-                    facts.idMapTools
+                    facts.users.idMapTools
                         ? "this user has none, so warden and command share an id" : "newuidmap and newgidmap are not installed",
-                    fix: facts.idMapTools
+                    fix: facts.users.idMapTools
                         ? "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER" : "sudo apt-get install uidmap"))
         }
         if let cgroups, let finding = limits(facts: facts, conditions: conditions, cgroups: cgroups) { result.append(finding) }

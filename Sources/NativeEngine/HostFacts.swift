@@ -22,15 +22,8 @@ public struct HostFacts: Codable, Sendable, Equatable {
         public var isSmall = false
     }
 
-    /// A range of subordinate ids (subuid(5)).
-    public struct SubordinateRange: Codable, Sendable, Equatable {
-        public var first: UInt32
-        public var count: UInt32
-    }
-
     public var kernel: String
-    public var user: UInt32
-    public var group: UInt32
+    public var users: UserMapping
     /// The highest Landlock version the kernel offers, 0 for none.
     public var landlock: Int
     /// The namespaces listed in /proc/self/ns.
@@ -38,10 +31,6 @@ public struct HostFacts: Codable, Sendable, Equatable {
     public var seccompFilter: Bool
     public var systemPaths: [SystemPath]
     public var configurationPaths: [ConfigurationPath]
-    public var subordinateUsers: SubordinateRange?
-    public var subordinateGroups: SubordinateRange?
-    /// Whether newuidmap(1) and newgidmap(1) are installed; root needs neither.
-    public var idMapTools: Bool
     /// Bytes of memory of the machine.
     public var memory: UInt64
     /// Character devices that exist, of those shown inside.
@@ -57,30 +46,36 @@ public struct HostFacts: Codable, Sendable, Equatable {
     public var readOnlyProc: [String]
     public var hiddenProc: [String]
 
-    public var isRoot: Bool { user == 0 }
+    /// Whether the kernel can be spoken to about packet filters (NETLINK_NETFILTER of netlink(7)). The parts that the rules need
+    /// are modules, and show when they are used.
+    public var netfilter = true
+
+    public var user: UInt32 { users.user }
+    public var group: UInt32 { users.group }
+    public var isRoot: Bool { users.isRoot }
 
     /// Looks at this host. A few dozen system calls.
-    public static func probe() throws(SystemError) -> HostFacts {
+    public static func probe() throws(SystemError) -> HostFacts { try probe(users: UserMapping.probe()) }
+
+    static func probe(users: UserMapping) throws(SystemError) -> HostFacts {
         var system = utsname()
         uname(&system)
         let kernel = withUnsafePointer(to: &system.release) { $0.withMemoryRebound(to: CChar.self, capacity: 65) { String(cString: $0) } }
-        let user = getuid()
-        let group = getgid()
-        let name = try UserDatabase.name(of: user)
         let memory = UInt64(max(0, sysconf(Int32(_SC_PHYS_PAGES)))) * UInt64(max(0, sysconf(Int32(_SC_PAGESIZE))))
-        let namespaces = FileSystem.kind("/proc/self/ns") == .directory ? try FileSystem.list("/proc/self/ns").sorted() : []
         return HostFacts(
-            kernel: kernel, user: user, group: group, landlock: max(0, Int(coop_landlock_abi())), namespaces: namespaces,
+            kernel: kernel, users: users, landlock: max(0, Int(coop_landlock_abi())), namespaces: try probeNamespaces(),
             seccompFilter: coop_prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0,
             systemPaths: probeSystemPaths(), configurationPaths: probeConfiguration(),
-            subordinateUsers: try subordinateRange(in: "/etc/subuid", user: user, name: name),
-            subordinateGroups: try subordinateRange(in: "/etc/subgid", user: user, name: name),
-            idMapTools: user == 0 || (FileSystem.isExecutable("/usr/bin/newuidmap") && FileSystem.isExecutable("/usr/bin/newgidmap")),
             memory: memory, devices: HostRoot.devices.filter { FileSystem.kind("/dev/" + $0) == .characterDevice },
             hardProcesses: hardLimit(6), hardFileSize: hardLimit(1), hardData: hardLimit(2), hardCore: hardLimit(4),
             procIsMasked: try findMaskedProc(),
             readOnlyProc: HostRoot.readOnlyProc.filter { FileSystem.kind($0, followLinks: false) != nil },
-            hiddenProc: HostRoot.maskedProc.filter { FileSystem.kind($0, followLinks: false) != nil })
+            hiddenProc: HostRoot.maskedProc.filter { FileSystem.kind($0, followLinks: false) != nil }, netfilter: hasNetfilter())
+    }
+
+    /// The namespaces listed in /proc/self/ns.
+    static func probeNamespaces() throws(SystemError) -> [String] {
+        FileSystem.kind("/proc/self/ns") == .directory ? try FileSystem.list("/proc/self/ns").sorted() : []
     }
 
     private static func probeSystemPaths() -> [SystemPath] {
@@ -113,17 +108,11 @@ public struct HostFacts: Codable, Sendable, Equatable {
         }
     }
 
-    /// The first range of this user in subuid(5) or subgid(5), by name or number.
-    private static func subordinateRange(in file: String, user: UInt32, name: String?) throws(SystemError) -> SubordinateRange? {
-        guard FileSystem.kind(file) == .file else { return nil }
-        for line in try FileSystem.read(file).split(separator: UInt8(ascii: "\n")) {
-            let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false).map { String(osBytes: $0) }
-            guard fields.count == 3, fields[0] == String(user) || fields[0] == name,
-                let first = UInt32(fields[1]), let count = UInt32(fields[2]), count > 0
-            else { continue }
-            return SubordinateRange(first: first, count: count)
-        }
-        return nil
+    private static func hasNetfilter() -> Bool {
+        let number = coop_netlink_open(12 /* NETLINK_NETFILTER */)
+        guard number >= 0 else { return false }
+        close(number)
+        return true
     }
 
     private static func hardLimit(_ resource: Int32) -> UInt64 {

@@ -20,7 +20,7 @@ extension LaunchPlanner {
         operations += facts.hiddenProc.map { .mask(path: $0) }
         operations.append(.loopback)
         return LaunchPlan(
-            workload: Identity(user: facts.user, group: facts.group), warden: wardenIdentity(facts: facts), operations: operations)
+            workload: Identity(user: facts.user, group: facts.group), warden: facts.users.wardenIdentity, operations: operations)
     }
 
     private static func system(_ facts: HostFacts) -> [PlanOperation] {

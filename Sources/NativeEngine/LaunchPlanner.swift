@@ -22,25 +22,19 @@ public struct LaunchPlanner {
     /// and end it.
     static let wardenCapabilities: UInt64 = 1 << 5 | 1 << 6 | 1 << 7
 
-    /// Who the warden is inside: known before the spec is, so that it can be started early.
-    static func wardenIdentity(facts: HostFacts) -> Identity {
-        // Root inside belongs to the warden; when the user is root already, another free number does.
-        let separateID: UInt32 = facts.user == 0 ? 1 : 0
-        return facts.separatesWarden ? Identity(user: separateID, group: separateID) : Identity(user: facts.user, group: facts.group)
-    }
-
     public func plan() -> LaunchPlan {
         let workload = Identity(user: spec.user.id, group: spec.user.group)
-        let warden = LaunchPlanner.wardenIdentity(facts: facts)
+        let warden = facts.users.wardenIdentity
         var operations = LaunchPlanner.beginning(facts: facts).operations
         operations += configuration()
         operations += privateDirectories()
         operations += hostTrees()
         operations += protections()
         operations += kernel()
+        operations += gateway()
         operations += [.enterRoot]
         operations += confinement(separate: warden != workload)
-        return LaunchPlan(workload: workload, warden: warden, operations: operations)
+        return LaunchPlan(workload: workload, warden: warden, clearable: spec.home.path, operations: operations)
     }
 
     /// The files of /etc that coop writes itself.
@@ -57,12 +51,18 @@ public struct LaunchPlanner {
             ("/etc/passwd", passwd), ("/etc/group", group),
             ("/etc/hostname", spec.hostname + "\n"),
             ("/etc/hosts", "127.0.0.1 localhost \(spec.hostname)\n::1 localhost ip6-localhost ip6-loopback\n"),
-            ("/etc/resolv.conf", "# Nothing is resolved without a network.\n"),
+            ("/etc/resolv.conf", resolverConfiguration),
             ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n"),
             ("/etc/machine-id", ""),
             ("/etc/host.conf", "multi on\n"),
         ]
         return files.map { .file(path: $0, contents: $1.osBytes, mode: 0o644) }
+    }
+
+    /// Names are answered by the gateway, which has IPv4 addresses only: resolv.conf(5), and `no-aaaa` of glibc 2.36 and later.
+    private var resolverConfiguration: String {
+        spec.network.usesGateway
+            ? "nameserver \(Network.nameserver)\noptions timeout:5 attempts:2 no-aaaa\n" : "# Nothing is resolved without a network.\n"
     }
 
     /// A quarter of the memory, at most 4 GiB, or what `disk` says.
@@ -187,9 +187,4 @@ public struct LaunchPlanner {
             handled: LandlockAccess.handled(version: version), scopes: LandlockAccess.scopes(version: version),
             rules: rules.map { LandlockRule(path: $0.path, access: $0.access & LandlockAccess.handled(version: version)) })
     }
-}
-
-extension HostFacts {
-    /// Whether the warden can run as a subordinate id, so that the kernel keeps the command away from it by user.
-    public var separatesWarden: Bool { subordinateUsers != nil && subordinateGroups != nil && idMapTools }
 }

@@ -14,6 +14,7 @@ enum LayerReports {
                 : LayerReport(
                     layer, .missing, "the kernel \(facts.kernel) has no \(name) namespaces", next: "use a kernel with CONFIG_NAMESPACES")
         }
+        result.append(network(spec.network, facts))
         result.append(LayerReport(.root, .enforced, "built from nothing on tmpfs; system directories of the host read-only"))
         result.append(
             facts.procIsMasked
@@ -22,11 +23,11 @@ enum LayerReports {
                     next: "in Docker: --security-opt systempaths=unconfined")
                 : LayerReport(.proc, .enforced, "fresh, \(facts.readOnlyProc.count) paths read-only, \(facts.hiddenProc.count) hidden"))
         result.append(
-            facts.separatesWarden
-                ? LayerReport(.separateWarden, .enforced, "the warden is subordinate id \(facts.subordinateUsers?.first ?? 0)")
+            facts.users.separatesWarden
+                ? LayerReport(.separateWarden, .enforced, "the warden is subordinate id \(facts.users.subordinateUsers?.first ?? 0)")
                 : LayerReport(
                     .separateWarden, .weaker, "one id for warden and command; the warden is non-dumpable and prlimit is denied",
-                    next: facts.idMapTools ? "add the user to /etc/subuid and /etc/subgid" : "apt-get install uidmap"))
+                    next: facts.users.idMapTools ? "add the user to /etc/subuid and /etc/subgid" : "apt-get install uidmap"))
         result.append(LayerReport(.capabilities, .enforced, "none, bounding set empty, no_new_privs"))
         if facts.landlock >= LandlockAccess.oldestVersion {
             let scopes = facts.landlock >= 6
@@ -50,6 +51,16 @@ enum LayerReports {
                 ? LayerReport(.seccomp, groups.isEmpty ? .enforced : .weaker, "allow-list" + groups)
                 : LayerReport(.seccomp, .missing, "the kernel has no seccomp filters", next: "use a kernel with CONFIG_SECCOMP_FILTER"))
         return result + limits.reports
+    }
+
+    private static func network(_ network: Network, _ facts: HostFacts) -> LayerReport {
+        guard network.usesGateway else { return LayerReport(.network, .unused, "nothing leaves, so there is nothing to lead") }
+        guard facts.netfilter else {
+            return LayerReport(
+                .network, .missing, "the kernel \(facts.kernel) has no netfilter (NETLINK_NETFILTER)",
+                next: "sudo modprobe nf_tables, on the host, or add --network none")
+        }
+        return LayerReport(.network, .enforced, "TCP and DNS are redirected to the gateway by nf_tables, all else is refused")
     }
 
     /// A missing layer stops the run, unless the user named it.

@@ -45,6 +45,7 @@ public struct NativeEngine: Engine {
     }
 
     private func prepare(_ spec: SandboxSpec) throws -> Prepared {
+        try spec.network.check()
         let facts = try started?.facts ?? probe()
         let limits = try LimitDecision(spec: spec, facts: facts) { try CgroupHost.probe() }
         let filters = try SystemCallFilters.compile(spec.systemCalls, kernel: facts.kernel)
@@ -71,7 +72,7 @@ public struct NativeEngine: Engine {
         do {
             // One that has been told to begin otherwise than this plan does is of no use.
             // systemd moves only processes of the user's own into a scope, which a warden with another id is not for long.
-            let holdsBack = prepared.cgroup.systemd != nil && prepared.facts.separatesWarden
+            let holdsBack = prepared.cgroup.systemd != nil && prepared.facts.users.separatesWarden
             let early = holdsBack ? nil : started.flatMap { start in start.beginning.map(prepared.plan.begins) ?? true ? start : nil }
             let start = try early ?? WardenStart(wardenPath: wardenPath, facts: prepared.facts, holdsBack: holdsBack)
             // Into the cgroup before it has a plan: whatever it starts is counted from the beginning.
@@ -82,7 +83,7 @@ public struct NativeEngine: Engine {
             let warden = try start.handOver(prepared.plan)
             return LaunchedSandbox(
                 channel: warden.channel, pid: warden.pid, environment: spec.environment.map { "\($0.name)=\($0.value)" },
-                workingDirectory: spec.workingDirectory
+                workingDirectory: spec.workingDirectory, listeners: prepared.plan.listeners
             ) {
                 // It may still be at work when something here has failed; with it goes everything inside.
                 kill(warden.pid, SIGKILL)

@@ -27,8 +27,12 @@
 
         static func apply(to facts: HostFacts) -> HostFacts {
             var facts = facts
-            facts.namespaces.removeAll { name in items.contains { $0.name == "namespace" && $0.subject == name } }
+            facts.namespaces = apply(to: facts.namespaces)
             return facts
+        }
+
+        static func apply(to namespaces: [String]) -> [String] {
+            namespaces.filter { name in !items.contains { $0.name == "namespace" && $0.subject == name } }
         }
     }
 #endif

@@ -1,3 +1,4 @@
+import CoopErrors
 import LinuxKernel
 import TOML
 

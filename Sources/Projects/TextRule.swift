@@ -1,3 +1,4 @@
+import CoopErrors
 import LinuxKernel
 
 /// Checks text against the rules of the schema.

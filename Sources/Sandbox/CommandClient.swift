@@ -59,7 +59,7 @@ public final class CommandClient {
     public func start(_ arguments: [String], environment: [String] = [], workingDirectory: String = "") throws {
         var request = ProcessRequest(
             id: CommandClient.command, arguments: arguments, environment: environment, workingDirectory: workingDirectory,
-            streams: plan.streams)
+            streams: plan.streams, umask: CommandClient.currentUmask())
         if plan.usesTerminal {
             request.controlsTerminal = true
             if let outer = outerTerminalNumber { _ = coop_get_window(outer, &request.rows, &request.columns) }
@@ -77,6 +77,13 @@ public final class CommandClient {
         }
         try channel.send(.start(request), descriptors: handed)
         loop.watch(channel.socket.number) { [unowned self] _ in try self.readChannel() }
+    }
+
+    /// The mask of this process, which can only be read by setting it (umask(2)).
+    private static func currentUmask() -> UInt16 {
+        let mask = umask(0o077)
+        umask(mask)
+        return UInt16(truncatingIfNeeded: mask)
     }
 
     /// The first of the streams that is a terminal.

@@ -10,21 +10,33 @@ public final class LaunchedSandbox {
     /// The environment that further commands start with.
     public let environment: [String]
     public let workingDirectory: String
+    /// The sockets that the plan makes inside for the gateway.
+    let plannedListeners: [ListeningSocket]
+    /// Those that have arrived from the warden, all of them once it is ready.
+    public internal(set) var listeners: [GatewayListener] = []
     private var releases: [() throws -> Void]
 
-    /// - Parameter release: gives back what the engine took on the host (cgroups); called once the processes are gone.
+    /// - Parameters:
+    ///   - listeners: the sockets that the plan makes inside.
+    ///   - release: gives back what the engine took on the host (cgroups); called once the processes are gone.
     public init(
-        channel: FrameChannel, pid: Int32, environment: [String], workingDirectory: String, release: @escaping () throws -> Void
+        channel: FrameChannel, pid: Int32, environment: [String], workingDirectory: String, listeners: [ListeningSocket] = [],
+        release: @escaping () throws -> Void
     ) {
         self.channel = channel
         self.pid = pid
         self.environment = environment
         self.workingDirectory = workingDirectory
+        plannedListeners = listeners
         releases = [release]
     }
 
+    /// Lets go of the sockets for the sandbox's traffic: once nobody else holds them, whatever it wants to reach is refused.
+    public func closeListeners() { listeners = [] }
+
     /// Gives back what the sandbox took on the host.
     public func release() throws {
+        closeListeners()
         while let release = releases.popLast() { try release() }
     }
 }

@@ -5,6 +5,7 @@ public enum Layer: String, Codable, Sendable, CaseIterable {
     case mountNamespace = "mount-namespace"
     case processNamespace = "pid-namespace"
     case networkNamespace = "network-namespace"
+    case network
     case ipcNamespace = "ipc-namespace"
     case hostnameNamespace = "uts-namespace"
     case cgroupNamespace = "cgroup-namespace"
@@ -27,6 +28,7 @@ public enum Layer: String, Codable, Sendable, CaseIterable {
         case .mountNamespace: "The sandbox has a file tree of its own."
         case .processNamespace: "Processes outside can be neither seen nor signalled."
         case .networkNamespace: "The host's network devices, ports and abstract sockets do not exist inside."
+        case .network: "Whatever leaves goes through the gateway: the kernel redirects TCP and DNS, and refuses the rest."
         case .ipcNamespace: "Shared memory, semaphores and message queues of the host do not exist inside."
         case .hostnameNamespace: "The host's name is neither seen nor changed."
         case .cgroupNamespace: "The place in the host's resource hierarchy is not seen."

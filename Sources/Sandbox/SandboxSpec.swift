@@ -34,7 +34,7 @@ public struct SandboxSpec: Codable, Sendable, Equatable {
     public init(
         id: String, name: String? = nil, rootFileSystem: RootFileSystem = .host, workspace: Workspace, home: Home,
         mounts: [Mount] = [], excludes: [String] = [], protected: [Protection] = [], environment: [EnvironmentVariable] = [],
-        user: User, workingDirectory: String, hostname: String = "coop", limits: Limits = Limits(), network: Network = .none,
+        user: User, workingDirectory: String, hostname: String = "coop", limits: Limits = Limits(), network: Network = Network(),
         systemCalls: SystemCalls = SystemCalls(), degraded: [Layer] = [], timeout: Double? = nil, command: [String]
     ) {
         self.id = id
@@ -183,12 +183,6 @@ public struct Limits: Codable, Sendable, Equatable {
         self.processes = processes
         self.disk = disk
     }
-}
-
-/// What may leave the sandbox over the network.
-public enum Network: String, Codable, Sendable, CaseIterable {
-    /// Nothing: a network namespace with a loopback device of its own and no route.
-    case none
 }
 
 /// The system calls that are allowed beyond, or forbidden beside, the built-in list.

@@ -14,6 +14,14 @@ enum SetupExplanation {
             return CoopError(
                 .refused, "the sandbox is not what was planned", "\(subject.printable) \(reason.printable)", next: "coop doctor")
         }
+        if step == "gateway-rules" || step == "gateway-route" {
+            return CoopError(
+                .refused, "layer network cannot be enforced", "the kernel does not take the rules that lead to the gateway: \(why)",
+                next: remedy(for: errno))
+        }
+        if step == "listen", errno == EADDRINUSE {
+            return CoopError(.configuration, what, why + " (two settings ask for one port)", next: "coop config get network.host_ports")
+        }
         switch errno {
         case ENOENT where step == "bind":
             return CoopError(.notFound, what, why, next: "coop explain --json, to see what asks for the path")
@@ -23,10 +31,23 @@ enum SetupExplanation {
         case ENOSPC where step == "unshare":
             return CoopError(
                 .notReady, "cannot make a namespace", "the limit in /proc/sys/user is reached (\(reason.printable))", next: "coop doctor")
+        case ELOOP where reason.hasPrefix("mount target"), ENOTDIR where reason.hasPrefix("mount target"):
+            return CoopError(
+                .refused, what, why + " (something that is no directory stands where one has to be mounted)",
+                next: "move it away, or mount elsewhere")
         case ELOOP:
             return CoopError(.refused, what, why + " (a link stands where a plain path was checked)", next: "run the command again")
         default:
             return CoopError(.notReady, what, why, next: "coop doctor")
+        }
+    }
+
+    /// What makes nf_tables work: its parts are modules on most kernels, and a container cannot load them.
+    private static func remedy(for errno: Int32) -> String {
+        switch errno {
+        case ENOENT, EOPNOTSUPP, EPROTONOSUPPORT, EAFNOSUPPORT:
+            "sudo modprobe -a nf_tables nft_ct nft_chain_nat nft_redir nft_reject_inet nf_conntrack, on the host, or add --network none"
+        default: "coop doctor, or add --network none"
         }
     }
 }

@@ -37,6 +37,9 @@ public final class Supervisor {
     public private(set) var failure: CoopError?
     /// Whether every process of the sandbox is gone.
     public private(set) var isOver = false
+    /// Called once, when the sandbox is ready, with the sockets on which its traffic arrives; not without a gateway. What a fast
+    /// command has sent by then waits in them.
+    public var whenListening: ([GatewayListener]) throws -> Void = { _ in }
     /// Called once every process is gone.
     public var whenOver: () -> Void = {}
     /// Whether the time limit ended it.
@@ -181,7 +184,15 @@ public final class Supervisor {
 
     private func handle(_ frame: Frame, _ descriptors: [Descriptor]) throws {
         switch frame {
-        case .ready: isReady = true
+        case .listeners(let sockets):
+            guard !isReady else {
+                throw CoopError(.failed, "the warden does not keep to the protocol", "sockets after its set-up", next: "coop doctor")
+            }
+            try sandbox.receive(sockets, descriptors)
+        case .ready:
+            try sandbox.requireListeners()
+            isReady = true
+            if !sandbox.listeners.isEmpty { try whenListening(sandbox.listeners) }
         case .failed(let step, let subject, let number, let reason):
             failure = SetupExplanation.error(step: step, subject: subject, errno: number, reason: reason)
             loop.stop()

@@ -11,9 +11,11 @@ struct Attestation {
     let inheritedFilters: Int
     /// Descriptors that came with a request for a command.
     let streams: Set<Int32>
-    private(set) var checks: UInt32 = 0
+    private(set) var checks: UInt32
 
-    init(plan: LaunchPlan, skippedMasks: Set<String>, inheritedFilters: Int, streams: Set<Int32>) {
+    /// - Parameter networkChecks: facts that were compared already, while there was the right to ask for them.
+    init(plan: LaunchPlan, skippedMasks: Set<String>, inheritedFilters: Int, streams: Set<Int32>, networkChecks: UInt32) {
+        checks = networkChecks
         self.plan = plan
         self.skippedMasks = skippedMasks
         self.inheritedFilters = inheritedFilters
@@ -42,11 +44,12 @@ struct Attestation {
 
     private mutating func verifyMounts(_ actual: [MountInfo]) throws(SetupFailure) {
         let expected = plan.expectedMounts.filter { !skippedMasks.contains($0.point) }
-        // Mounts at one point are stacked, and the last one is what a path leads to. By bytes: strings that differ only in
-        // their Unicode normalisation are equal, and two files.
+        // Mounts at one point are stacked, and the last one is what a path leads to.
         var top: [[UInt8]: MountInfo] = [:]
-        for mount in actual { top[mount.mountPoint.osBytes] = mount }
+        top.reserveCapacity(actual.count)
+        for mount in actual { top[mount.mountPointBytes] = mount }
         var wanted: [[UInt8]: ExpectedMount] = [:]
+        wanted.reserveCapacity(expected.count)
         for mount in expected {
             var merged = mount
             let point = mount.point.osBytes
@@ -57,9 +60,9 @@ struct Attestation {
             let point = mount.point
             guard let found = top[key] else { throw SetupFailure(step: "verify", subject: point, reason: "is not mounted") }
             for name in mount.restrictions.names {
-                try require(found.options.contains(name), point, "is mounted without \(name)")
+                try require(found.has(option: name), point, "is mounted without \(name)")
             }
-            if let type = mount.type { try require(found.type == type, point, "is a \(found.type), not a \(type)") }
+            if let type = mount.type { try require(found.isType(type), point, "is a \(found.type), not a \(type)") }
             try require(!found.propagates, point, "still exchanges mounts with the host")
         }
         for (key, mount) in top where wanted[key] == nil {
@@ -69,7 +72,7 @@ struct Attestation {
                 .max { $0.point.utf8.count < $1.point.utf8.count }
             guard let above else { throw SetupFailure(step: "verify", subject: point, reason: "is mounted, but not in the plan") }
             for name in above.restrictions.names {
-                try require(mount.options.contains(name), point, "is mounted without \(name)")
+                try require(mount.has(option: name), point, "is mounted without \(name)")
             }
         }
     }
@@ -107,7 +110,7 @@ struct Attestation {
         }
     }
 
-    /// Only the loopback device, and no route out.
+    /// Only the loopback device, and no route but the planned one by it.
     private mutating func verifyNetwork() throws {
         let devices = String(decoding: try FileSystem.read("/proc/net/dev"), as: UTF8.self).split(separator: "\n").dropFirst(2)
         for device in devices {
@@ -115,6 +118,11 @@ struct Attestation {
             try require(name == "lo", String(name), "is a network device, but not in the plan")
         }
         let routes = String(decoding: try FileSystem.read("/proc/net/route"), as: UTF8.self).split(separator: "\n").dropFirst()
-        try require(routes.isEmpty, "network", "there is a route that is not in the plan")
+        let planned = plan.operations.count { if case .gatewayRoute = $0 { true } else { false } }
+        try require(routes.count <= planned, "network", "there is a route that is not in the plan")
+        try require(routes.count == planned, "network", "the route to the gateway is missing")
+        try require(
+            routes.allSatisfy { $0.split(separator: "\t").prefix(3) == ["lo", "00000000", "00000000"] }, "network",
+            "there is another route than in the plan")
     }
 }

@@ -68,7 +68,7 @@ struct CommandLaunch {
             try step("setresuid", coop_setresuid(plan.workload.user))
         }
         try step("capset", coop_capset(0, 0, 0))
-        umask(0o022)
+        umask(mode_t(request.umask) & 0o777)
         var none = sigset_t()
         sigemptyset(&none)
         for number in 1..<65 { signal(Int32(number), SIG_DFL) }

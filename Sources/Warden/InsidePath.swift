@@ -10,6 +10,10 @@ struct InsidePath {
     /// The command's identity: directories made inside what it owns belong to it.
     let workloadUser: UInt32
     let workloadGroup: UInt32
+    /// Where what stands in the way may be moved aside; empty for nowhere.
+    let clearable: String
+    /// What is mounted there, in which nothing may be moved.
+    let mountedBelow: [String]
 
     private static let resolve = UInt64(RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS)
 
@@ -95,6 +99,11 @@ struct InsidePath {
     private func makeWay(for name: String, in parent: Descriptor, path: String) throws(SystemError) {
         var found = stat()
         guard name.withOSBytes({ fstatat(parent.number, $0, &found, AT_SYMLINK_NOFOLLOW) }) == 0 else { return }
+        guard !clearable.isEmpty, path != clearable, FileSystem.contains(clearable, path),
+            !mountedBelow.contains(where: { FileSystem.contains($0, path) })
+        else {
+            throw SystemError("mount target", path, errno: FileKind(mode: found.st_mode) == .symlink ? ELOOP : ENOTDIR)
+        }
         switch FileKind(mode: found.st_mode) {
         case .symlink:
             guard name.withOSBytes({ unlinkat(parent.number, $0, 0) }) == 0 else { throw SystemError("unlink", path) }

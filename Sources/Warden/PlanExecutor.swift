@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import LinuxKernel
+import Netlink
 import WardenProtocol
 
 /// Runs a launch plan: one loop over its operations, each done completely or reported.
@@ -9,9 +10,17 @@ final class PlanExecutor {
     private(set) var plan: LaunchPlan
     /// Masks whose target does not exist on this kernel; there is nothing to hide.
     private(set) var skippedMasks: Set<String> = []
+    /// Sockets made for the gateway, until they are handed out.
+    private(set) var listeners: [(socket: ListeningSocket, descriptor: Descriptor)] = []
+    /// Facts of the network that were compared with the plan.
+    private(set) var networkChecks: UInt32 = 0
     private var root: Descriptor?
     private var emptyFile: Descriptor?
     private var emptyDirectory: Descriptor?
+    /// Mounts below the directory that may be cleared: what they show is somebody else's.
+    private var mountedBelowClearable: [String] = []
+    /// The directory that something was made in last: what follows is mostly made beside it.
+    private var lastParent: (path: String, directory: Descriptor)?
 
     /// - Parameter plan: whose identities count; its operations are run by `run`.
     init(plan: LaunchPlan) {
@@ -24,6 +33,7 @@ final class PlanExecutor {
         guard next.workload == plan.workload, next.warden == plan.warden else {
             throw SetupFailure(step: "plan", subject: "", reason: "it is for other identities than its beginning")
         }
+        plan.clearable = next.clearable
         plan.operations += next.operations
         for operation in next.operations {
             do {
@@ -32,6 +42,10 @@ final class PlanExecutor {
                 throw SetupFailure(step: operation.name, subject: operation.summary, error)
             } catch let error as SetupFailure {
                 throw error
+            } catch NetlinkError.refused(let subject, let number) {
+                throw SetupFailure(step: operation.name, subject: subject, SystemError("netlink", errno: number))
+            } catch NetlinkError.system(let error) {
+                throw SetupFailure(step: operation.name, subject: error.subject, error)
             } catch {
                 throw SetupFailure(step: operation.name, subject: operation.summary, reason: "\(error)")
             }
@@ -40,9 +54,11 @@ final class PlanExecutor {
 
     /// Closes what the set-up kept open.
     func release() {
+        listeners = []
         root = nil
         emptyFile = nil
         emptyDirectory = nil
+        lastParent = nil
     }
 
     private func execute(_ operation: PlanOperation) throws {
@@ -68,7 +84,7 @@ final class PlanExecutor {
             let file = try hostPath(source, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
             try write(file.readAll(limit: PlanOperation.copyLimit, subject: source), to: path, mode: 0o644)
         case .symlink(let path, let destination):
-            let parent = try inside().directory(FileSystem.parent(of: path))
+            let parent = try parentDirectory(of: path)
             let name = FileSystem.lastComponent(of: path)
             try check("symlink", path) {
                 destination.withOSBytes { to in name.withOSBytes { symlinkat(to, parent.number, $0) } }
@@ -104,6 +120,8 @@ final class PlanExecutor {
             try check("sethostname", name) { name.withOSBytes { sethostname($0, strlen($0)) } }
         case .loopback:
             try check("SIOCSIFFLAGS", "lo") { coop_loopback_up() }
+        case .gatewayRoute, .listen, .gatewayRules:
+            try GatewayNetwork(operation).set { listeners.append($0) }
         case .kernelSetting(let path, let value):
             try inside().open(path, flags: O_WRONLY).writeAll(value.utf8, subject: path)
         case .resourceLimit(let resource, let name, let soft, let hard):
@@ -111,6 +129,8 @@ final class PlanExecutor {
         case .landlock(let handled, let scopes, let rules):
             try restrictFiles(handled: handled, scopes: scopes, rules: rules)
         case .dropPrivileges(let keep):
+            // The last moment at which anything inside can change the network, and can list its rules.
+            networkChecks += try GatewayNetwork.verify(plan)
             try dropPrivileges(keep: keep)
         case .seccomp(let name, let program):
             let code = program.withUnsafeBytes { coop_seccomp_install($0.baseAddress, UInt16(program.count / 8)) }
@@ -120,7 +140,17 @@ final class PlanExecutor {
 
     private func inside() throws(SystemError) -> InsidePath {
         guard let root else { throw SystemError("root", "", errno: ENOENT) }
-        return InsidePath(root: root.number, workloadUser: plan.workload.user, workloadGroup: plan.workload.group)
+        return InsidePath(
+            root: root.number, workloadUser: plan.workload.user, workloadGroup: plan.workload.group, clearable: plan.clearable,
+            mountedBelow: mountedBelowClearable)
+    }
+
+    private func parentDirectory(of path: String) throws(SystemError) -> Descriptor {
+        let parent = FileSystem.parent(of: path)
+        if let lastParent, lastParent.path == parent { return lastParent.directory }
+        let directory = try inside().directory(parent)
+        lastParent = (parent, directory)
+        return directory
     }
 
     /// Runs `body` with an ordinary descriptor for what is open O_PATH.
@@ -131,7 +161,7 @@ final class PlanExecutor {
     }
 
     private func write(_ contents: [UInt8], to path: String, mode: UInt32) throws(SystemError) {
-        let parent = try inside().directory(FileSystem.parent(of: path))
+        let parent = try parentDirectory(of: path)
         let name = FileSystem.lastComponent(of: path)
         let number = try check("create", path) {
             name.withOSBytes { openat(parent.number, $0, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, mode) }
@@ -178,6 +208,11 @@ final class PlanExecutor {
     }
 
     private func attach(_ tree: Descriptor, to place: Descriptor, _ path: String) throws(SystemError) {
+        // A path to it now leads into what is mounted here.
+        if let parent = lastParent, FileSystem.contains(path, parent.path) { lastParent = nil }
+        if !plan.clearable.isEmpty, path != plan.clearable, FileSystem.contains(plan.clearable, path) {
+            mountedBelowClearable.append(path)
+        }
         try check("move_mount", path) {
             coop_move_mount(
                 tree.number, "", place.number, "", UInt32(MOVE_MOUNT_F_EMPTY_PATH) | UInt32(MOVE_MOUNT_T_EMPTY_PATH))

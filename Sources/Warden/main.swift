@@ -102,17 +102,29 @@ func setUp(
     _ executor: PlanExecutor, _ rest: LaunchPlan, _ channel: FrameChannel, inheritedFilters: Int, streams: Set<Int32>
 ) throws -> LaunchPlan {
     try executor.run(rest)
+    try handOut(executor.listeners, channel)
     // What coop's own process had open was close-on-exec; the reserved numbers are no longer needed.
     for number in 0...2 { close(Int32(number)) }
     executor.release()
     var attestation = Attestation(
-        plan: executor.plan, skippedMasks: executor.skippedMasks, inheritedFilters: inheritedFilters, streams: streams)
+        plan: executor.plan, skippedMasks: executor.skippedMasks, inheritedFilters: inheritedFilters, streams: streams,
+        networkChecks: executor.networkChecks)
     try attestation.verify()
     for number in 0...2 {
         guard open("/dev/null", O_RDWR | O_CLOEXEC) == Int32(number) else { throw SystemError("open", "/dev/null") }
     }
     try channel.send(.ready(checks: attestation.checks))
     return executor.plan
+}
+
+/// Gives the sockets for the gateway to the supervisor, as many at a time as a frame can carry.
+func handOut(_ listeners: [(socket: ListeningSocket, descriptor: Descriptor)], _ channel: FrameChannel) throws {
+    var rest = listeners[...]
+    while !rest.isEmpty {
+        let part = rest.prefix(Int(COOP_MAX_DESCRIPTORS))
+        try channel.send(.listeners(part.map(\.socket)), descriptors: part.map(\.descriptor))
+        rest = rest.dropFirst(part.count)
+    }
 }
 
 func handle(_ frame: Frame, _ descriptors: [Descriptor], _ table: ProcessTable, _ channel: FrameChannel) throws {

@@ -1,3 +1,5 @@
+import FrameTransport
+
 /// How a command ended.
 public enum ProcessEnd: Sendable, Equatable {
     case exited(UInt8)
@@ -26,9 +28,9 @@ public enum SignalTarget: Sendable, Equatable {
 /// One message of the warden protocol, in either direction, over one stream. On the wire: a 32-bit length of what
 /// follows, a type byte, a byte with the number of descriptors that travel with the frame, and the fields.
 ///
-/// Version 1. Towards the warden: `prepare`, `plan`, `start`, `signal`, `end`. From it: `ready`, `failed`, `started`, `stopped`,
+/// Version 1. Towards the warden: `prepare`, `plan`, `start`, `signal`, `end`. From it: `listeners`, `ready`, `failed`, `started`, `stopped`,
 /// `exited`, `ended`. The same frames connect a client to the supervisor over the control socket.
-public enum Frame: Sendable, Equatable {
+public enum Frame: WireMessage, Equatable {
     /// The beginning of the plan, to be done while the rest is still being made. At most once, as the first frame.
     case prepare(LaunchPlan)
     /// The plan, or the operations that follow those of `prepare`.
@@ -37,6 +39,9 @@ public enum Frame: Sendable, Equatable {
     case signal(SignalTarget, UInt8)
     /// Kill every process and end the sandbox.
     case end
+    /// Sockets that the plan asked for, in the order of the descriptors that come along. Ahead of `ready`, in several frames
+    /// when they are many.
+    case listeners([ListeningSocket])
     /// The plan has run and the kernel agrees with it. The text says how many facts were compared.
     case ready(checks: UInt32)
     /// The plan could not be run, or the kernel does not agree with it; the warden ends.
@@ -109,6 +114,9 @@ public enum Frame: Sendable, Equatable {
                 writer.write(number)
             }
         case .ended: Frame.header(21, descriptors, &writer)
+        case .listeners(let sockets):
+            Frame.header(22, descriptors, &writer)
+            writer.write(sockets) { $1.encode(to: &$0) }
         }
         var bytes = writer.bytes
         withUnsafeBytes(of: UInt32(bytes.count - 4).littleEndian) { bytes.replaceSubrange(0..<4, with: $0) }
@@ -153,6 +161,9 @@ public enum Frame: Sendable, Equatable {
             default: throw WireError("unknown end of a command")
             }
         case 21: frame = .ended
+        case 22:
+            frame = .listeners(
+                try reader.readList { (reader: inout WireReader) throws(WireError) in try ListeningSocket(from: &reader) })
         default: throw WireError("unknown frame \(type)")
         }
         guard reader.isAtEnd else { throw WireError("bytes after the end of a frame") }

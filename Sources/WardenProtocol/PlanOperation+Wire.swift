@@ -89,6 +89,17 @@ extension PlanOperation: WireCodable {
             writer.write(UInt8(14))
             writer.write(name)
         case .loopback: writer.write(UInt8(15))
+        case .gatewayRoute(let address):
+            writer.write(UInt8(22))
+            writer.write(address)
+        case .listen(let socket):
+            writer.write(UInt8(23))
+            socket.encode(to: &writer)
+        case .gatewayRules(let address, let redirectPort, let dnsPort):
+            writer.write(UInt8(24))
+            writer.write(address)
+            writer.write(redirectPort)
+            writer.write(dnsPort)
         case .kernelSetting(let path, let value):
             writer.write(UInt8(16))
             writer.write(path)
@@ -149,6 +160,10 @@ extension PlanOperation: WireCodable {
         case 19: self = .dropPrivileges(keep: try reader.read())
         case 20: self = .seccomp(name: try reader.readString(), program: try reader.readBytes())
         case 21: self = .copy(source: try reader.readString(), path: try reader.readString())
+        case 22: self = .gatewayRoute(address: try reader.readString())
+        case 23: self = .listen(try ListeningSocket(from: &reader))
+        case 24:
+            self = .gatewayRules(address: try reader.readString(), redirectPort: try reader.read(), dnsPort: try reader.read())
         default: throw WireError("unknown plan operation")
         }
     }

@@ -65,6 +65,14 @@ public enum PlanOperation: Codable, Sendable, Equatable {
     case enterRoot
     case hostname(String)
     case loopback
+    /// Gives the loopback device this further address, and IPv4 a default route by it: a way to everywhere that ends at the
+    /// gateway's sockets. IPv6 gets none, and fails at once.
+    case gatewayRoute(address: String)
+    /// Makes a socket for the gateway, which is handed out before the command starts.
+    case listen(ListeningSocket)
+    /// Makes the kernel redirect TCP and DNS that leave to these ports of 127.0.0.1, and refuse everything else that is for
+    /// neither loopback nor `address` (nf_tables).
+    case gatewayRules(address: String, redirectPort: UInt16, dnsPort: UInt16)
     /// Writes a kernel setting of the sandbox's own namespaces.
     case kernelSetting(path: String, value: String)
     /// setrlimit(2) with the kernel's resource number.
@@ -101,6 +109,9 @@ extension PlanOperation {
         case .enterRoot: "enter-root"
         case .hostname: "hostname"
         case .loopback: "loopback"
+        case .gatewayRoute: "gateway-route"
+        case .listen: "listen"
+        case .gatewayRules: "gateway-rules"
         case .kernelSetting: "kernel-setting"
         case .resourceLimit: "resource-limit"
         case .landlock: "landlock"
@@ -126,6 +137,10 @@ extension PlanOperation {
             "\(target), \(bytes) bytes (\(restrictions.names.joined(separator: ",")))"
         case .proc(let target), .terminals(let target), .messageQueues(let target): target
         case .hostname(let name): name
+        case .gatewayRoute(let address): "\(address) on lo, default route by lo"
+        case .listen(let socket): socket.description
+        case .gatewayRules(let address, let redirectPort, let dnsPort):
+            "tcp to port \(redirectPort), dns to port \(dnsPort), all else refused but 127.0.0.0/8, ::1 and \(address)"
         case .kernelSetting(let path, let value): "\(path) = \(value)"
         case .resourceLimit(_, let name, let soft, let hard): "\(name) \(soft) \(hard)"
         case .landlock(_, _, let rules): rules.map(\.path).joined(separator: ", ")

@@ -23,12 +23,14 @@ public struct ProcessRequest: Sendable, Equatable, WireCodable {
     public var columns: UInt16
     /// Whether the terminal becomes the command's controlling terminal, with job control.
     public var controlsTerminal: Bool
+    /// The file mode creation mask (umask(2)).
+    public var umask: UInt16
     /// Whether the sandbox ends with this command.
     public var isMain: Bool
 
     public init(
         id: UInt32, arguments: [String], environment: [String], workingDirectory: String, streams: [StandardStream],
-        rows: UInt16 = 0, columns: UInt16 = 0, controlsTerminal: Bool = false, isMain: Bool = false
+        rows: UInt16 = 0, columns: UInt16 = 0, controlsTerminal: Bool = false, umask: UInt16 = 0o022, isMain: Bool = false
     ) {
         self.id = id
         self.arguments = arguments
@@ -38,6 +40,7 @@ public struct ProcessRequest: Sendable, Equatable, WireCodable {
         self.rows = rows
         self.columns = columns
         self.controlsTerminal = controlsTerminal
+        self.umask = umask
         self.isMain = isMain
     }
 
@@ -52,6 +55,7 @@ public struct ProcessRequest: Sendable, Equatable, WireCodable {
         writer.write(rows)
         writer.write(columns)
         writer.write(controlsTerminal)
+        writer.write(umask)
         writer.write(isMain)
     }
 
@@ -67,6 +71,7 @@ public struct ProcessRequest: Sendable, Equatable, WireCodable {
         rows = try reader.read()
         columns = try reader.read()
         controlsTerminal = try reader.readBool()
+        umask = try reader.read()
         isMain = try reader.readBool()
         guard streams.count == 3 else { throw WireError("a command has three standard streams") }
         guard !arguments.isEmpty else { throw WireError("a command has at least its name") }

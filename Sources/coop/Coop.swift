@@ -22,6 +22,7 @@ struct Coop: ParsableCommand {
                 name: "Run", subcommands: [RunCommand.self, ShellCommand.self, ExecCommand.self, ExplainCommand.self, WhyCommand.self]),
             CommandGroup(name: "Sessions", subcommands: [PsCommand.self, StopCommand.self, SuperviseCommand.self]),
             CommandGroup(name: "Projects and trust", subcommands: [TrustCommand.self, ConfigCommand.self]),
+            CommandGroup(name: "Network, policy, audit", subcommands: [AuditCommand.self]),
             CommandGroup(
                 name: "System",
                 subcommands: [
@@ -47,9 +48,13 @@ struct Coop: ParsableCommand {
         let report = ErrorReport(arguments: arguments)
         EarlyStart.current = EarlyStart(arguments: arguments)
         do {
-            var command = try parse(words: arguments)
-            try EarlyStart.current.advance()
-            try command.run()
+            if let words = RunCommand.wordsWithoutOptions(arguments) {
+                try RunCommand.run(words, options: RunOptions())
+            } else {
+                var command = try parse(words: arguments)
+                try EarlyStart.current.advance()
+                try command.run()
+            }
         } catch {
             EarlyStart.current.drop()
             report.exit(with: error)

@@ -5,10 +5,12 @@ import Testing
 /// The commands of this version. What a user types is a contract: to add is fine, to rename needs a reason.
 enum Contract {
     static let commands = [
-        "run", "shell", "exec", "explain", "why", "ps", "stop", "trust", "config", "doctor", "version", "capabilities", "completions",
+        "run", "shell", "exec", "explain", "why", "ps", "stop", "trust", "config", "audit", "doctor", "version", "capabilities",
+        "completions",
     ]
     static let configCommands = ["get", "set", "unset", "list", "validate"]
-    static let all = commands.map { [$0] } + configCommands.map { ["config", $0] }
+    static let auditCommands = ["show", "verify", "export"]
+    static let all = commands.map { [$0] } + configCommands.map { ["config", $0] } + auditCommands.map { ["audit", $0] }
 
     /// The options that the command contract promises for `run` and `shell` in this version.
     static let runOptions = [
@@ -53,7 +55,10 @@ enum Contract {
             }
         }
         #expect(found == Contract.commands)
-        for group in ["RUN SUBCOMMANDS", "SESSIONS SUBCOMMANDS", "PROJECTS AND TRUST SUBCOMMANDS", "SYSTEM SUBCOMMANDS"] {
+        for group in [
+            "RUN SUBCOMMANDS", "SESSIONS SUBCOMMANDS", "PROJECTS AND TRUST SUBCOMMANDS", "NETWORK, POLICY, AUDIT SUBCOMMANDS",
+            "SYSTEM SUBCOMMANDS",
+        ] {
             #expect(output.contains(group))
         }
         for hidden in ["supervise", "probe"] { #expect(!output.contains("  \(hidden)")) }

@@ -24,6 +24,7 @@ import Testing
         #"seq 5 > five; { $run sh -c 'read a; echo "first $a"'; cat; } < five"#,
         #"echo one > log; $run echo two >> log; echo three >> log; cat log"#,
         #"exec 9<> both-ways; $run sh -c 'echo written' >&9; $run cat <&9; cat both-ways"#,
+        #"for m in 077 002 000; do (umask $m; $run sh -c "umask; touch made-$m; stat -c %a made-$m"); done"#,
         // The ends of pipes.
         #"{ $run yes; echo $? >&2; } | head -n 1"#,
         #"$run true | cat; $run false || echo failed"#,

@@ -16,15 +16,17 @@ extension HostFacts {
             [SystemPath(path: "/usr", link: nil), SystemPath(path: "/opt", link: nil)]
             + links.map { SystemPath(path: $0, link: mergedUsr ? "usr" + $0 : nil) }
         return HostFacts(
-            kernel: kernel, user: user, group: user, landlock: landlock, namespaces: namespaces, seccompFilter: seccomp,
+            kernel: kernel,
+            users: UserMapping(
+                user: user, group: user, subordinateUsers: subordinate ? .init(first: 100_000, count: 65536) : nil,
+                subordinateGroups: subordinate ? .init(first: 100_000, count: 65536) : nil, idMapTools: tools),
+            landlock: landlock, namespaces: namespaces, seccompFilter: seccomp,
             systemPaths: system,
             configurationPaths: [
                 ConfigurationPath(path: "/etc/alternatives", source: "/etc/alternatives", isDirectory: true),
                 ConfigurationPath(path: "/etc/localtime", source: "/usr/share/zoneinfo/Europe/Berlin", isDirectory: false),
             ],
-            subordinateUsers: subordinate ? SubordinateRange(first: 100_000, count: 65536) : nil,
-            subordinateGroups: subordinate ? SubordinateRange(first: 100_000, count: 65536) : nil,
-            idMapTools: tools, memory: 8 << 30, devices: ["null", "zero", "full", "random", "urandom", "tty"],
+            memory: 8 << 30, devices: ["null", "zero", "full", "random", "urandom", "tty"],
             hardProcesses: hardProcesses, hardFileSize: .max, hardData: .max, hardCore: hardCore, procIsMasked: maskedProc,
             readOnlyProc: ["/proc/sys", "/proc/irq"], hiddenProc: ["/proc/kcore", "/proc/acpi"])
     }

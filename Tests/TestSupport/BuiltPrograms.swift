@@ -13,11 +13,14 @@ public enum BuiltPrograms {
 
     public static func warden() throws -> String { FileSystem.join(try directory(), "coop-warden") }
 
+    /// The program that stands outside of a sandbox whose traffic is captured.
+    public static func gatewayAcceptor() throws -> String { FileSystem.join(try directory(), "GatewayAcceptor") }
+
     private static let copies: Result<String, any Error> = Result { try copy() }
 
     private static func copy() throws -> String {
         let source = try buildDirectory()
-        let programs = ["coop", "coop-warden"].map { FileSystem.join(source, $0) }
+        let programs = ["coop", "coop-warden", "GatewayAcceptor"].map { FileSystem.join(source, $0) }
         var hash = StableHash()
         hash.combine(source.osBytes)
         for program in programs {

@@ -31,7 +31,7 @@ struct Generator {
     mutating func restrictions() -> MountRestrictions { MountRestrictions(rawValue: UInt8.random(in: 0...15, using: &random)) }
 
     mutating func operation() -> PlanOperation {
-        switch Int.random(in: 0..<21, using: &random) {
+        switch Int.random(in: 0..<24, using: &random) {
         case 0: .privateMounts
         case 1: .root(bytes: number(), inodes: number())
         case 2: .directory(path: text(), mode: number(), owner: owner())
@@ -52,8 +52,16 @@ struct Generator {
         case 17: .resourceLimit(resource: number(), name: text(), soft: number(), hard: number())
         case 18: .landlock(handled: number(), scopes: number(), rules: list(4) { LandlockRule(path: $0.text(), access: $0.number()) })
         case 19: .dropPrivileges(keep: number())
+        case 20: .gatewayRoute(address: text())
+        case 21: .listen(socket())
+        case 22: .gatewayRules(address: text(), redirectPort: number(), dnsPort: number())
         default: .seccomp(name: text(), program: bytes())
         }
+    }
+
+    mutating func socket() -> ListeningSocket {
+        let purpose = ListeningSocket.Purpose.allCases.randomElement(using: &random) ?? .redirect
+        return ListeningSocket(purpose, port: number(), isIPv6: Bool.random(using: &random))
     }
 
     mutating func plan() -> LaunchPlan {
@@ -71,7 +79,7 @@ struct Generator {
     }
 
     mutating func frame() -> Frame {
-        switch Int.random(in: 0..<11, using: &random) {
+        switch Int.random(in: 0..<12, using: &random) {
         case 0: .plan(plan())
         case 1: .start(request())
         case 2: .signal(.command(number()), UInt8.random(in: 1...64, using: &random))
@@ -80,6 +88,7 @@ struct Generator {
         case 5: .ready(checks: number())
         case 6: .failed(step: text(), subject: text(), errno: number(), reason: text())
         case 7: .started(id: number(), pid: number())
+        case 10: .listeners(list(6) { $0.socket() })
         case 8: .stopped(id: number(), signal: number())
         case 9:
             .exited(
@@ -144,7 +153,7 @@ struct Generator {
     @Test("text that is not UTF-8, unknown types and impossible signals are refused")
     func shapes() {
         #expect(throws: WireError.self) { try Frame.decode([]) }
-        for type in UInt8.min...UInt8.max where ![1, 2, 3, 4, 16, 17, 18, 19, 20, 21].contains(type) {
+        for type in UInt8.min...UInt8.max where ![1, 2, 3, 4, 16, 17, 18, 19, 20, 21, 22].contains(type) {
             #expect(throws: WireError.self) { try Frame.decode([type, 0]) }
         }
         #expect(throws: WireError.self) { try Frame.decode([17, 0, 1, 0, 0, 0, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) }

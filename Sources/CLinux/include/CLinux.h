@@ -36,6 +36,10 @@ static inline int coop_dup3(int from, int to, int flags) { return (int)syscall(S
 static inline int coop_renameat2(int from, const char *old_name, int to, const char *new_name, unsigned flags) {
     return (int)syscall(SYS_renameat2, from, old_name, to, new_name, flags);
 }
+/// eventfd(2), close-on-exec; read(2) does not wait when `nonblocking` is set.
+static inline int coop_eventfd(int nonblocking) {
+    return (int)syscall(SYS_eventfd2, 0u, O_CLOEXEC | (nonblocking ? O_NONBLOCK : 0));
+}
 /// A non-blocking signalfd(2) for the signals in `mask`.
 int coop_signalfd(const sigset_t *mask);
 
@@ -44,18 +48,22 @@ int coop_signalfd(const sigset_t *mask);
 /// fork(2). Only for a process with one thread: the child may then go on in Swift.
 static inline pid_t coop_fork(void) { return fork(); }
 
+/// The identity that a new process takes on, sent to it once the maps of its user namespace are written.
+struct coop_identity {
+    uint32_t uid;                // inside the namespace
+    uint32_t gid;
+    uint32_t drop_groups;        // setgroups(0)
+};
+
 /// What coop_spawn needs. Everything is prepared by the parent: the child must not allocate.
 struct coop_spawn {
     uint64_t clone_flags;        // CLONE_NEW* of the new process
     int unshare_flags;           // CLONE_NEW* that it makes itself, while its parent goes on
     int cgroup;                  // directory of a cgroup v2 to be born in, or -1
     int channel;                 // becomes descriptor 3 of the new program
-    int sync;                    // the child reads one byte here before it goes on: 'g' go, anything else: give up
+    int sync;                    // the child reads a coop_identity here before it goes on; end of file: give up
     int sync_writer;             // the parent's end of it, closed in the child: its end is then seen, whatever ends the parent
     const char *program;         // path of the program, executed from a detached read-only mount of its file
-    uint32_t uid;                // identity inside the namespace
-    uint32_t gid;
-    int drop_groups;             // setgroups(0) once mapped
     char *const *argv;
     char *const *envp;
 };
@@ -191,6 +199,19 @@ static inline int coop_accept(int listener) { return (int)syscall(SYS_accept4, l
 
 /// Brings up the loopback device of this network namespace (netdevice(7)).
 int coop_loopback_up(void);
+
+/// A socket to the kernel (netlink(7)) that waits five seconds for an answer at most.
+int coop_netlink_open(int protocol);
+
+/// Makes a socket on a port of the loopback address of its family, IPv6 apart from IPv4: listening for `SOCK_STREAM`, bound
+/// for `SOCK_DGRAM`. `any` binds every address and does not listen: the port is only taken. Non-blocking.
+int coop_loopback_socket(int family, int type, uint16_t port, int any);
+
+/// What a socket is: family, type, whether it listens, and the port it is bound to. -1 when it is none of internet's.
+int coop_describe_socket(int number, int *family, int *type, int *listens, uint16_t *port);
+
+/// Where a redirected connection was going (SO_ORIGINAL_DST of linux/netfilter_ipv4.h), in the processor's order.
+int coop_original_destination(int connection, uint32_t *address, uint16_t *port);
 
 /// A file in memory (memfd_create(2)).
 static inline int coop_memory_file(const char *name) { return (int)syscall(SYS_memfd_create, name, 1u /* MFD_CLOEXEC */); }

@@ -40,7 +40,7 @@ struct TrustCommand: ParsableCommand {
         let project = try context.project()
         let store = TrustStore(home: context.home)
         if revoke {
-            print(try store.revoke(project) ? "The approval is taken back." : "Nothing was approved.")
+            print(try RecordedTrust(home: context.home).revoke(project) ? "The approval is taken back." : "Nothing was approved.")
             return
         }
         let loaded = try LoadedConfiguration.load(project: project, home: context.home)
@@ -59,7 +59,7 @@ struct TrustCommand: ParsableCommand {
             if show {
                 if !json { print(Approval.text(difference, project: project)) }
             } else if yes {
-                try store.approve(project, digest: loaded.contentDigest, requests: requests)
+                try RecordedTrust(home: context.home).approve(project, digest: loaded.contentDigest, requests: requests)
                 if !json { print(Approval.text(difference, project: project) + "\nApproved.") }
             } else {
                 try Approval(project: project, home: context.home).ask(difference, digest: loaded.contentDigest, all: requests)

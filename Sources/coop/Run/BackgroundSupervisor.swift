@@ -65,7 +65,7 @@ struct BackgroundSupervisor {
 struct SuperviseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "supervise", abstract: "Supervise a kept sandbox.", shouldDisplay: false)
 
-    @OptionGroup var options: RunOptions
+    @OptionGroup var arguments: RunArguments
 
     @Argument(parsing: .captureForPassthrough) var words: [String] = []
 
@@ -77,7 +77,7 @@ struct SuperviseCommand: ParsableCommand {
         signal(SIGHUP, SIG_IGN)
         signal(SIGPIPE, SIG_IGN)
         let run = try SandboxRun(
-            context: try Context(), options: options, command: try CommandWords(words, of: SuperviseCommand.self).words)
+            context: try Context(), options: arguments.options, command: try CommandWords(words, of: SuperviseCommand.self).words)
         do {
             try run.serve {
                 try answer.writeAll("ready \(run.spec.id)".utf8, subject: "the command that started it")

@@ -11,7 +11,9 @@ struct EnvironmentBuilder {
     let configuration: ResolvedConfiguration
     let options: RunOptions
 
-    func build(path: String, user: User, home: String, workingDirectory: String, id: String) throws(CoopError) -> [EnvironmentVariable] {
+    func build(
+        path: String, user: User, home: String, workingDirectory: String, id: String, network: Network
+    ) throws(CoopError) -> [EnvironmentVariable] {
         var result: [String: EnvironmentVariable] = [:]
         func set(_ name: String, _ value: String, _ origin: String) {
             result[name] = EnvironmentVariable(name: name, value: value, origin: origin)
@@ -27,6 +29,7 @@ struct EnvironmentBuilder {
         set("TMPDIR", "/tmp", "coop")
         set("PWD", workingDirectory, "coop")
         set("COOP_SESSION", id, "coop")
+        for variable in network.proxyEnvironment { set(variable.name, variable.value, variable.origin) }
         for (name, setting) in sandbox.env { set(name, setting.value, setting.origin.description) }
         for file in options.envFile {
             let path = FileSystem.normalize(FileSystem.join(context.currentDirectory, file))

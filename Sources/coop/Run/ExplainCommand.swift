@@ -16,7 +16,7 @@ struct ExplainCommand: ParsableCommand {
               coop explain --memory 4G --json -- make test
             """)
 
-    @OptionGroup var options: RunOptions
+    @OptionGroup var arguments: RunArguments
 
     @Flag(help: "Print the whole spec, plan and layers as JSON.") var json = false
 
@@ -25,12 +25,12 @@ struct ExplainCommand: ParsableCommand {
 
     func run() throws {
         let context = try Context()
-        let project = try context.project(for: options)
-        let configuration = try context.configuration(of: project, flags: options.flags)
+        let project = try context.project(for: arguments.options)
+        let configuration = try context.configuration(of: project, flags: arguments.options.flags)
         var command = try CommandWords(words, of: ExplainCommand.self).words
         if command.isEmpty { command = [try ShellCommand.shell()] }
         let builder = SpecBuilder(
-            context: context, project: project, configuration: configuration, options: options, id: SessionDirectory.newID())
+            context: context, project: project, configuration: configuration, options: arguments.options, id: SessionDirectory.newID())
         var spec = try builder.build(command: command)
         try WorkspaceSession.describe(
             spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))
@@ -50,7 +50,7 @@ struct ExplainCommand: ParsableCommand {
         result += "workspace  \(spec.workspace.path.printable) (\(spec.workspace.mode.rawValue))\n"
         result += "starts in  \(spec.workingDirectory.printable)\n"
         result += "home       \(spec.home.path.printable) (\(spec.home.source.map { "private, kept in \($0.printable)" } ?? "in memory"))\n"
-        result += "network    \(spec.network.rawValue)\n"
+        result += "network    \(spec.network.mode.rawValue)\n"
         if let timeout = spec.timeout { result += "timeout    \(timeout) s\n" }
         for note in explanation.notes { result += "note       \(note.printable)\n" }
         result +=

@@ -58,7 +58,7 @@ struct Reason {
     }
 
     private func host(_ name: String) -> Answer {
-        Answer(subject: name, verdict: .denied, rule: "network \(spec.network.rawValue): nothing leaves the sandbox")
+        Answer(subject: name, verdict: .denied, rule: "network \(spec.network.mode.rawValue): nothing leaves the sandbox")
     }
 
     private func path(_ text: String) -> Answer {

@@ -12,19 +12,19 @@ struct ShellCommand: ParsableCommand {
               coop shell fix-auth      a running one, by name, id or the beginning of an id
             """)
 
-    @OptionGroup var options: RunOptions
+    @OptionGroup var arguments: RunArguments
 
     @Argument(help: ArgumentHelp("A running sandbox.", valueName: "ID"))
     var id: String?
 
     func run() throws {
         guard let id else {
-            try SandboxLauncher(options: options).run([try ShellCommand.shell()])
+            try SandboxLauncher(options: arguments.options).run([try ShellCommand.shell()])
             return
         }
         let context = try Context()
         let record = try Sessions(context: context).find(id)
-        try RunningSandbox(context: context, id: record.id).run([try ShellCommand.shell()], terminal: options.tty)
+        try RunningSandbox(context: context, id: record.id).run([try ShellCommand.shell()], terminal: arguments.options.tty)
     }
 
     /// The user's own shell where it exists inside.

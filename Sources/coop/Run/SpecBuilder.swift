@@ -36,8 +36,9 @@ struct SpecBuilder {
         let workingDirectory = try self.workingDirectory(workspace: workspace)
         let seccomp = options.seccomp.map { FileSystem.normalize(FileSystem.join(context.currentDirectory, $0)) }
         let builder = EnvironmentBuilder(context: context, configuration: configuration, options: options)
+        let network = Network()
         let environment = try builder.build(
-            path: toolchains.path, user: user, home: context.home.userHome, workingDirectory: workingDirectory, id: id)
+            path: toolchains.path, user: user, home: context.home.userHome, workingDirectory: workingDirectory, id: id, network: network)
         let name = try self.name()
         let excludes = try self.excludes(workspace: workspace)
         return SandboxSpec(
@@ -48,7 +49,7 @@ struct SpecBuilder {
             limits: Limits(
                 memory: sandbox.memory?.value, cpus: sandbox.cpus?.value, processes: sandbox.pids.map { UInt64($0.value) },
                 disk: sandbox.disk?.value),
-            systemCalls: SystemCalls(groups: sandbox.allowSyscalls.map(\.value), profile: seccomp),
+            network: network, systemCalls: SystemCalls(groups: sandbox.allowSyscalls.map(\.value), profile: seccomp),
             degraded: try options.degradedLayers(),
             timeout: sandbox.timeout.map { seconds(of: $0.value) }, command: command)
     }

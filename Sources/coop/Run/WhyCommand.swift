@@ -17,7 +17,7 @@ struct WhyCommand: ParsableCommand {
               coop why '$AWS_PROFILE'
             """)
 
-    @OptionGroup var options: RunOptions
+    @OptionGroup var arguments: RunArguments
 
     @Flag(help: "Print JSON.") var json = false
 
@@ -26,10 +26,10 @@ struct WhyCommand: ParsableCommand {
 
     func run() throws {
         let context = try Context()
-        let project = try context.project(for: options)
-        let configuration = try context.configuration(of: project, flags: options.flags)
+        let project = try context.project(for: arguments.options)
+        let configuration = try context.configuration(of: project, flags: arguments.options.flags)
         let builder = SpecBuilder(
-            context: context, project: project, configuration: configuration, options: options, id: SessionDirectory.newID())
+            context: context, project: project, configuration: configuration, options: arguments.options, id: SessionDirectory.newID())
         var spec = try builder.build(command: ["true"])
         try WorkspaceSession.describe(
             spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))

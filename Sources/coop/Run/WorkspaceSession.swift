@@ -97,8 +97,9 @@ final class WorkspaceSession {
             }
         }
         if let plan { attempt { try distrust(ProtectedPaths.changes(since: plan), record: record) } }
-        attempt { try placeholders?.remove() }
         attempt { try WorkspaceSession.inspect(record, repository: git?.repository, context: context, session: session.id) }
+        // Last: while the kernel still takes down the sandbox's mounts, removing a directory that one stands on waits for it.
+        attempt { try placeholders?.remove() }
         if let first { throw first }
     }
 
@@ -187,7 +188,7 @@ final class WorkspaceSession {
                 continue
             }
             if change.path == "coop.toml" || change.path == "coop.local.toml" {
-                try TrustStore(home: context.home).loseTrust(change.path, in: project)
+                try RecordedTrust(home: context.home).loseTrust(change.path, in: project, session: session.id)
                 WorkspaceSession.say("\(change.path) was written by the sandbox and is not trusted; look at it, then: coop trust")
             } else {
                 WorkspaceSession.say("\(change.path) was written by the sandbox: \(change.reason)")

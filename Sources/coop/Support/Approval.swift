@@ -19,7 +19,7 @@ struct Approval {
         guard Terminal.confirm("Approve this for \(project.shownRoot.printable)?") else {
             throw CoopError(.refused, "the configuration was not approved", "you said no", next: "coop trust --show")
         }
-        try TrustStore(home: home).approve(project, digest: digest, requests: all)
+        try RecordedTrust(home: home).approve(project, digest: digest, requests: all)
     }
 
     /// The list in plain words, new things first.

@@ -6,7 +6,10 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/if_alg.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/vm_sockets.h>
 #include <mqueue.h>
 #include <netinet/in.h>
@@ -152,15 +155,44 @@ ATTACK(descriptor_open) {
         if (fstat(number, &found) == 0) worked("descriptor %d is open, mode %o", number, found.st_mode);
     refused("fstat");
 }
-ATTACK(chmod_setuid) {
-    int number = open(argv[0], O_RDWR | O_CREAT, 0700);
-    if (number < 0) broken("create");
-    if (fchmod(number, 04755) != 0) refused("fchmod");
+static int planted(const char *path, const char *how) {
     struct stat found;
-    fstat(number, &found);
-    fchmod(number, 0600);
-    if (!(found.st_mode & S_ISUID)) { errno = 0; refused("stripped"); }
-    worked("mode %o", found.st_mode);
+    int bad = stat(path, &found) == 0 && found.st_mode & S_ISUID;
+    // What has worked must not stay on the machine that runs the tests.
+    unlink(path);
+    if (bad) worked("%s: mode %o", how, found.st_mode);
+    return bad;
+}
+ATTACK(chmod_setuid) {
+    const char *path = argv[0];
+    int mode = S_ISUID | 0755, error = 0;
+#define TRY(how, call) if ((call) < 0) error = errno; if (planted(path, how)) return;
+#define FRESH { unlink(path); int made = open(path, O_RDWR | O_CREAT, 0700); if (made < 0) broken("create"); close(made); }
+    FRESH; TRY("chmod", syscall(SYS_chmod, path, mode))
+    FRESH; int number = open(path, O_RDWR); TRY("fchmod", syscall(SYS_fchmod, number, mode)) close(number);
+    FRESH; TRY("fchmodat", syscall(SYS_fchmodat, AT_FDCWD, path, mode))
+    FRESH; TRY("fchmodat2", syscall(452, AT_FDCWD, path, mode, 0))
+    FRESH; TRY("chmod with high bits", syscall(SYS_chmod, path, 0x100000000L | mode))
+    unlink(path); umask(0);
+    TRY("creat", syscall(SYS_creat, path, mode))
+    TRY("open", syscall(SYS_open, path, O_WRONLY | O_CREAT, mode))
+    TRY("openat", syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, mode))
+    TRY("mknod", syscall(SYS_mknod, path, S_IFREG | mode, 0))
+    TRY("mknodat", syscall(SYS_mknodat, AT_FDCWD, path, S_IFREG | mode, 0))
+    struct { unsigned long flags, mode, resolve; } how = {O_WRONLY | O_CREAT, (unsigned long)mode, 0};
+    TRY("openat2", syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how)))
+    char directory[4096];
+    snprintf(directory, sizeof(directory), "%s", path);
+    *strrchr(directory, '/') = 0;
+    number = syscall(SYS_openat, AT_FDCWD, directory, O_WRONLY | O_TMPFILE, mode);
+    if (number >= 0) {
+        char from[64];
+        snprintf(from, sizeof(from), "/proc/self/fd/%d", number);
+        linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+        if (planted(path, "O_TMPFILE")) return;
+    } else error = errno;
+    errno = error;
+    refused("every way");
 }
 
 ATTACK(chmod_stdin) { judge(fchmod(0, 0666), "fchmod of standard input"); }
@@ -555,6 +587,135 @@ ATTACK(connect_abstract) {
     memcpy(address.sun_path + 1, argv[0], strlen(argv[0]));
     judge(connect_within(number, (void *)&address, offsetof(struct sockaddr_un, sun_path) + 1 + strlen(argv[0])), "connect");
 }
+// Not attacks but use: what comes from the other end, which is the gateway's.
+static void say_answer(int number, const char *text) {
+    char line[512] = {0};
+    struct timeval limit = {5, 0};
+    setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    size_t count = 0;
+    ssize_t piece;
+    while (count < sizeof line - 1 && (piece = read(number, line + count, sizeof line - 1 - count)) > 0) count += piece;
+    line[strcspn(line, "\n")] = 0;
+    worked("%s%s", line, text);
+}
+ATTACK(ask_tcp) {
+    int number = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {AF_INET, htons(atoi(argv[1]))};
+    inet_pton(AF_INET, argv[0], &address.sin_addr);
+    if (connect_within(number, (void *)&address, sizeof address) != 0) refused("connect");
+    struct sockaddr_in peer;
+    socklen_t length = sizeof peer;
+    getpeername(number, (void *)&peer, &length);
+    say_answer(number, peer.sin_addr.s_addr == address.sin_addr.s_addr && peer.sin_port == address.sin_port ? " as itself" : "");
+}
+ATTACK(ask_tcp6) {
+    int number = socket(AF_INET6, SOCK_STREAM, 0);
+    struct sockaddr_in6 address = {AF_INET6, htons(atoi(argv[1]))};
+    inet_pton(AF_INET6, argv[0], &address.sin6_addr);
+    if (connect_within(number, (void *)&address, sizeof address) != 0) refused("connect");
+    say_answer(number, "");
+}
+// In a grandchild of another session: what is not the command's own process is captured as well.
+ATTACK(ask_tcp_forked) {
+    if (fork() == 0) {
+        setsid();
+        if (fork() == 0) { ask_tcp(argc, argv); }
+        wait(NULL);
+        _exit(0);
+    }
+    wait(NULL);
+    _exit(0);
+}
+ATTACK(ask_udp) {
+    int number = socket(AF_INET, SOCK_DGRAM, 0);
+    struct timeval limit = {5, 0};
+    setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    struct sockaddr_in address = {AF_INET, htons(atoi(argv[1]))}, from = {0};
+    socklen_t length = sizeof from;
+    inet_pton(AF_INET, argv[0], &address.sin_addr);
+    if (sendto(number, "query", 5, 0, (void *)&address, sizeof address) < 0) refused("sendto");
+    char text[100] = {0}, name[50] = {0};
+    if (recvfrom(number, text, sizeof text - 1, 0, (void *)&from, &length) < 0) refused("recvfrom");
+    inet_ntop(AF_INET, &from.sin_addr, name, sizeof name);
+    worked("%s from %s:%d", text, name, ntohs(from.sin_port));
+}
+ATTACK(send_udp6) {
+    int number = socket(AF_INET6, SOCK_DGRAM, 0);
+    struct sockaddr_in6 address = {AF_INET6, htons(atoi(argv[1]))};
+    inet_pton(AF_INET6, argv[0], &address.sin6_addr);
+    judge(sendto(number, "x", 1, 0, (void *)&address, sizeof address), "sendto");
+}
+ATTACK(internet_socket) {
+    judge(socket(atoi(argv[0]), atoi(argv[1]), atoi(argv[2])), "socket");
+}
+// With every permission to share that there is.
+ATTACK(take_port) {
+    int one = 1, zero = 0, is6 = strchr(argv[0], ':') != NULL, datagram = argc > 2;
+    int number = socket(is6 ? AF_INET6 : AF_INET, datagram ? SOCK_DGRAM : SOCK_STREAM, 0);
+    if (number < 0) broken("socket");
+    setsockopt(number, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    setsockopt(number, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+    struct sockaddr_in v4 = {AF_INET, htons(atoi(argv[1]))};
+    struct sockaddr_in6 v6 = {AF_INET6, htons(atoi(argv[1]))};
+    inet_pton(AF_INET, argv[0], &v4.sin_addr);
+    inet_pton(AF_INET6, argv[0], &v6.sin6_addr);
+    if (is6) setsockopt(number, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+    if ((is6 ? bind(number, (void *)&v6, sizeof v6) : bind(number, (void *)&v4, sizeof v4)) != 0) refused("bind");
+    judge(datagram ? 0 : listen(number, 8), "listen");
+}
+static void ask_kernel(int number, void *message, size_t length, const char *what) {
+    struct timeval limit = {3, 0};
+    setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    if (send(number, message, length, 0) < 0) refused(what);
+    char answer[4096];
+    ssize_t count = recv(number, answer, sizeof answer, 0);
+    if (count < (ssize_t)NLMSG_LENGTH(sizeof(struct nlmsgerr))) broken("answer");
+    errno = -((struct nlmsgerr *)NLMSG_DATA((struct nlmsghdr *)answer))->error;
+    judge(errno == 0 ? 0 : -1, what);
+}
+ATTACK(delete_rules) {
+    int number = socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
+    if (number < 0) refused("socket");
+    // Every table of every family, in one transaction.
+    struct { struct nlmsghdr head; struct nfgenmsg body; } message[3] = {
+        {{sizeof *message, NFNL_MSG_BATCH_BEGIN, NLM_F_REQUEST, 1}, {0, 0, htons(NFNL_SUBSYS_NFTABLES)}},
+        {{sizeof *message, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE, NLM_F_REQUEST | NLM_F_ACK, 2}},
+        {{sizeof *message, NFNL_MSG_BATCH_END, NLM_F_REQUEST, 3}, {0, 0, htons(NFNL_SUBSYS_NFTABLES)}},
+    };
+    ask_kernel(number, message, sizeof message, "NFT_MSG_DELTABLE");
+}
+ATTACK(delete_route) {
+    int number = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+    if (number < 0) refused("socket");
+    struct { struct nlmsghdr head; struct rtmsg body; } message = {
+        {sizeof message, RTM_DELROUTE, NLM_F_REQUEST | NLM_F_ACK, 1}, {AF_INET, .rtm_table = RT_TABLE_MAIN, .rtm_scope = RT_SCOPE_NOWHERE}};
+    ask_kernel(number, &message, sizeof message, "RTM_DELROUTE");
+}
+// As root of a user namespace of its own: the network belongs to the one above.
+ATTACK(delete_route_nested) {
+    try_namespaces();
+    delete_route(argc, argv);
+}
+ATTACK(raw_socket_nested) {
+    try_namespaces();
+    internet_socket(argc, argv);
+}
+ATTACK(add_route6) {
+    int number = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+    if (number < 0) refused("socket");
+    struct { struct nlmsghdr head; struct rtmsg body; struct rtattr attribute; int device; } message = {
+        {sizeof message, RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE, 1},
+        {AF_INET6, .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_STATIC, .rtm_type = RTN_UNICAST}, {8, RTA_OIF}, 1};
+    ask_kernel(number, &message, sizeof message, "RTM_NEWROUTE");
+}
+ATTACK(add_address) {
+    int number = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+    if (number < 0) refused("socket");
+    struct { struct nlmsghdr head; struct ifaddrmsg body; struct rtattr attribute; unsigned address; } message = {
+        {sizeof message, RTM_NEWADDR, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE, 1}, {AF_INET, 32, 0, 0, 1}, {8, IFA_LOCAL},
+        htonl(0xC0000201)};
+    ask_kernel(number, &message, sizeof message, "RTM_NEWADDR");
+}
 ATTACK(network_devices) {
     FILE *file = fopen("/proc/net/dev", "r");
     if (!file) broken("/proc/net/dev");
@@ -691,6 +852,8 @@ static const struct { const char *name; void (*run)(int, char **); } table[] = {
     ENTRY(kcmp_call) ENTRY(port_access) ENTRY(local_descriptor_table) ENTRY(kernel_log) ENTRY(socket_family) ENTRY(seccomp_listener)
     ENTRY(foreign_architecture) ENTRY(x32_calls) ENTRY(type_into_terminal) ENTRY(type_high_bits) ENTRY(console_paste)
     ENTRY(connect_tcp) ENTRY(connect_tcp6) ENTRY(send_udp) ENTRY(connect_unix) ENTRY(connect_abstract) ENTRY(network_devices)
+    ENTRY(ask_tcp) ENTRY(ask_tcp6) ENTRY(ask_tcp_forked) ENTRY(ask_udp) ENTRY(send_udp6) ENTRY(internet_socket) ENTRY(take_port)
+    ENTRY(delete_rules) ENTRY(delete_route) ENTRY(delete_route_nested) ENTRY(raw_socket_nested) ENTRY(add_route6) ENTRY(add_address)
     ENTRY(shared_memory) ENTRY(posix_memory) ENTRY(posix_queue) ENTRY(fork_many) ENTRY(memory_take) ENTRY(disk_fill)
     ENTRY(inodes_unlimited)
 };

@@ -9,10 +9,17 @@ public struct WireError: Error, Sendable, Equatable {
 public struct WireWriter {
     public private(set) var bytes: [UInt8] = []
 
-    public init() {}
+    /// - Parameter capacity: bytes to make room for at once, so that growing leaves no copies of secrets behind.
+    public init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
 
     public mutating func write<Value: FixedWidthInteger>(_ value: Value) {
         withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    /// Writes the count of the bytes after the first four into those four: the length of a message, written last.
+    public mutating func finishMessage() -> [UInt8] {
+        withUnsafeBytes(of: UInt32(bytes.count - 4).littleEndian) { bytes.replaceSubrange(0..<4, with: $0) }
+        return bytes
     }
 
     public mutating func write(_ value: Bool) { bytes.append(value ? 1 : 0) }
@@ -21,6 +28,9 @@ public struct WireWriter {
         write(UInt32(value.count))
         bytes.append(contentsOf: value)
     }
+
+    /// Appends bytes without a count.
+    public mutating func write(raw value: UnsafeRawBufferPointer) { bytes.append(contentsOf: value) }
 
     /// Text travels as UTF-8, escaped bytes included (see `String.osBytes`).
     public mutating func write(_ value: String) {
@@ -70,17 +80,32 @@ public struct WireReader {
         return Array(bytes[position..<position + count])
     }
 
+    /// Bytes, of which at most `limit` are accepted.
+    public mutating func readBytes(limit: Int) throws(WireError) -> [UInt8] {
+        let start = position
+        guard Int(try read(UInt32.self)) <= limit else { throw WireError("more than \(limit) bytes in a field") }
+        position = start
+        return try readBytes()
+    }
+
+    /// Text, of which at most `limit` bytes are accepted.
+    public mutating func readString(limit: Int) throws(WireError) -> String {
+        guard let text = String(validating: try readBytes(limit: limit), as: UTF8.self) else { throw WireError("text is not UTF-8") }
+        return text
+    }
+
     public mutating func readString() throws(WireError) -> String {
         guard let text = String(validating: try readBytes(), as: UTF8.self) else { throw WireError("text is not UTF-8") }
         return text
     }
 
     public mutating func readList<Element>(
-        _ each: (inout WireReader) throws(WireError) -> Element
+        limit: Int = .max, _ each: (inout WireReader) throws(WireError) -> Element
     ) throws(WireError) -> [Element] {
         let count = Int(try read(UInt32.self))
         // Each element takes at least one byte, so a count beyond the rest is a lie that must not reserve memory.
         guard count <= bytes.count - position else { throw WireError("list longer than its frame") }
+        guard count <= limit else { throw WireError("more than \(limit) elements in a list") }
         var result: [Element] = []
         result.reserveCapacity(count)
         for _ in 0..<count { result.append(try each(&self)) }

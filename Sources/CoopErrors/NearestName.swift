@@ -14,7 +14,7 @@ package enum NearestName {
 
     /// How many insertions, deletions, replacements and exchanges of neighbours turn one into the other (optimal string
     /// alignment).
-    static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+    package static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
         var beforeLast: [Int] = []
         var last = Array(0...right.count)
         for (row, byte) in left.enumerated() {

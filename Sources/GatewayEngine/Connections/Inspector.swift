@@ -1,0 +1,25 @@
+import GatewayProtocol
+import LinuxKernel
+
+/// Where the pipelines report to. All calls may come from any thread.
+protocol InspectorObserver: Sendable {
+    /// Says something to the supervisor about a connection that is being inspected.
+    func send(_ message: WorkerMessage)
+    /// The connection is over and its sockets are closed. Said exactly once for each `begin`.
+    func ended(_ id: ConnectionID, bytesIn: UInt64, bytesOut: UInt64)
+}
+
+/// The pipelines that terminate TLS and read HTTP. The worker's main thread calls them; they work on their own.
+protocol Inspector: Sendable {
+    /// Takes over a client's socket, from which nothing has been read: the first bytes wait in the kernel.
+    func begin(_ id: ConnectionID, socket: Descriptor, opening: Opening)
+    /// The supervisor's answers, for the pipelines that asked. An id that is unknown by now is ignored; a socket that comes
+    /// with it is closed.
+    func connected(_ id: ConnectionID, _ attempt: AttemptID, socket: Descriptor)
+    func unreachable(_ id: ConnectionID, _ attempt: AttemptID, _ reason: Unreachable)
+    func allow(_ id: ConnectionID, _ stream: StreamID, _ injections: [Injection])
+    func deny(_ id: ConnectionID, _ stream: StreamID, _ denial: Denial)
+    /// Breaks the connection off.
+    func revoke(_ id: ConnectionID)
+    func watch(_ watch: SecretWatch)
+}

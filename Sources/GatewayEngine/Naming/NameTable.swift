@@ -1,0 +1,38 @@
+import GatewayProtocol
+
+/// The synthetic addresses that stand for names: each is given to one name only, as long as the table lives.
+public struct NameTable {
+    /// 198.18.0.0/15, the block for benchmarks of networks (RFC 2544): never in use on the Internet.
+    static let block = IPv4Address(198, 18, 0, 0)
+    static let mask: UInt32 = 0xFFFE_0000
+
+    private var addresses: [String: IPv4Address] = [:]
+    private var names: [String] = []
+    private let limit: Int
+
+    /// - Parameter limit: how many names get an address; at most the block's size.
+    public init(limit: Int) { self.limit = min(limit, Int(~NameTable.mask)) }
+
+    /// Whether an address is of the synthetic block.
+    public static func isSynthetic(_ address: IPv4Address) -> Bool { address.value & mask == block.value }
+
+    /// The address of a name, the same each time; nil when the table is full.
+    public mutating func address(of name: String) -> IPv4Address? {
+        if let known = addresses[name] { return known }
+        guard names.count < limit else { return nil }
+        // The block's first address is nobody's.
+        let address = IPv4Address(NameTable.block.value + UInt32(names.count) + 1)
+        names.append(name)
+        addresses[name] = address
+        return address
+    }
+
+    /// The name that an address was given to.
+    public func name(of address: IPv4Address) -> String? {
+        guard NameTable.isSynthetic(address), address != NameTable.block else { return nil }
+        let index = Int(address.value - NameTable.block.value) - 1
+        return index < names.count ? names[index] : nil
+    }
+
+    public var count: Int { names.count }
+}

@@ -1,0 +1,77 @@
+/// What the worker says to the supervisor, which takes every byte of it for hostile.
+public enum WorkerMessage: Hashable, Sendable {
+    /// The worker is confined and can read the sandbox's bytes; with its protocol version.
+    case ready(version: UInt16)
+    /// A connection waits for `deny`, `pass`, `inspect` or `raw`; or for `deny` or `proceed` (`ApplicationProtocol.awaited`).
+    case open(ConnectionID, Opening)
+    /// An inspected connection needs an upstream connection, after its first allowed request.
+    case dial(ConnectionID, AttemptID)
+    /// A request waits for `allowRequest` or `denyRequest`.
+    case request(ConnectionID, StreamID, RequestHead)
+    /// A connection that was opened has ended, whatever became of it; said exactly once. Bytes that went to the sandbox, and bytes that came from it.
+    case closed(ConnectionID, bytesIn: UInt64, bytesOut: UInt64)
+    /// Something was stopped. The connection is 0 where there is none.
+    case incident(ConnectionID, IncidentKind, detail: String)
+}
+
+extension WorkerMessage: WireMessage {
+    public static var sizeLimit: Int { ProtocolLimit.workerMessage }
+
+    public func encoded(descriptors: Int) -> [UInt8] {
+        var writer = WireWriter()
+        writer.write(UInt32(0))
+        writer.write(type)
+        writer.write(UInt8(clamping: descriptors))
+        switch self {
+        case .ready(let version): writer.write(version)
+        case .open(let id, let opening):
+            writer.write(id)
+            opening.encode(to: &writer)
+        case .dial(let id, let attempt):
+            writer.write(id)
+            writer.write(attempt)
+        case .request(let id, let stream, let head):
+            writer.write(id)
+            writer.write(stream)
+            head.encode(to: &writer)
+        case .closed(let id, let bytesIn, let bytesOut):
+            writer.write(id)
+            writer.write(bytesIn)
+            writer.write(bytesOut)
+        case .incident(let id, let kind, let detail):
+            writer.write(id)
+            writer.write(kind.rawValue)
+            writer.write(clipped: detail)
+        }
+        return writer.finishMessage()
+    }
+
+    private var type: UInt8 {
+        switch self {
+        case .ready: 1
+        case .open: 2
+        case .dial: 3
+        case .request: 4
+        case .closed: 5
+        case .incident: 6
+        }
+    }
+
+    public static func decode(_ body: [UInt8]) throws(WireError) -> (frame: WorkerMessage, descriptors: Int) {
+        var reader = WireReader(body)
+        let type = try reader.read(UInt8.self)
+        guard try reader.read(UInt8.self) == 0 else { throw WireError("the worker has no descriptors to give") }
+        let message: WorkerMessage
+        switch type {
+        case 1: message = .ready(version: try reader.read())
+        case 2: message = .open(try reader.read(), try Opening(from: &reader))
+        case 3: message = .dial(try reader.read(), try reader.read())
+        case 4: message = .request(try reader.read(), try reader.read(), try RequestHead(from: &reader))
+        case 5: message = .closed(try reader.read(), bytesIn: try reader.read(), bytesOut: try reader.read())
+        case 6: message = .incident(try reader.read(), try reader.readCase(), detail: try reader.readString(limit: ProtocolLimit.text))
+        default: throw WireError("unknown message \(type)")
+        }
+        guard reader.isAtEnd else { throw WireError("bytes after the end of a message") }
+        return (message, 0)
+    }
+}

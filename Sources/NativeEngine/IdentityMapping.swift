@@ -1,0 +1,95 @@
+import CLinux
+import CoopErrors
+import Glibc
+import LinuxKernel
+
+/// Writes the id maps of a new user namespace (user_namespaces(7)): the user as himself, and the warden as a subordinate id
+/// where there is one.
+final class IdentityMapping {
+    private let users: UserMapping
+    private let process: pid_t
+    /// newuidmap(1) and newgidmap(1), as long as they are at work.
+    private var tools: [(pid: pid_t, name: String)] = []
+
+    /// Begins to write the maps of `process`.
+    init(_ users: UserMapping, of process: pid_t) throws(CoopError) {
+        self.users = users
+        self.process = process
+        let directory = "/proc/\(process)"
+        guard users.separatesWarden, let userRange = users.subordinateUsers, let groupRange = users.subordinateGroups else {
+            if !users.isRoot { try write("deny", to: directory + "/setgroups") }
+            try write("\(users.user) \(users.user) 1", to: directory + "/uid_map")
+            try write("\(users.group) \(users.group) 1", to: directory + "/gid_map")
+            return
+        }
+        let warden = users.wardenIdentity
+        let userMap = [[warden.user, userRange.first, 1], [users.user, users.user, 1]]
+        let groupMap = [[warden.group, groupRange.first, 1], [users.group, users.group, 1]]
+        if users.isRoot {
+            try write(IdentityMapping.lines(userMap), to: directory + "/uid_map")
+            try write(IdentityMapping.lines(groupMap), to: directory + "/gid_map")
+            return
+        }
+        // Both set-user-id tools at the same time: each costs about a millisecond.
+        for (name, map) in [("newuidmap", userMap), ("newgidmap", groupMap)] {
+            tools.append((try run("/usr/bin/" + name, [String(process)] + map.flatMap { $0.map(String.init) }), name))
+        }
+    }
+
+    /// Whether the maps are written by now.
+    ///
+    /// - Parameter waiting: wait until they are.
+    func isComplete(waiting: Bool) throws(CoopError) -> Bool {
+        while let tool = tools.last {
+            guard try wait(for: tool.pid, tool.name, waiting: waiting) else { return false }
+            tools.removeLast()
+        }
+        return true
+    }
+
+    /// Waits for what is still at work; the process is gone.
+    func abandon() {
+        var status: Int32 = 0
+        for tool in tools { while waitpid(tool.pid, &status, 0) < 0 && errno == EINTR {} }
+        tools = []
+    }
+
+    private static func lines(_ map: [[UInt32]]) -> String {
+        map.map { $0.map(String.init).joined(separator: " ") }.joined(separator: "\n")
+    }
+
+    private func write(_ text: String, to path: String) throws(CoopError) {
+        do {
+            try Descriptor.open(path, O_WRONLY).writeAll(text.utf8, subject: path)
+        } catch {
+            throw CoopError(.notReady, "cannot map the user into the sandbox", error.description, next: "coop doctor")
+        }
+    }
+
+    private func run(_ program: String, _ arguments: [String]) throws(CoopError) -> pid_t {
+        var argv = ([program] + arguments).map { argument in argument.withOSBytes { strdup($0) } } as [UnsafeMutablePointer<CChar>?]
+        argv.append(nil)
+        defer { for pointer in argv { free(pointer) } }
+        var environment: [UnsafeMutablePointer<CChar>?] = [nil]
+        var pid: pid_t = 0
+        let code = posix_spawn(&pid, program, nil, nil, argv, &environment)
+        guard code == 0 else {
+            throw CoopError(.notReady, "cannot run \(program)", SystemError.text(for: code), next: "apt-get install uidmap")
+        }
+        return pid
+    }
+
+    /// - Returns: whether it has ended; it must have ended well.
+    private func wait(for pid: pid_t, _ name: String, waiting: Bool) throws(CoopError) -> Bool {
+        var status: Int32 = 0
+        var found: pid_t
+        repeat { found = waitpid(pid, &status, waiting ? 0 : WNOHANG) } while found < 0 && errno == EINTR
+        if found == 0 { return false }
+        guard coop_wifexited(status) != 0, coop_wexitstatus(status) == 0 else {
+            throw CoopError(
+                .notReady, "cannot map subordinate ids", "\(name) refused; its message is above",
+                next: "check /etc/subuid and /etc/subgid, or remove the user's lines there")
+        }
+        return true
+    }
+}

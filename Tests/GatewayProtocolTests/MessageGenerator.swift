@@ -1,0 +1,132 @@
+import GatewayProtocol
+import Glibc
+
+/// How many random inputs each property gets; `COOP_FUZZ_ITERATIONS` for a long run.
+let iterations = getenv("COOP_FUZZ_ITERATIONS").flatMap { Int(String(cString: $0)) } ?? 3_000
+
+/// A random number generator whose sequence depends on its seed only (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+/// Random messages of the protocol.
+struct MessageGenerator {
+    var random: SeededGenerator
+    init(seed: UInt64) { random = SeededGenerator(seed: seed) }
+
+    mutating func pick(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &random) }
+
+    mutating func number<Value: FixedWidthInteger>(_ type: Value.Type = Value.self) -> Value {
+        pick(2) == 0 ? Value.random(in: .min ... .max, using: &random) : [.min, .max, 0, 1][pick(4)]
+    }
+
+    mutating func bytes(_ limit: Int = 40) -> [UInt8] { (0..<pick(limit + 1)).map { _ in number() } }
+    mutating func secret(_ limit: Int = 40) -> SecretBytes { SecretBytes(bytes(limit)) }
+
+    mutating func text(_ limit: Int = 250) -> String {
+        let pieces = ["", "/", "a", "é", "\u{301}", "\u{10FF80}", "\0", "two words", "=", "..", "\r\n", String(repeating: "x", count: 60)]
+        var result = ""
+        for _ in 0..<pick(5) {
+            let piece = pieces[pick(pieces.count)]
+            if result.utf8.count + piece.utf8.count <= limit { result += piece }
+        }
+        return result
+    }
+
+    mutating func list<Element>(_ limit: Int, _ make: (inout MessageGenerator) -> Element) -> [Element] {
+        (0..<pick(limit + 1)).map { _ in make(&self) }
+    }
+
+    mutating func denial() -> Denial { Denial(rule: text(), reason: text(), next: text()) }
+
+    mutating func watch() -> SecretWatch {
+        SecretWatch(
+            stubs: list(3) { Stub(id: $0.number(), value: $0.bytes()) }, key: secret(),
+            fingerprints: list(3) { Fingerprint(id: $0.number(), length: $0.number(), digest: $0.bytes(32)) })
+    }
+
+    mutating func configuration() -> WorkerConfiguration {
+        var limits = WorkerLimits()
+        limits.connections = max(1, number())
+        limits.names = UInt32(pick(1 << 17 - 1) + 1)
+        limits.idleSeconds = max(1, number())
+        let authority = SandboxAuthority(key: SecretBytes((0..<32).map { _ in number(UInt8.self) }), certificate: bytes())
+        return WorkerConfiguration(authority: pick(2) == 0 ? nil : authority, limits: limits, roots: list(3) { $0.bytes() }, watch: watch())
+    }
+
+    mutating func injection() -> Injection {
+        switch pick(5) {
+        case 0: .replace(stub: bytes(), secret: secret(), places: CredentialPlaces(rawValue: UInt8(pick(128))))
+        case 1: .header(name: text(), prefix: text(), secret: secret(), suffix: text(), stub: bytes())
+        case 2: .query(name: text(), secret: secret(), stub: bytes())
+        case 3: .basic(user: text(), secret: secret(), stub: bytes())
+        default:
+            .awsSignature(
+                stubKeyID: text(), stubSecretKey: bytes(), keyID: text(), secretKey: secret(), sessionToken: pick(2) == 0 ? nil : secret())
+        }
+    }
+
+    mutating func kind() -> ListenerKind { [.redirect, .proxy, .dns, .dnsStream, .hostPort(number())][pick(5)] }
+
+    mutating func supervisorMessage() -> SupervisorMessage {
+        switch pick(14) {
+        case 0: .configure(configuration())
+        case 1: .listener(kind())
+        case 2: .watch(watch())
+        case 3: .deny(number(), denial())
+        case 4: .pass(number())
+        case 5: .inspect(number())
+        case 6: .raw(number())
+        case 7: .connected(number(), number())
+        case 8: .unreachable(number(), number(), Unreachable.allCases[pick(Unreachable.allCases.count)])
+        case 9: .allowRequest(number(), number(), list(4) { $0.injection() })
+        case 10: .denyRequest(number(), number(), denial())
+        case 11: .revoke(number())
+        case 12: .proceed(number())
+        default: .shutdown
+        }
+    }
+
+    mutating func opening() -> Opening {
+        let name = text(20)
+        let protocols: ApplicationProtocol =
+            switch pick(6) {
+            case 0: .tls(serverName: pick(2) == 0 ? nil : name, protocols: list(3) { $0.text(255) })
+            case 1: .http
+            case 2: .http2
+            case 3: .other
+            case 4: .awaited
+            default: .silent
+            }
+        return Opening(
+            destination: pick(2) == 0 ? .name(name) : .address(IPv4Address(number())), port: number(),
+            via: Via.allCases[pick(Via.allCases.count)], protocol: protocols)
+    }
+
+    mutating func place() -> CredentialPlace { [.header(text()), .basic, .query(text()), .path, .body][pick(5)] }
+
+    mutating func workerMessage() -> WorkerMessage {
+        switch pick(6) {
+        case 0: .ready(version: number())
+        case 1: .open(number(), opening())
+        case 2: .dial(number(), number())
+        case 3:
+            .request(
+                number(), number(),
+                RequestHead(
+                    method: text(60), scheme: text(8), authority: text(), path: text(), stubs: list(3) { $0.number() },
+                    credentials: list(3) { $0.place() }))
+        case 4: .closed(number(), bytesIn: number(), bytesOut: number())
+        default: .incident(number(), IncidentKind.allCases[pick(IncidentKind.allCases.count)], detail: text())
+        }
+    }
+}
