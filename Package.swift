@@ -21,6 +21,13 @@ let countedHeap: [LinkerSetting] = [
 // A release build has no such switch (docs/security.md, "How it is tested").
 let testHooks: [SwiftSetting] = [.define("COOP_TEST_HOOKS", .when(configuration: .debug))]
 
+let nio: [Target.Dependency] = [
+    .product(name: "NIOConcurrencyHelpers", package: "swift-nio"), .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOHPACK", package: "swift-nio-http2"), .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOHTTP2", package: "swift-nio-http2"), .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "NIOTLS", package: "swift-nio"),
+]
+
 let package = Package(
     name: "coop",
     products: [
@@ -30,7 +37,11 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     ],
     targets: [
         .target(name: "CLinux"),
@@ -67,6 +78,20 @@ let package = Package(
         .executableTarget(
             name: "audit-benchmark", dependencies: ["Audit", "CoopErrors", "LinuxKernel"], path: "Benchmarks/Audit",
             linkerSettings: staticExecutable + staticFoundation),
+        .target(
+            name: "Certificates",
+            dependencies: [.product(name: "Crypto", package: "swift-crypto"), .product(name: "SwiftASN1", package: "swift-asn1")]),
+        .target(
+            name: "HTTPGateway",
+            dependencies: ["Certificates", "LinuxKernel", .product(name: "Crypto", package: "swift-crypto")] + nio),
+        .testTarget(
+            name: "HTTPGatewayTests",
+            dependencies: ["Certificates", "HTTPGateway", "LinuxKernel", "TestSupport", .product(name: "Crypto", package: "swift-crypto")]
+                + nio),
+        .executableTarget(
+            name: "http-gateway-benchmark",
+            dependencies: ["Certificates", "HTTPGateway", "LinuxKernel", .product(name: "Crypto", package: "swift-crypto")] + nio,
+            path: "Benchmarks/HTTPGateway", linkerSettings: staticExecutable + staticFoundation),
         .executableTarget(
             name: "coop",
             dependencies: [
