@@ -185,7 +185,8 @@ final class Exchange {
         guard state == .streaming || state == .dialing else { return }
         let previous = upstream
         upstream = nil
-        if state == .streaming, failure.isSilentClose, !responseBegun, !hasRetried, previous?.isReused == true, canBeSentAgain {
+        let mayBeStale = state == .dialing || previous?.isReused == true
+        if failure.isSilentClose, mayBeStale, !responseBegun, !hasRetried, canBeSentAgain {
             // An idle connection that the upstream closed while the request was on its way (RFC 9112 §9.3.1).
             hasRetried = true
             return dial(fresh: true)

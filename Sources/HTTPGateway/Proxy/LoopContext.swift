@@ -10,6 +10,8 @@ final class LoopContext {
     let leaves: LeafCertificates
     let upstreamTLS: UpstreamTLS
     let report: @Sendable (Incident) -> Void
+    /// The connections from inside, by the worker's number.
+    var clients: [UInt64: any Channel] = [:]
     private(set) var pool: UpstreamPool!
 
     init(

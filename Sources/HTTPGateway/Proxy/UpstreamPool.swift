@@ -118,10 +118,11 @@ final class UpstreamPool {
         case .failure(let failure):
             completion(.failure(failure))
             for other in others { other(.failure(failure)) }
-        case .success(.http2(let connection)):
-            shared[key, default: []].append(connection)
-            connection.open(completion)
-            for other in others { connection.open(other) }
+        case .success(.http2(let first)):
+            shared[key, default: []].append(first)
+            first.open(completion)
+            // Those that find no room open the next connection.
+            for other in others { acquire(for: connection, offersHTTP2: true, freshness: .any, completion: other) }
         case .success(.http1(let side)):
             if speaksHTTP1.count > 1024 { speaksHTTP1.removeAll() }
             speaksHTTP1.insert(key)
