@@ -4,13 +4,13 @@ import Glibc
 import LinuxKernel
 import Synchronization
 
-/// Appends entries without holding up an event loop: a thread writes them in batches, and a descriptor tells when.
+/// Appends entries without holding up an event loop: threads write them in batches, and a descriptor tells when.
 ///
 /// Each entry gets a ticket, counted from 1. Entries are written and acknowledged in the order of their tickets.
 public final class AuditWriter: Sendable {
     /// When an entry counts as recorded.
     public enum Acknowledgement: Sendable {
-        /// When it is written; it survives the end of every process.
+        /// When it is written; it survives the end of every process. It is made durable at once, and nobody waits for that.
         case written
         /// When it is on the disk; it survives a power failure as well.
         case durable
@@ -19,13 +19,13 @@ public final class AuditWriter: Sendable {
     /// How many entries may wait; the disk is far behind whoever submits more.
     public static let capacity = 65_536
 
-    private let worker: AuditWriterThread
+    private let worker: AuditWriterThreads
 
-    /// Starts the thread. It blocks all signals, so that they reach the event loop.
+    /// Starts the threads: one, or two for `.written`. They block all signals, so that those reach the event loop.
     ///
     /// - Throws: `CoopError` when the kernel has no descriptor or thread left.
     public init(log: AuditLog, acknowledge: Acknowledgement = .durable) throws(CoopError) {
-        worker = try AuditWriterThread(log: log, acknowledge: acknowledge)
+        worker = try AuditWriterThreads(log: log, acknowledge: acknowledge)
     }
 
     deinit { try? worker.close() }
@@ -47,7 +47,7 @@ public final class AuditWriter: Sendable {
     /// How many entries wait.
     public var pending: Int { worker.pending }
 
-    /// Waits until everything is on the disk, and ends the thread. Nothing can be submitted afterwards.
+    /// Waits until everything is on the disk, and ends the threads. Nothing can be submitted afterwards.
     ///
     /// - Throws: `CoopError` when an entry could not be recorded.
     public func close() throws(CoopError) { try worker.close() }

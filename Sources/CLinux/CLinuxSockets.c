@@ -33,7 +33,6 @@ int coop_epoll_wait(int queue, struct coop_event *events, int count, int millise
     return result;
 }
 
-int coop_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
 ssize_t coop_splice(int from, int to, size_t count) {
     return splice(from, NULL, to, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);

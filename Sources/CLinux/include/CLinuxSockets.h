@@ -31,9 +31,6 @@ int coop_epoll_control(int queue, int operation, int number, uint32_t events, ui
 /// epoll_wait(2) for at most 256 events.
 int coop_epoll_wait(int queue, struct coop_event *events, int count, int milliseconds);
 
-/// eventfd(2), non-blocking, close-on-exec.
-int coop_eventfd(void);
-
 /// splice(2) without blocking.
 ssize_t coop_splice(int from, int to, size_t count);
 /// pipe2(2), non-blocking and close-on-exec, of `size` bytes where the kernel grants it. Returns its size or -1.

@@ -9,7 +9,7 @@ final class Mailbox<Message: Sendable>: Sendable {
     let descriptor: Descriptor
     private let waiting = Mutex<[Message]>([])
 
-    init() throws(SystemError) { descriptor = Descriptor(owning: try check("eventfd") { coop_eventfd() }) }
+    init() throws(SystemError) { descriptor = Descriptor(owning: try check("eventfd") { coop_eventfd(1) }) }
 
     func post(_ message: Message) {
         let wasEmpty = waiting.withLock {

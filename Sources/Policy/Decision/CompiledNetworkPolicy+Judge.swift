@@ -6,7 +6,7 @@ extension CompiledNetworkPolicy {
         var action = NetworkRule.Action.deny
 
         @inline(__always)
-        mutating func take(_ rule: CompiledRule) { (rank, action) = (rule.rank, rule.action) }
+        mutating func take(_ rule: UnsafePointer<CompiledRule>) { (rank, action) = (rule.pointee.rank, rule.pointee.action) }
 
         @inline(__always)
         var decision: Decision? { rank == .max ? nil : Decision(action, .rule(CompiledRule.index(rank))) }
@@ -36,16 +36,14 @@ extension CompiledNetworkPolicy {
         var best = Best()
         var next = number
         while next != SuffixTable.none {
-            let entry = names.hosts[Int(next)]
-            var index = Int(entry.first)
-            let end = index &+ Int(entry.count)
-            while index < end {
-                let rule = rules[index]
-                if rule.rank >= best.rank { break }
-                if rule.covers(port), !rule.isConditional || rule.action != .allow { best.take(rule) }
-                index &+= 1
+            let entry = names.hosts.start + Int(next)
+            var rule = rules.start + Int(entry.pointee.first)
+            let end = rule + Int(entry.pointee.count)
+            while rule < end, rule.pointee.rank < best.rank {
+                if rule.pointee.covers(port), !rule.pointee.isConditional || rule.pointee.action != .allow { best.take(rule) }
+                rule += 1
             }
-            next = entry.wider
+            next = entry.pointee.wider
         }
         return best
     }
@@ -62,7 +60,8 @@ extension CompiledNetworkPolicy {
         withUnsafeTemporaryAllocation(byteCount: 2 * PathReading.lengthLimit, alignment: 8) { buffer in
             let literal = UnsafeMutableRawBufferPointer(rebasing: buffer[..<PathReading.lengthLimit])
             let separated = UnsafeMutableRawBufferPointer(rebasing: buffer[PathReading.lengthLimit...])
-            if let counts = PathReading.read(request.written, literal: literal, separated: separated) {
+            let path = UnsafeRawBufferPointer(rebasing: request.written[..<PathReading.pathCount(request.written)])
+            if let counts = PathReading.read(path, literal: literal, separated: separated) {
                 request.path = .readable
                 request.literal = UnsafeRawBufferPointer(rebasing: literal[..<counts.literal])
                 request.separated = UnsafeRawBufferPointer(rebasing: separated[..<counts.separated])
@@ -78,66 +77,68 @@ extension CompiledNetworkPolicy {
         var best = Best()
         var next = number
         while next != SuffixTable.none {
-            let entry = names.hosts[Int(next)]
-            if entry.isIndexed {
+            let entry = names.hosts.start + Int(next)
+            if entry.pointee.isIndexed {
                 if request.path == .unread { request.readPlainPath() }
                 if request.path == .unusual { return best }
                 if request.path == .plain {
                     judgeIndexed(next, entry, port: port, &request, &best)
-                    next = entry.wider
+                    next = entry.pointee.wider
                     continue
                 }
             }
-            var index = Int(entry.first)
-            let end = index &+ Int(entry.count)
-            while index < end {
-                let rule = rules[index]
-                if rule.rank >= best.rank { break }
-                index &+= 1
+            var rule = rules.start + Int(entry.pointee.first)
+            let end = rule + Int(entry.pointee.count)
+            while rule < end, rule.pointee.rank < best.rank {
                 if fits(rule, port: port, &request) { best.take(rule) }
                 if request.path == .unusual { return best }
+                rule += 1
             }
-            next = entry.wider
+            next = entry.pointee.wider
         }
         return best
     }
 
     /// The same for the rules of a host that has many with paths.
-    private func judgeIndexed(_ number: UInt32, _ entry: CompiledHost, port: UInt16, _ request: inout RequestView, _ best: inout Best) {
-        judge(Int(entry.pathlessFirst)..<Int(entry.pathlessFirst &+ entry.pathlessCount), port: port, &request, &best)
+    private func judgeIndexed(
+        _ number: UInt32, _ entry: UnsafePointer<CompiledHost>, port: UInt16, _ request: inout RequestView, _ best: inout Best
+    ) {
+        let first = Int(entry.pointee.pathlessFirst)
+        judge(first..<first &+ Int(entry.pointee.pathlessCount), port: port, &request, &best)
         pathTable.forEachBucket(number, request.literal) { judge($0, port: port, &request, &best) }
     }
 
     @inline(__always)
     private func judge(_ candidates: Range<Int>, port: UInt16, _ request: inout RequestView, _ best: inout Best) {
         for position in candidates {
-            let rule = rules[Int(pathTable.candidates[position])]
-            if rule.rank >= best.rank { break }
+            let rule = rules.start + Int(pathTable.candidates[position])
+            if rule.pointee.rank >= best.rank { break }
             if fits(rule, port: port, &request) { best.take(rule) }
         }
     }
 
     /// Whether the rule is about this request; false also if the path turns out to be unusual.
     @inline(__always)
-    private func fits(_ rule: CompiledRule, port: UInt16, _ request: inout RequestView) -> Bool {
-        guard rule.covers(port) else { return false }
-        if rule.methods != .max {
+    private func fits(_ rule: UnsafePointer<CompiledRule>, port: UInt16, _ request: inout RequestView) -> Bool {
+        guard rule.pointee.covers(port) else { return false }
+        if rule.pointee.methods != .max {
             if request.methodBits.exact == 0 { request.methodBits = methods.bits(of: request.method) }
-            let bits = rule.action == .allow ? request.methodBits.exact : request.methodBits.folded
-            guard rule.methods & bits != 0 else { return false }
+            let bits = rule.pointee.action == .allow ? request.methodBits.exact : request.methodBits.folded
+            guard rule.pointee.methods & bits != 0 else { return false }
         }
-        if rule.pathCount == 0 { return true }
+        if rule.pointee.pathCount == 0 { return true }
         if request.path == .unread { request.readPlainPath() }
         return request.path != .unusual && matches(rule, request)
     }
 
-    private func matches(_ rule: CompiledRule, _ request: RequestView) -> Bool {
-        if request.path == .ambiguous { return rule.action != .allow }
+    private func matches(_ rule: UnsafePointer<CompiledRule>, _ request: RequestView) -> Bool {
+        if request.path == .ambiguous { return rule.pointee.action != .allow }
         let hasTwo = request.path == .readable
-        for index in Int(rule.firstPath)..<Int(rule.firstPath) &+ Int(rule.pathCount) {
+        for index in Int(rule.pointee.firstPath)..<Int(rule.pointee.firstPath) &+ Int(rule.pointee.pathCount) {
+            if rule.pointee.action == .allow, !(paths.start + index).pointee.mayBegin(request.literal) { continue }
             let pattern = paths[index]
             let first = bytes(pattern.start, pattern.count)
-            if rule.action == .allow {
+            if rule.pointee.action == .allow {
                 guard PathMatch.exact(first, Int(pattern.literalCount), request.literal) else { continue }
                 guard hasTwo else { return true }
                 let second = bytes(pattern.separatedStart, pattern.separatedCount)
@@ -161,13 +162,13 @@ extension CompiledNetworkPolicy {
         let number = number(of: host)
         var best = Best()
         forEachRule(number, port: port) { rule in
-            if !rule.isConditional, rule.rank < best.rank { best.take(rule) }
+            if !rule.pointee.isConditional, rule.pointee.rank < best.rank { best.take(rule) }
         }
         let settled = best.decision ?? fallback(host, port: port)
         // A rule that looks at requests matters if it comes before what is decided for all of them, and differs.
         var mustInspect = false
         forEachRule(number, port: port) { rule in
-            if rule.isConditional, rule.rank < best.rank, rule.action != settled.action { mustInspect = true }
+            if rule.pointee.isConditional, rule.pointee.rank < best.rank, rule.pointee.action != settled.action { mustInspect = true }
         }
         return mustInspect ? .inspect : .settled(settled)
     }
@@ -176,16 +177,16 @@ extension CompiledNetworkPolicy {
     func denial(by number: UInt32, port: UInt16) -> Decision? {
         var best = Best()
         forEachRule(number, port: port) { rule in
-            if rule.action == .deny, !rule.isConditional, rule.rank < best.rank { best.take(rule) }
+            if rule.pointee.action == .deny, !rule.pointee.isConditional, rule.pointee.rank < best.rank { best.take(rule) }
         }
         return best.decision
     }
 
-    private func forEachRule(_ number: UInt32, port: UInt16, _ body: (CompiledRule) -> Void) {
+    private func forEachRule(_ number: UInt32, port: UInt16, _ body: (UnsafePointer<CompiledRule>) -> Void) {
         var next = number
         while next != SuffixTable.none {
             let entry = names.hosts[Int(next)]
-            for index in Int(entry.first)..<Int(entry.first + entry.count) where rules[index].covers(port) { body(rules[index]) }
+            for index in Int(entry.first)..<Int(entry.first + entry.count) where rules[index].covers(port) { body(rules.start + index) }
             next = entry.wider
         }
     }

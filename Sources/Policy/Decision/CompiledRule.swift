@@ -40,6 +40,16 @@ struct CompiledPath: BitwiseCopyable {
     var separatedStart: UInt32
     var separatedCount: UInt32
     var separatedLiteralCount: UInt32
+    /// Up to eight bytes before the first `*`, the first one lowest, and the bits that they take.
+    var head: UInt64
+    var headMask: UInt64
+
+    /// Whether the first bytes fit; always for paths shorter than eight.
+    @inline(__always)
+    func mayBegin(_ path: UnsafeRawBufferPointer) -> Bool {
+        guard path.count >= 8, let base = path.baseAddress else { return true }
+        return UInt64(littleEndian: base.loadUnaligned(as: UInt64.self)) & headMask == head
+    }
 }
 
 /// The rules of one host pattern, sorted by rank.

@@ -2,7 +2,13 @@ import CoopErrors
 
 /// Gathers the rules of a policy by host, in the layout of `CompiledNetworkPolicy`.
 struct PolicyBuilder {
+    private struct PathList: Hashable {
+        var paths: [PathPattern]
+        var isLoose: Bool
+    }
+
     private let policy: NetworkPolicy
+    private var pathLists: [PathList: Int] = [:]
     private(set) var names: [String: UInt32] = [:]
     private(set) var suffixes: [String: UInt32] = [:]
     private(set) var addresses: [IPAddress: UInt32] = [:]
@@ -94,8 +100,7 @@ struct PolicyBuilder {
     }
 
     private mutating func compile(_ rule: NetworkRule, index: Int) -> CompiledRule {
-        let first = paths.count
-        for path in rule.paths { paths.append(compile(path, isLoose: rule.action != .allow)) }
+        let first = compile(rule.paths, isLoose: rule.action != .allow)
         let bits = rule.methods.reduce(UInt64(0)) { bits, method in methods.firstIndex(of: method).map { bits | 1 << UInt64($0) } ?? bits }
         let (port, other): (UInt16, UInt16) =
             if let only = rule.host.port { (only, only) } else if rule.action == .deny { (0, 0) } else { (443, 80) }
@@ -104,13 +109,26 @@ struct PolicyBuilder {
             pathCount: UInt16(rule.paths.count), port: port, otherPort: other, action: rule.action)
     }
 
+    /// Where the paths begin. The same paths, as many hosts have them, stand there once.
+    private mutating func compile(_ wanted: [PathPattern], isLoose: Bool) -> Int {
+        let list = PathList(paths: wanted, isLoose: isLoose)
+        if let known = pathLists[list] { return known }
+        let first = paths.count
+        for path in wanted { paths.append(compile(path, isLoose: isLoose)) }
+        pathLists[list] = first
+        return first
+    }
+
     private mutating func compile(_ path: PathPattern, isLoose: Bool) -> CompiledPath {
         let literal = Array(path.text.utf8).map { isLoose ? PathMatch.lower($0) : $0 }
         let separated = PolicyBuilder.separated(literal)
+        let head = literal.prefix(Int(min(8, PolicyBuilder.literalCount(literal))))
         let result = CompiledPath(
             start: UInt32(patterns.count), count: UInt32(literal.count), literalCount: PolicyBuilder.literalCount(literal),
             separatedStart: UInt32(patterns.count + literal.count), separatedCount: UInt32(separated.count),
-            separatedLiteralCount: PolicyBuilder.literalCount(separated))
+            separatedLiteralCount: PolicyBuilder.literalCount(separated),
+            head: head.reversed().reduce(0) { $0 << 8 | UInt64($1) }, headMask: head.isEmpty ? 0 : UInt64.max >> UInt64(64 - 8 * head.count)
+        )
         patterns += literal + separated
         return result
     }

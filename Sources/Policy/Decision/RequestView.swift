@@ -15,8 +15,8 @@ struct RequestView {
     let method: UnsafeRawBufferPointer
     /// See `MethodTable`; zero until a rule has looked at the method.
     var methodBits: (exact: UInt64, folded: UInt64) = (0, 0)
-    /// The target as it was sent; from the first look on without the query.
-    var written: UnsafeRawBufferPointer
+    /// The target as it was sent, with its query.
+    let written: UnsafeRawBufferPointer
     var path = Path.unread
     /// See `PathReading`.
     var literal = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -29,9 +29,12 @@ struct RequestView {
 
     /// Finds out whether the path is a plain one.
     mutating func readPlainPath() {
-        written = UnsafeRawBufferPointer(rebasing: written[..<PathReading.pathCount(written)])
-        literal = written
-        separated = written
-        path = PathReading.isPlain(written) ? .plain : .unusual
+        if let count = PathReading.plainCount(written) {
+            literal = UnsafeRawBufferPointer(start: written.baseAddress, count: count)
+            separated = literal
+            path = .plain
+        } else {
+            path = .unusual
+        }
     }
 }

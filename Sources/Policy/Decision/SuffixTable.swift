@@ -75,17 +75,17 @@ struct SuffixTable: ~Copyable, Sendable {
     func narrowest(_ name: UnsafeRawBufferPointer) -> UInt32 {
         var found = SuffixTable.none
         SuffixTable.scan(name, seed: seed, depths: depths) { hash, start in
-            let number = find(hash, in: suffixes, UnsafeRawBufferPointer(rebasing: name[start...]))
+            let number = find(hash, in: suffixes, name, from: start)
             if number != SuffixTable.none { found = number }
         } whole: { hash in
-            let number = find(hash, in: names, name)
+            let number = find(hash, in: names, name, from: 0)
             if number != SuffixTable.none { found = number }
         }
         return found
     }
 
     @inline(__always)
-    private func find(_ hash: UInt64, in slots: borrowing FrozenArray<Slot>, _ wanted: UnsafeRawBufferPointer) -> UInt32 {
+    private func find(_ hash: UInt64, in slots: borrowing FrozenArray<Slot>, _ name: UnsafeRawBufferPointer, from start: Int) -> UInt32 {
         let mask = slots.count &- 1
         let tag = UInt32(truncatingIfNeeded: hash &>> 32)
         var index = Int(truncatingIfNeeded: hash) & mask
@@ -95,8 +95,8 @@ struct SuffixTable: ~Copyable, Sendable {
             if slot.tag == tag {
                 // Different names can have the same hash, so the bytes decide.
                 let host = hosts[Int(slot.number)]
-                if Int(host.keyCount) == wanted.count, let base = wanted.baseAddress,
-                    memcmp(bytes.start + Int(host.keyStart), base, wanted.count) == 0
+                if Int(host.keyCount) == name.count &- start, let base = name.baseAddress,
+                    memcmp(bytes.start + Int(host.keyStart), base + start, Int(host.keyCount)) == 0
                 {
                     return slot.number
                 }

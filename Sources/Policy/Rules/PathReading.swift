@@ -21,37 +21,47 @@ enum PathReading: Equatable {
         return base.distance(to: mark)
     }
 
-    /// Whether `path` has only one reading, its own bytes. Allocates nothing.
-    static func isPlain(_ path: UnsafeRawBufferPointer) -> Bool {
-        guard path.count <= lengthLimit, path.first == UInt8(ascii: "/") else { return false }
-        if isPlainAtOnce(path) { return true }
-        var last = UInt8(0)
-        for byte in path {
+    /// How many bytes of a request's target are its path, if that has only one reading, its own bytes; nil if it has others.
+    /// Allocates nothing.
+    static func plainCount(_ target: UnsafeRawBufferPointer) -> Int? {
+        guard target.first == UInt8(ascii: "/") else { return nil }
+        let count = usualCount(target)
+        if count == target.count || target[count] == UInt8(ascii: "?") { return count <= lengthLimit ? count : nil }
+        // The rest byte by byte: it holds a character that is less usual, or the path is a short one.
+        var last = target[max(0, count &- 1)]
+        for index in max(1, count)..<max(1, target.count) {
+            let byte = target[index]
+            if byte == UInt8(ascii: "?") { return index <= lengthLimit ? index : nil }
             // Behind `/` only what can begin a segment that is neither empty nor a dot segment.
-            if !isOrdinary(byte) || (last == UInt8(ascii: "/") && (byte == UInt8(ascii: "/") || byte == UInt8(ascii: "."))) { return false }
+            if !isOrdinary(byte) || (last == UInt8(ascii: "/") && (byte == UInt8(ascii: "/") || byte == UInt8(ascii: "."))) { return nil }
             last = byte
         }
-        return true
+        return target.count <= lengthLimit ? target.count : nil
     }
 
-    /// The same in steps of eight bytes, for paths of letters, digits and `-./_`; false for others and for short ones.
+    /// How many bytes at the beginning are letters, digits and `-./_` without an empty or a dot segment, in steps of eight bytes;
+    /// 0 for a short path.
     @inline(__always)
-    private static func isPlainAtOnce(_ path: UnsafeRawBufferPointer) -> Bool {
-        guard path.count > 8, let base = path.baseAddress else { return false }
+    private static func usualCount(_ path: UnsafeRawBufferPointer) -> Int {
+        guard path.count > 8, let base = path.baseAddress else { return 0 }
         let final = path.count &- 9
         var offset = 0
         while true {
             // Each byte and the one behind it; the first of all is a slash.
-            let block = base.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            let behind = base.loadUnaligned(fromByteOffset: offset &+ 1, as: UInt64.self)
-            guard behind & Lanes.high == 0 else { return false }
+            let block = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            let behind = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: offset &+ 1, as: UInt64.self))
+            if behind & Lanes.high != 0 { return offset &+ 1 }
             let usual = Lanes.within(behind | Lanes.all(0x20), 0x61, 0x7A) | Lanes.within(behind, 0x2D, 0x39) | Lanes.equal(behind, 0x5F)
             let doubled = Lanes.equal(block, 0x2F) & Lanes.within(behind, 0x2E, 0x2F)
-            if (~usual | doubled) & Lanes.high != 0 { return false }
-            if offset == final { return true }
+            let bad = (~usual | doubled) & Lanes.high
+            if bad != 0 { return offset &+ 1 &+ bad.trailingZeroBitCount &>> 3 }
+            if offset == final { return path.count }
             offset = min(offset &+ 8, final)
         }
     }
+
+    /// Whether `path` has only one reading, its own bytes.
+    static func isPlain(_ path: UnsafeRawBufferPointer) -> Bool { plainCount(path) == path.count }
 
     /// Eight bytes below 0x80 at once; the answer is in the highest bit of each, the other bits mean nothing.
     private enum Lanes {
