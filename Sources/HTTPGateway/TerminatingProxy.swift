@@ -50,7 +50,8 @@ public final class TerminatingProxy: Sendable {
     /// Serves one accepted connection until it is closed.
     ///
     /// - Parameters:
-    ///   - descriptor: a connected stream socket; the proxy keeps a duplicate of its own.
+    ///   - descriptor: a connected stream socket; the proxy keeps a duplicate of its own, so the caller lets go of this one:
+    ///     while anybody holds it, the peer does not see the end.
     ///   - alreadyRead: what the worker has taken from the socket before it knew the protocol.
     /// - Returns: a future that succeeds when the connection is closed, whatever the reason.
     @discardableResult
