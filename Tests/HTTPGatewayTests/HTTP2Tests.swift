@@ -30,6 +30,14 @@ import Testing
         #expect(Set(gateway.judged.map(\.stream)).count == 100)
     }
 
+    @Test("more streams than one upstream connection takes open the next")
+    func moreStreams() throws {
+        let other = try HTTP2Client(gateway.port)
+        let outcomes = try (0..<240).map { ($0 % 2 == 0 ? client : other).send(HTTP2Client.block("/size/100000")) }.map { try $0.wait() }
+        #expect(outcomes.allSatisfy { $0.status == "200" && $0.body.count == 100_000 })
+        #expect((2...4).contains(gateway.dials))
+    }
+
     @Test("a gRPC call streams both ways at once and ends with trailers")
     func bidirectional() throws {
         let outcome = try client.send(
