@@ -12,6 +12,15 @@ let staticFoundation: [LinkerSetting] = [
     .linkedLibrary("swiftSynchronization"),
 ]
 
+// What reads and writes HTTP and TLS: the gateway only, never the warden or the command line.
+let networking: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOConcurrencyHelpers", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOTLS", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+    .product(name: "NIOHTTP2", package: "swift-nio-http2"), .product(name: "NIOHPACK", package: "swift-nio-http2"),
+    .product(name: "Crypto", package: "swift-crypto"), .product(name: "SwiftASN1", package: "swift-asn1"),
+]
+
 // A benchmark that counts allocations leads them through counters of its own (Benchmarks/Policy/HeapCount.swift).
 let countedHeap: [LinkerSetting] = [
     .unsafeFlags(["malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign"].flatMap { ["-Xlinker", "--wrap=\($0)"] })
@@ -54,8 +63,15 @@ let package = Package(
         .target(name: "FrameTransport", dependencies: ["CLinux", "LinuxKernel"]),
         .target(name: "WardenProtocol", dependencies: ["FrameTransport"]),
         .target(name: "GatewayProtocol", dependencies: ["FrameTransport"]),
-        .target(name: "GatewayEngine", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel", "Seccomp"]),
-        .executableTarget(name: "Gateway", dependencies: ["GatewayEngine"], linkerSettings: staticExecutable),
+        .target(name: "GatewayEngine", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel", "Policy", "Seccomp"]),
+        .target(
+            name: "Certificates",
+            dependencies: [.product(name: "Crypto", package: "swift-crypto"), .product(name: "SwiftASN1", package: "swift-asn1")]),
+        .target(name: "HTTPGateway", dependencies: ["Certificates", "LinuxKernel"] + networking),
+        .executableTarget(
+            name: "Gateway",
+            dependencies: ["CLinux", "Certificates", "GatewayEngine", "GatewayProtocol", "HTTPGateway", "LinuxKernel"] + networking,
+            linkerSettings: staticExecutable + staticFoundation),
         .executableTarget(
             name: "Warden", dependencies: ["CLinux", "LinuxKernel", "Netlink", "WardenProtocol"],
             swiftSettings: testHooks, linkerSettings: staticExecutable),
@@ -110,7 +126,9 @@ let package = Package(
         .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
         .testTarget(name: "NetlinkTests", dependencies: ["CLinux", "LinuxKernel", "Netlink"]),
         .testTarget(name: "WardenProtocolTests", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"]),
-        .testTarget(name: "GatewayTests", dependencies: ["CLinux", "GatewayEngine", "GatewayProtocol", "LinuxKernel", "Seccomp", "TestSupport"]),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: ["CLinux", "Certificates", "GatewayEngine", "GatewayProtocol", "LinuxKernel", "Seccomp", "TestSupport"]),
         .testTarget(name: "GatewayProtocolTests", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel"]),
         .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
         .testTarget(

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import types
 
+import gateway
 import memory
 import peers
 import people
@@ -22,15 +23,16 @@ BEGIN, END = "<!-- begin: written by Benchmarks/run.sh -->", "<!-- end -->"
 
 PARTS = {
     "start": start.measure, "exec": start.entering, "commands": start.commands, "end": start.ending,
-    "memory": memory.measure, "work": work.measure,
+    "memory": memory.measure, "work": work.measure, "gateway": gateway.measure,
 }
 
 
 def install(build, scratch):
     """A stripped copy in the layout of an installation, readable by every user."""
     coop = os.path.join(scratch, "bin", "coop")
-    warden = os.path.join(scratch, "libexec", "coop", "coop-warden")
-    for source, target in ((os.path.join(build, "coop"), coop), (os.path.join(build, "coop-warden"), warden)):
+    targets = [coop] + [os.path.join(scratch, "libexec", "coop", name) for name in ("coop-warden", "coop-gateway")]
+    for target in targets:
+        source = os.path.join(build, os.path.basename(target))
         os.makedirs(os.path.dirname(target), exist_ok=True)
         subprocess.run(["strip", "-o", target, source], check=True)
         os.chmod(target, 0o755)

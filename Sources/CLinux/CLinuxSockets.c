@@ -4,8 +4,8 @@
 #include "CLinux.h"
 
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ptrace.h>
@@ -88,6 +88,16 @@ int coop_socket_type(int socket) {
     int type = 0;
     socklen_t size = sizeof(type);
     return getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) == 0 ? type : -1;
+}
+
+int coop_stream_bytes(int socket, uint64_t *received, uint64_t *sent) {
+    struct tcp_info info;
+    memset(&info, 0, sizeof(info));
+    socklen_t size = sizeof(info);
+    if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return -1;
+    *received = info.tcpi_bytes_received;
+    *sent = info.tcpi_bytes_acked;
+    return 0;
 }
 
 int coop_datagram_prepare(int socket) {

@@ -6,4 +6,5 @@ import Glibc
 let arguments = CommandLine.arguments.dropFirst()
 _exit(
     WorkerProcess.run(
-        arguments.contains("--probe-confinement") ? .probe : .serve, withoutLandlock: arguments.contains("--degraded=landlock")))
+        arguments.contains("--probe-confinement") ? .probe : .serve, withoutLandlock: arguments.contains("--degraded=landlock"),
+        inspectors: TerminatingInspectors()))

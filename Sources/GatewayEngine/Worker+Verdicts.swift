@@ -158,18 +158,4 @@ extension Unreachable {
         case .proxyFailed, .exhausted: .failed
         }
     }
-
-    /// For people.
-    fileprivate var words: String {
-        switch self {
-        case .unknownName: "no such host"
-        case .resolverFailed: "the name could not be resolved"
-        case .refused: "connection refused"
-        case .timedOut: "the connection timed out"
-        case .noRoute: "no route to the host"
-        case .closedAddress: "its address is of a class that is closed to sandboxes"
-        case .proxyFailed: "the upstream proxy failed"
-        case .exhausted: "the host is out of resources"
-        }
-    }
 }

@@ -27,7 +27,7 @@ final class Worker {
     let notices: Mailbox<Notice>
     let outbox: Outbox
     let relay: RelayLoop
-    let makeInspector: (WorkerConfiguration, any InspectorObserver) throws -> (any Inspector)?
+    let inspectors: any StartedInspectors
     var inspector: (any Inspector)?
     var limits = WorkerLimits()
     var isConfigured = false
@@ -64,14 +64,14 @@ final class Worker {
     ///   - relay: its thread is started by the caller.
     init(
         socket: Descriptor, relay: RelayLoop, notices: Mailbox<Notice>,
-        inspector: @escaping (WorkerConfiguration, any InspectorObserver) throws -> (any Inspector)?
+        inspectors: any StartedInspectors
     ) throws(SystemError) {
         try check("fcntl") { fcntl(socket.number, F_SETFL, O_NONBLOCK) }
         channel = WorkerChannel(socket)
         events = try EventQueue()
         self.notices = notices
         self.relay = relay
-        makeInspector = inspector
+        self.inspectors = inspectors
         outbox = Outbox(socket) { notices.post(.backlog) }
         buffer = .allocate(byteCount: FirstBytes.sizeLimit, alignment: 16)
         try events.add(socket.number, [.readable, .peerFinished], data: Worker.channelMark)
@@ -144,7 +144,7 @@ final class Worker {
         // Some are the worker's own; pipes are given up first when there are not enough.
         connectionLimit = max(1, min(Int(limits.connections), (Int(clamping: soft) - 64) / Worker.descriptorsPerConnection))
         relay.setIdleLimit(milliseconds: UInt64(limits.idleSeconds) * 1000)
-        inspector = try makeInspector(configuration, WorkerObserver(outbox: outbox, notices: notices))
+        inspector = try inspectors.make(configuration, WorkerObserver(outbox: outbox, notices: notices))
         isConfigured = true
     }
 

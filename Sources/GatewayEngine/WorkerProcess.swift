@@ -16,8 +16,9 @@ public enum WorkerProcess {
     ///
     /// - Parameters:
     ///   - withoutLandlock: see `Confinement`.
+    ///   - inspectors: makes the pipelines for inspected connections.
     /// - Returns: the exit code: 0 when the supervisor ended it, 125 otherwise.
-    public static func run(_ mode: Mode, withoutLandlock: Bool) -> Int32 {
+    public static func run(_ mode: Mode, withoutLandlock: Bool, inspectors: any InspectorFactory) -> Int32 {
         guard fcntl(Confinement.channel, F_GETFD) >= 0 else {
             complain("this program is started by coop", next: "coop run -- COMMAND")
             return 125
@@ -32,7 +33,8 @@ public enum WorkerProcess {
             }
             let notices = try Mailbox<Worker.Notice>()
             let relay = try RelayLoop { notices.post(.ended($0.id, bytesIn: $0.bytesIn, bytesOut: $0.bytesOut)) }
-            let worker = try Worker(socket: Descriptor(owning: Confinement.channel), relay: relay, notices: notices) { _, _ in nil }
+            let started = try inspectors.startThreads()
+            let worker = try Worker(socket: Descriptor(owning: Confinement.channel), relay: relay, notices: notices, inspectors: started)
             try RelayThread.start(relay)
             try Confinement.restrictSystemCalls()
             try worker.run()

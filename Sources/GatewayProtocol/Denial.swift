@@ -31,4 +31,18 @@ public enum Unreachable: UInt8, Sendable, CaseIterable {
     case proxyFailed = 6
     /// The host is out of descriptors, memory or ports.
     case exhausted = 7
+
+    /// For people.
+    public var words: String {
+        switch self {
+        case .unknownName: "no such host"
+        case .resolverFailed: "the name could not be resolved"
+        case .refused: "connection refused"
+        case .timedOut: "the connection timed out"
+        case .noRoute: "no route to the host"
+        case .closedAddress: "its address is of a class that is closed to sandboxes"
+        case .proxyFailed: "the upstream proxy failed"
+        case .exhausted: "the host is out of resources"
+        }
+    }
 }

@@ -16,4 +16,8 @@ public enum IncidentKind: UInt8, Sendable, CaseIterable {
     case untrustedUpstream = 6
     /// Something that is never allowed: IPv6, UDP by proxy, a connection to the gateway's own port.
     case refused = 7
+    /// An upstream that could not be reached, or broke its protocol.
+    case upstreamFailed = 8
+    /// A stub in a place where nothing replaces it; the detail is the stub's id and the place.
+    case stubLeaving = 9
 }

@@ -23,7 +23,7 @@ import WardenProtocol
         #expect(
             spec.timeout == 90 && spec.workingDirectory == place("sub") && spec.systemCalls.groups == ["ptrace"]
                 && spec.degraded == [.landlock])
-        #expect(spec.network == .none && spec.user.id == identity.user)
+        #expect(spec.network == Network() && spec.user.id == identity.user)
         #expect(explained.plan.workload == Identity(user: identity.user, group: identity.group))
         #expect(explained.plan.separatesWarden == (identity == .subordinate))
         #expect(Set(explained.layers.map(\.layer)) == Set(Layer.allCases), "each layer is reported")

@@ -23,17 +23,19 @@ final class ScriptedSupervisor: Sendable {
     private nonisolated(unsafe) let channel: SupervisorChannel
     private let sending = Mutex<Void>(())
 
-    init(
-        _ kinds: [ListenerKind], limits: WorkerLimits = WorkerLimits(), script: @escaping Script
-    ) throws {
+    convenience init(_ kinds: [ListenerKind], limits: WorkerLimits = WorkerLimits(), script: @escaping Script) throws {
+        var configuration = WorkerConfiguration()
+        configuration.limits = limits
+        try self.init(kinds, configuration: configuration, script: script)
+    }
+
+    init(_ kinds: [ListenerKind], configuration: WorkerConfiguration, script: @escaping Script) throws {
         var ends: [Int32] = [-1, -1]
         try check("socketpair") { socketpair(AF_UNIX, Loopback.streamType, 0, &ends) }
         channel = SupervisorChannel(Descriptor(owning: ends[0]))
         let theirs = Descriptor(owning: ends[1])
         process = try ChildProcess([try ScriptedSupervisor.program()], descriptors: [3: theirs.number])
         state = Mutex(State(script: script))
-        var configuration = WorkerConfiguration()
-        configuration.limits = limits
         try channel.send(.configure(configuration))
         var ports: [UInt16] = []
         for kind in kinds {

@@ -53,6 +53,9 @@ int coop_local_address(int socket, uint32_t *address, uint16_t *port);
 /// SO_TYPE, or -1.
 int coop_socket_type(int socket);
 
+/// Bytes that a TCP connection has received, and that its peer has acknowledged (TCP_INFO, tcp(7)). 0, or -1.
+int coop_stream_bytes(int socket, uint64_t *received, uint64_t *sent);
+
 /// Where a datagram came from and which local address it was sent to; what an answer needs.
 struct coop_datagram_peer {
     uint32_t address;

@@ -2,7 +2,7 @@ import GatewayProtocol
 import LinuxKernel
 
 /// Where the pipelines report to. All calls may come from any thread.
-protocol InspectorObserver: Sendable {
+public protocol InspectorObserver: Sendable {
     /// Says something to the supervisor about a connection that is being inspected.
     func send(_ message: WorkerMessage)
     /// The connection is over and its sockets are closed. Said exactly once for each `begin`.
@@ -10,7 +10,7 @@ protocol InspectorObserver: Sendable {
 }
 
 /// The pipelines that terminate TLS and read HTTP. The worker's main thread calls them; they work on their own.
-protocol Inspector: Sendable {
+public protocol Inspector: Sendable {
     /// Takes over a client's socket, from which nothing has been read: the first bytes wait in the kernel.
     func begin(_ id: ConnectionID, socket: Descriptor, opening: Opening)
     /// The supervisor's answers, for the pipelines that asked. An id that is unknown by now is ignored; a socket that comes
@@ -22,4 +22,15 @@ protocol Inspector: Sendable {
     /// Breaks the connection off.
     func revoke(_ id: ConnectionID)
     func watch(_ watch: SecretWatch)
+}
+
+/// Makes the pipelines' threads, which must exist before the worker confines itself.
+public protocol InspectorFactory: Sendable {
+    func startThreads() throws -> any StartedInspectors
+}
+
+/// Threads that wait for their configuration.
+public protocol StartedInspectors: Sendable {
+    /// - Returns: nil when nothing can be inspected in this sandbox.
+    func make(_ configuration: WorkerConfiguration, _ observer: any InspectorObserver) throws -> (any Inspector)?
 }

@@ -21,7 +21,8 @@ enum ProxyRequest: Hashable {
         guard let end = endOfLine(bytes) else {
             guard bytes.count < sizeLimit else { return .refused(status: 431, "the request line is too long") }
             // Once the method is there, nothing but a proxy request is waited for.
-            return bytes.prefix(32).contains(where: { $0 < 0x20 || $0 > 0x7E })
+            let seen = bytes.last == carriageReturn ? bytes.dropLast() : bytes
+            return seen.prefix(32).contains(where: { $0 < 0x20 || $0 > 0x7E })
                 ? .refused(status: 400, "the request line is malformed") : .incomplete
         }
         let line = bytes[bytes.startIndex..<end]
