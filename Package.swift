@@ -30,13 +30,6 @@ let countedHeap: [LinkerSetting] = [
 // A release build has no such switch (docs/security.md, "How it is tested").
 let testHooks: [SwiftSetting] = [.define("COOP_TEST_HOOKS", .when(configuration: .debug))]
 
-let nio: [Target.Dependency] = [
-    .product(name: "NIOConcurrencyHelpers", package: "swift-nio"), .product(name: "NIOCore", package: "swift-nio"),
-    .product(name: "NIOHPACK", package: "swift-nio-http2"), .product(name: "NIOHTTP1", package: "swift-nio"),
-    .product(name: "NIOHTTP2", package: "swift-nio-http2"), .product(name: "NIOPosix", package: "swift-nio"),
-    .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "NIOTLS", package: "swift-nio"),
-]
-
 let package = Package(
     name: "coop",
     products: [
@@ -94,19 +87,12 @@ let package = Package(
         .executableTarget(
             name: "audit-benchmark", dependencies: ["Audit", "CoopErrors", "LinuxKernel"], path: "Benchmarks/Audit",
             linkerSettings: staticExecutable + staticFoundation),
-        .target(
-            name: "Certificates",
-            dependencies: [.product(name: "Crypto", package: "swift-crypto"), .product(name: "SwiftASN1", package: "swift-asn1")]),
-        .target(
-            name: "HTTPGateway",
-            dependencies: ["Certificates", "LinuxKernel", .product(name: "Crypto", package: "swift-crypto")] + nio),
         .testTarget(
             name: "HTTPGatewayTests",
-            dependencies: ["Certificates", "HTTPGateway", "LinuxKernel", "TestSupport", .product(name: "Crypto", package: "swift-crypto")]
-                + nio),
+            dependencies: ["Certificates", "HTTPGateway", "LinuxKernel", "TestSupport"] + networking),
         .executableTarget(
             name: "http-gateway-benchmark",
-            dependencies: ["Certificates", "HTTPGateway", "LinuxKernel", .product(name: "Crypto", package: "swift-crypto")] + nio,
+            dependencies: ["Certificates", "HTTPGateway", "LinuxKernel"] + networking,
             path: "Benchmarks/HTTPGateway", linkerSettings: staticExecutable + staticFoundation),
         .executableTarget(
             name: "coop",
