@@ -89,6 +89,13 @@ let package = Package(
         .executableTarget(
             name: "audit-benchmark", dependencies: ["Audit", "CoopErrors", "LinuxKernel"], path: "Benchmarks/Audit",
             linkerSettings: staticExecutable + staticFoundation),
+        .testTarget(
+            name: "HTTPGatewayTests",
+            dependencies: ["Certificates", "HTTPGateway", "LinuxKernel", "TestSupport"] + networking),
+        .executableTarget(
+            name: "http-gateway-benchmark",
+            dependencies: ["Certificates", "HTTPGateway", "LinuxKernel"] + networking,
+            path: "Benchmarks/HTTPGateway", linkerSettings: staticExecutable + staticFoundation),
         .executableTarget(
             name: "coop",
             dependencies: [

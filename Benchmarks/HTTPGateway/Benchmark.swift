@@ -47,7 +47,8 @@ import LinuxKernel
             let down = try LoadClient.transfer(port: port, head: "GET /bytes/\(size) HTTP/1.1\r\n\(host)\r\n")
             let up = try LoadClient.transfer(port: port, head: "POST / HTTP/1.1\r\n\(host)Content-Length: \(size)\r\n\r\n", body: size)
             print(
-                "\(name): 1 GiB down \(decimal(1024 / down)) MiB/s, up \(decimal(1024 / up)) MiB/s, memory grew by \(peakKilobytes() - before) KiB")
+                "\(name): 1 GiB down \(decimal(1024 / down)) MiB/s, up \(decimal(1024 / up)) MiB/s, memory grew by \(peakKilobytes() - before) KiB"
+            )
         }
     }
 

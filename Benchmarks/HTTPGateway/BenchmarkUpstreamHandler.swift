@@ -6,7 +6,8 @@ final class BenchmarkUpstreamHandler: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     private static let answer = ByteBuffer(
-        string: "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nServer: bench\r\nContent-Length: 128\r\n\r\n" + String(repeating: "x", count: 128))
+        string: "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nServer: bench\r\nContent-Length: 128\r\n\r\n"
+            + String(repeating: "x", count: 128))
     private static let refusal = ByteBuffer(string: "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")
     private static let piece = ByteBuffer(repeating: 0x61, count: 128 << 10)
 

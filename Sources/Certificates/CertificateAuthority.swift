@@ -17,7 +17,9 @@ public struct CertificateAuthority: Sendable {
         key = try P256.Signing.PrivateKey(rawRepresentation: privateKey)
         facts = try CertificateFacts(der: certificate)
         self.certificate = certificate
-        guard facts.publicKeyInfo == Array(key.publicKey.derRepresentation) else { throw CertificateError("the CA key is not the certificate's") }
+        guard facts.publicKeyInfo == Array(key.publicKey.derRepresentation) else {
+            throw CertificateError("the CA key is not the certificate's")
+        }
     }
 
     /// Makes a new authority.

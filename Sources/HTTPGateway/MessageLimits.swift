@@ -24,8 +24,9 @@ public struct MessageLimits: Sendable, Equatable {
     public var handshakeSeconds: Int64 = 30
     /// Seconds an idle upstream connection is kept.
     public var idleUpstreamSeconds: Int64 = 60
-    /// Idle upstream connections kept for one destination.
-    public var idleUpstreams = 16
+    /// Idle upstream connections kept for one destination. Fewer than a client's connections would mean a TLS handshake for
+    /// most requests.
+    public var idleUpstreams = 256
 
     public init() {}
 }

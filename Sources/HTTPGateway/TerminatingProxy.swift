@@ -50,34 +50,47 @@ public final class TerminatingProxy: Sendable {
     /// Serves one accepted connection until it is closed.
     ///
     /// - Parameters:
-    ///   - descriptor: a connected stream socket; the proxy keeps a duplicate of its own.
+    ///   - descriptor: a connected stream socket; the proxy keeps a duplicate of its own, so the caller lets go of this one:
+    ///     while anybody holds it, the peer does not see the end.
     ///   - alreadyRead: what the worker has taken from the socket before it knew the protocol.
     /// - Returns: a future that succeeds when the connection is closed, whatever the reason.
     @discardableResult
-    public func serve(_ descriptor: Descriptor, _ connection: ConnectionInfo, alreadyRead: [UInt8] = []) -> EventLoopFuture<Void> {
+    public func serve(_ descriptor: Descriptor, _ connection: ConnectionInfo, alreadyRead: [UInt8] = []) -> EventLoopFuture<Traffic> {
         let eventLoop = group.next()
         guard let bound = contexts.first(where: { $0.eventLoop === eventLoop }) else {
             return eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
         }
         let number = withExtendedLifetime(descriptor) { fcntl(descriptor.number, F_DUPFD_CLOEXEC, 3) }
         guard number >= 0 else { return eventLoop.makeFailedFuture(SystemError("fcntl")) }
+        let meter = NIOLoopBoundBox<TrafficMeter?>.makeEmptyBox(eventLoop: eventLoop)
         return ClientBootstrap(group: eventLoop)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.allowRemoteHalfClosure, value: !connection.isSecure)
             .channelOption(.maxMessagesPerRead, value: 4)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    let first = TrafficMeter()
+                    meter.value = first
+                    try channel.pipeline.syncOperations.addHandler(first)
                     try ServerSetup.install(in: channel, connection, alreadyRead: alreadyRead, context: bound.value)
+                    bound.value.clients[connection.id] = channel
                 }
             }
             .withConnectedSocket(number)
             .flatMap { $0.closeFuture }
-            .flatMapError { _ in eventLoop.makeSucceededVoidFuture() }
+            .flatMapErrorThrowing { _ in }
+            .map {
+                bound.value.clients[connection.id] = nil
+                return meter.value?.traffic ?? Traffic()
+            }
+    }
+
+    /// Closes a connection from inside at once: the rules no longer allow its destination.
+    public func close(connection id: UInt64) {
+        for bound in contexts { bound.eventLoop.execute { bound.value.clients[id]?.close(promise: nil) } }
     }
 
     /// Closes idle connections to a destination, or to all, after the rules have changed.
-    ///
-    /// Connections from inside are the worker's to close: each of their requests is judged anyway.
     public func closeIdle(name: String? = nil) {
         for bound in contexts { bound.eventLoop.execute { bound.value.pool.close(name: name) } }
     }

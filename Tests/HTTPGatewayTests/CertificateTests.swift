@@ -23,11 +23,15 @@ import Testing
                 unlink(directory + "/leaf.pem")
                 rmdir(directory)
             }
-            try Descriptor.open(directory + "/ca.pem", O_WRONLY | O_CREAT, mode: 0o600).writeAll(Array(PEM.encode(authority.certificate).utf8))
+            try Descriptor.open(directory + "/ca.pem", O_WRONLY | O_CREAT, mode: 0o600).writeAll(
+                Array(PEM.encode(authority.certificate).utf8))
             try Descriptor.open(directory + "/leaf.pem", O_WRONLY | O_CREAT, mode: 0o600).writeAll(Array(PEM.encode(leaf).utf8))
             let check = name == "192.0.2.7" ? "-verify_ip" : "-verify_hostname"
             let verified = try ChildProcess.run(
-                ["/usr/bin/openssl", "verify", "-x509_strict", "-purpose", "sslserver", check, name, "-CAfile", directory + "/ca.pem", directory + "/leaf.pem"])
+                [
+                    "/usr/bin/openssl", "verify", "-x509_strict", "-purpose", "sslserver", check, name, "-CAfile", directory + "/ca.pem",
+                    directory + "/leaf.pem",
+                ])
             #expect(verified.exitCode == 0, "\(verified)")
             let facts = try CertificateFacts(der: leaf)
             #expect(facts.allowsServerAuthentication && !facts.isSelfIssued && !facts.hasWeakSignature && facts.rsaBits == nil)
@@ -40,14 +44,17 @@ import Testing
     func bounds() throws {
         let (certificate, key) = try CertificateAuthority.make(commonName: "x", now: 1_700_000_000, days: 2)
         let authority = try CertificateAuthority(certificate: certificate, privateKey: key)
-        let leaf = try CertificateFacts(der: authority.issue(name: "a.b", publicKey: P256.Signing.PrivateKey().publicKey, now: 1_700_000_000))
+        let leaf = try CertificateFacts(
+            der: authority.issue(name: "a.b", publicKey: P256.Signing.PrivateKey().publicKey, now: 1_700_000_000))
         #expect(leaf.notAfter == 1_700_000_000 + 2 * 86400)
         #expect(leaf.notBefore == 1_700_000_000 - 86400)
         let other = try CertificateAuthority.make(commonName: "y", now: 0)
         #expect(throws: (any Error).self) { try CertificateAuthority(certificate: certificate, privateKey: other.privateKey) }
     }
 
-    @Test("dates survive, before and after 2050", arguments: [0, 951_782_400, 1_709_164_799, 2_524_607_999, 2_524_608_000, 4_107_542_400] as [Int64])
+    @Test(
+        "dates survive, before and after 2050",
+        arguments: [0, 951_782_400, 1_709_164_799, 2_524_607_999, 2_524_608_000, 4_107_542_400] as [Int64])
     func dates(moment: Int64) throws {
         let (certificate, _) = try CertificateAuthority.make(commonName: "x", now: moment + 86400, days: 1)
         let facts = try CertificateFacts(der: certificate)

@@ -63,7 +63,8 @@ import Testing
             request.path == "/no" ? .deny(Denial(rule: "r", reason: "no")) : .allow([])
         }
         let result = try Curl.run(
-            gateway, [version, "-d", "body", "-w", "%{num_connects} %{response_code}\n"]
+            gateway,
+            [version, "-d", "body", "-w", "%{num_connects} %{response_code}\n"]
                 + ["/status/200", "/no", "/status/204", "/no", "/status/201"].flatMap { ["-o", "/dev/null", Curl.url($0)] })
         #expect(result.output == "1 200\n0 403\n0 204\n0 403\n0 201\n", "\(result)")
         #expect(gateway.judged.count == 5)
@@ -106,7 +107,8 @@ import Testing
     func early(version: String) throws {
         let body = [UInt8](repeating: 0x62, count: 3_000_000)
         let result = try Curl.run(
-            try gateway(), [version, "-H", "Expect:", "--data-binary", "@-", "-o", "/dev/null", "-w", "%{response_code}", Curl.url("/early")],
+            try gateway(),
+            [version, "-H", "Expect:", "--data-binary", "@-", "-o", "/dev/null", "-w", "%{response_code}", Curl.url("/early")],
             input: .bytes(body))
         #expect(result.output == "413", "\(result)")
     }

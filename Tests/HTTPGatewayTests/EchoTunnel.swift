@@ -34,7 +34,10 @@ final class EchoTunnel: Sendable {
                     let head = String(text[..<end.upperBound])
                     log.withLockedValue { $0 = head }
                     bytes.removeFirst(head.utf8.count)
-                    try? socket.writeAll(Array("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n".utf8))
+                    try? socket.writeAll(
+                        Array(
+                            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n"
+                                .utf8))
                     isOpen = true
                 }
                 if isOpen {

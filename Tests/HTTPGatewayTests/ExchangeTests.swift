@@ -1,4 +1,5 @@
 import HTTPGateway
+import LinuxKernel
 import Testing
 
 /// What HTTP/1.1 promises its users, in clear text, byte by byte.
@@ -183,5 +184,31 @@ import Testing
         let client = try gateway.connect()
         try client.send("GET / HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n\r\n")
         #expect(client.readAll().hasSuffix("coop: api.example.com: no connection to the host\n"))
+    }
+
+    @Test("pipelined requests are answered although the client has closed its sending side")
+    func pipelinedHalfClose() throws {
+        let client = try gateway.connect()
+        try client.send(String(repeating: "GET /echo HTTP/1.1\r\nHost: api.example.com\r\n\r\n", count: 3))
+        client.endInput()
+        #expect(client.readAll().split(separator: "HTTP/1.1 200").count == 3)
+    }
+
+    @Test("a connection is closed when its number is revoked, and its bytes were counted")
+    func revoked() throws {
+        var (ours, theirs): (Descriptor, Descriptor?) = try Loopback.pair()
+        let client = RawClient(ours)
+        let closed = gateway.proxy.serve(
+            try #require(theirs), ConnectionInfo(id: 99, name: TestGateway.name, port: 80, transport: .cleartext),
+            alreadyRead: Array("GET /ev".utf8))
+        // The proxy has its own duplicate; as long as anybody holds another, the peer sees no end.
+        theirs = nil
+        try client.send("ents HTTP/1.1\r\nHost: api.example.com\r\n\r\n")
+        let answer = client.read(until: "first\n\n")
+        gateway.proxy.close(connection: 99)
+        let rest = client.readAll()
+        let traffic = try closed.wait()
+        #expect(traffic.received == UInt64("ents HTTP/1.1\r\nHost: api.example.com\r\n\r\n".utf8.count))
+        #expect(traffic.sent == UInt64(answer.utf8.count + rest.utf8.count))
     }
 }

@@ -102,7 +102,9 @@ final class HTTP2Client: Sendable {
                 stream.writeAndFlush(
                     HTTP2Frame.FramePayload.data(.init(data: .byteBuffer(ByteBuffer(bytes: piece)), endStream: isLast)), promise: nil)
             }
-            if let trailers { stream.writeAndFlush(HTTP2Frame.FramePayload.headers(.init(headers: trailers, endStream: true)), promise: nil) }
+            if let trailers {
+                stream.writeAndFlush(HTTP2Frame.FramePayload.headers(.init(headers: trailers, endStream: true)), promise: nil)
+            }
         }
         return promise.futureResult
     }

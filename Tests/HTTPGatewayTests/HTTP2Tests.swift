@@ -30,10 +30,19 @@ import Testing
         #expect(Set(gateway.judged.map(\.stream)).count == 100)
     }
 
+    @Test("more streams than one upstream connection takes open the next")
+    func moreStreams() throws {
+        let other = try HTTP2Client(gateway.port)
+        let outcomes = try (0..<240).map { ($0 % 2 == 0 ? client : other).send(HTTP2Client.block("/size/10000")) }.map { try $0.wait() }
+        #expect(outcomes.allSatisfy { $0.status == "200" && $0.body.count == 10_000 })
+        #expect((2...4).contains(gateway.dials))
+    }
+
     @Test("a gRPC call streams both ways at once and ends with trailers")
     func bidirectional() throws {
         let outcome = try client.send(
-            HTTP2Client.block("/bidi", method: "POST", [("content-type", "application/grpc"), ("te", "trailers")]), pieces: [[1, 2, 3]], ends: false
+            HTTP2Client.block("/bidi", method: "POST", [("content-type", "application/grpc"), ("te", "trailers")]), pieces: [[1, 2, 3]],
+            ends: false
         ) { outcome, channel in
             // The next piece goes only after the last came back: nothing may be waiting for the end of the request.
             if !outcome.isEnded, outcome.body.count >= 3, outcome.body.count < 30 {
@@ -49,7 +58,8 @@ import Testing
 
     @Test("a denied gRPC call gets its status in trailers only")
     func deniedCall() throws {
-        let outcome = try client.send(HTTP2Client.block("/no", method: "POST", [("content-type", "application/grpc+proto")]), pieces: [[0]]).wait()
+        let outcome = try client.send(HTTP2Client.block("/no", method: "POST", [("content-type", "application/grpc+proto")]), pieces: [[0]])
+            .wait()
         #expect(outcome.status == "200")
         #expect(outcome.blocks.count == 1)
         #expect(outcome.blocks[0].first(name: "grpc-status") == "7")
@@ -61,7 +71,8 @@ import Testing
     @Test("trailers of a request pass")
     func trailers() throws {
         let outcome = try client.send(
-            HTTP2Client.block("/trailers", method: "POST"), pieces: [Array("hello".utf8)], trailers: HPACKHeaders([("x-part", "sum")])).wait()
+            HTTP2Client.block("/trailers", method: "POST"), pieces: [Array("hello".utf8)], trailers: HPACKHeaders([("x-part", "sum")])
+        ).wait()
         #expect(outcome.text == "hello")
         #expect(outcome.blocks.last?.first(name: "x-sum") == "sum")
     }
@@ -69,17 +80,35 @@ import Testing
     static let attacks: [(String, [(String, String)])] = [
         ("another authority", [(":method", "GET"), (":scheme", "http"), (":authority", "evil.com"), (":path", "/")]),
         ("no authority", [(":method", "GET"), (":scheme", "http"), (":path", "/")]),
-        ("two authorities", [(":method", "GET"), (":scheme", "http"), (":authority", "api.example.com"), (":authority", "evil.com"), (":path", "/")]),
-        ("another host", [(":method", "GET"), (":scheme", "http"), (":authority", "api.example.com"), (":path", "/"), ("host", "evil.com")]),
+        (
+            "two authorities",
+            [(":method", "GET"), (":scheme", "http"), (":authority", "api.example.com"), (":authority", "evil.com"), (":path", "/")]
+        ),
+        (
+            "another host",
+            [(":method", "GET"), (":scheme", "http"), (":authority", "api.example.com"), (":path", "/"), ("host", "evil.com")]
+        ),
         ("another scheme", [(":method", "GET"), (":scheme", "https"), (":authority", "api.example.com"), (":path", "/")]),
         ("two paths", [(":method", "GET"), (":scheme", "http"), (":authority", "api.example.com"), (":path", "/"), (":path", "/b")]),
         ("an empty path", [(":method", "GET"), (":scheme", "http"), (":authority", "api.example.com"), (":path", "")]),
-        ("a path with a line", [(":method", "GET"), (":scheme", "http"), (":authority", "api.example.com"), (":path", "/ HTTP/1.1\r\nHost: evil.com\r\n\r\n")]),
-        ("a method with a line", [(":method", "GET / HTTP/1.1\r\nX: "), (":scheme", "http"), (":authority", "api.example.com"), (":path", "/")]),
+        (
+            "a path with a line",
+            [(":method", "GET"), (":scheme", "http"), (":authority", "api.example.com"), (":path", "/ HTTP/1.1\r\nHost: evil.com\r\n\r\n")]
+        ),
+        (
+            "a method with a line",
+            [(":method", "GET / HTTP/1.1\r\nX: "), (":scheme", "http"), (":authority", "api.example.com"), (":path", "/")]
+        ),
         ("an absolute path", [(":method", "GET"), (":scheme", "http"), (":authority", "api.example.com"), (":path", "http://evil.com/")]),
-        ("an unknown pseudo field", [(":method", "GET"), (":scheme", "http"), (":authority", "api.example.com"), (":path", "/"), (":status", "200")]),
+        (
+            "an unknown pseudo field",
+            [(":method", "GET"), (":scheme", "http"), (":authority", "api.example.com"), (":path", "/"), (":status", "200")]
+        ),
         ("a late pseudo field", [(":method", "GET"), (":scheme", "http"), (":authority", "api.example.com"), ("x", "y"), (":path", "/")]),
-        ("extended CONNECT", [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":authority", "api.example.com"), (":path", "/")]),
+        (
+            "extended CONNECT",
+            [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":authority", "api.example.com"), (":path", "/")]
+        ),
         ("CONNECT", [(":method", "CONNECT"), (":authority", "evil.com:443")]),
         ("an upper-case name", HTTP2Client.block("/", [("X-Upper", "a")]).map { ($0.name, $0.value) }),
         ("a name with a line", HTTP2Client.block("/", [("x\r\ny", "a")]).map { ($0.name, $0.value) }),
@@ -109,7 +138,8 @@ import Testing
     @Test("a body that is longer or shorter than it says is not passed as complete", arguments: [3, 9])
     func length(announced: Int) throws {
         let outcome = try client.send(
-            HTTP2Client.block("/echo", method: "POST", [("content-length", String(announced))]), pieces: [Array("hello".utf8)]).wait()
+            HTTP2Client.block("/echo", method: "POST", [("content-length", String(announced))]), pieces: [Array("hello".utf8)]
+        ).wait()
         #expect(outcome.status != "200")
     }
 
@@ -117,7 +147,8 @@ import Testing
     func isolation() throws {
         let slow = client.send(HTTP2Client.block("/bidi", method: "POST"), pieces: [[1]], ends: false) { outcome, channel in
             if outcome.body.count == 1 {
-                channel.writeAndFlush(HTTP2Frame.FramePayload.data(.init(data: .byteBuffer(ByteBuffer(bytes: [2])), endStream: true)), promise: nil)
+                channel.writeAndFlush(
+                    HTTP2Frame.FramePayload.data(.init(data: .byteBuffer(ByteBuffer(bytes: [2])), endStream: true)), promise: nil)
             }
         }
         for _ in 0..<20 { _ = try client.send(HTTP2Client.block("/", [("x", "a\r\nb")])).wait() }

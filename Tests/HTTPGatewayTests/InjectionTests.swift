@@ -52,9 +52,12 @@ import Testing
         #expect(try sent(.query(name: "key"), "GET \(path) HTTP/1.1").contains("GET \(expected)\n"))
     }
 
-    @Test("a stub in the query", arguments: [
-        ("/echo?a=1&k=STUB&b", "/echo?a=1&k=s3cr%26t%2F%3D&b"), ("/echo?k=%53TUB%20", "/echo?k=s3cr%26t%2F%3D%20"), ("/STUB?k=1", "/STUB?k=1"),
-    ])
+    @Test(
+        "a stub in the query",
+        arguments: [
+            ("/echo?a=1&k=STUB&b", "/echo?a=1&k=s3cr%26t%2F%3D&b"), ("/echo?k=%53TUB%20", "/echo?k=s3cr%26t%2F%3D%20"),
+            ("/STUB?k=1", "/STUB?k=1"),
+        ])
     func stubInQuery(path: String, expected: String) throws {
         #expect(try sent(.stubInQuery(stub: "STUB"), "GET \(path) HTTP/1.1").contains("GET \(expected)\n"))
     }

@@ -29,6 +29,13 @@ enum Loopback {
         return Int(UInt16(bigEndian: address.sin_port))
     }
 
+    /// Two ends of one Unix stream.
+    static func pair() throws -> (Descriptor, Descriptor) {
+        var numbers: [Int32] = [-1, -1]
+        try check("socketpair") { socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &numbers) }
+        return (Descriptor(owning: numbers[0]), Descriptor(owning: numbers[1]))
+    }
+
     private static func make() throws -> Descriptor {
         Descriptor(owning: try check("socket") { socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0) })
     }

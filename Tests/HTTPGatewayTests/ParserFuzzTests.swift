@@ -9,9 +9,12 @@ import Testing
     private let connection = ConnectionInfo(id: 1, name: "api.example.com", port: 80, transport: .cleartext)
 
     private static let pieces = [
-        "GET ", "POST ", "/", "/a?b=c", "http://api.example.com/", "*", " HTTP/1.1\r\n", " HTTP/1.0\r\n", "Host: api.example.com\r\n", "host:api.example.com\r\n",
-        "Content-Length: 5\r\n", "Content-Length: 0\r\n", "Transfer-Encoding: chunked\r\n", "Connection: close\r\n", "Connection: upgrade, x\r\n",
-        "Upgrade: websocket\r\n", "TE: trailers\r\n", "Expect: 100-continue\r\n", "X: y\r\n", "X:\r\n", "\r\n", "\n", "\r", "\0", " ", "\t", ":", "é", "%00", "\u{7F}", "\r\n ",
+        "GET ", "POST ", "/", "/a?b=c", "http://api.example.com/", "*", " HTTP/1.1\r\n", " HTTP/1.0\r\n", "Host: api.example.com\r\n",
+        "host:api.example.com\r\n",
+        "Content-Length: 5\r\n", "Content-Length: 0\r\n", "Transfer-Encoding: chunked\r\n", "Connection: close\r\n",
+        "Connection: upgrade, x\r\n",
+        "Upgrade: websocket\r\n", "TE: trailers\r\n", "Expect: 100-continue\r\n", "X: y\r\n", "X:\r\n", "\r\n", "\n", "\r", "\0", " ", "\t",
+        ":", "é", "%00", "\u{7F}", "\r\n ",
     ]
 
     @Test("requests: refused, or written again so that they read the same")
@@ -24,7 +27,9 @@ import Testing
             if round % 4 == 0 { text = "" }
             for _ in 0..<Int.random(in: 0...6, using: &random) {
                 let piece = Self.pieces.randomElement(using: &random) ?? ""
-                if Bool.random(using: &random) || text.isEmpty { text += piece } else {
+                if Bool.random(using: &random) || text.isEmpty {
+                    text += piece
+                } else {
                     let index = text.utf8.index(text.startIndex, offsetBy: Int.random(in: 0...text.utf8.count, using: &random))
                     text = String(decoding: Array(text.utf8[..<index]) + Array(piece.utf8) + Array(text.utf8[index...]), as: UTF8.self)
                 }
@@ -37,7 +42,9 @@ import Testing
             HTTP1Writer.write(request.head, framing: request.framing, acceptsTrailers: request.acceptsTrailers, into: &written)
             let again = try #require(try? parse(parser, Array(written.readableBytesView)), "\(text.debugDescription)")
             #expect(again.framing == request.framing)
-            #expect(again.head.method == request.head.method && again.head.path == request.head.path && again.head.headers == request.head.headers)
+            #expect(
+                again.head.method == request.head.method && again.head.path == request.head.path
+                    && again.head.headers == request.head.headers)
         }
         #expect(accepted > 5000)
     }
@@ -125,7 +132,9 @@ import Testing
     /// As the connection does it: the head ends at the first empty line.
     private func parse(_ parser: HTTP1RequestParser, _ bytes: [UInt8]) throws -> IncomingRequest {
         var finder = HeadFinder()
-        guard let length = try finder.find(in: ByteBuffer(bytes: bytes), limit: 64 << 10), length > 2 else { throw MessageError.malformed("") }
+        guard let length = try finder.find(in: ByteBuffer(bytes: bytes), limit: 64 << 10), length > 2 else {
+            throw MessageError.malformed("")
+        }
         return try bytes.withUnsafeBytes { try parser.parse(UnsafeRawBufferPointer(rebasing: $0[0..<length]), stream: 1) }
     }
 }

@@ -27,261 +27,261 @@ enum RSAFixtures {
 
     static let good = (
         certificate: """
-            -----BEGIN CERTIFICATE-----
-            MIIDPzCCAiegAwIBAgIUERVXxY0NZaRhCqWHM7bjfehdxXYwDQYJKoZIhvcNAQEL
-            BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjYxMTIx
-            MDkzNTQ5WhgPMjEwMDEwMjQwOTM1NDlaMBoxGDAWBgNVBAMMD2FwaS5leGFtcGxl
-            LmNvbTCCASIwDQYJKoZIhvcNAQEBBQADggEPADCCAQoCggEBAKYNHQ6sn64SheEX
-            VKMlezxB2xiqv3srxIFkeYTszIOBugk4f7MXMKK3sZKjSnPfYOhDrpJ905U57bEw
-            LJIE4Fstj9iaFmh+tTmOrKk+LFiwQUJfmzytgSWp0GxGSZWhDh86aPJD/gLVuVxZ
-            fUegdqgI2vYSOWsSULL0TplHdaHFrYfoytRv3hMa9NjiMVhDS691gXrytT6GLHIf
-            NwEFYAblo7sZZxkjQjMkszsg1f5GGsyFU1Y9CvZJCWhD0NHVYw7c0e4o+ebmOY9L
-            e2BO/BQ8ks3ruh44WctAwngjmTKLC+JuWX7bTv+af26jRT6A1/19pH2OvlYrG0IQ
-            ADxHV8kCAwEAAaNzMHEwGgYDVR0RBBMwEYIPYXBpLmV4YW1wbGUuY29tMBMGA1Ud
-            JQQMMAoGCCsGAQUFBwMBMB0GA1UdDgQWBBQgnDOI0fUMl3aId1HwfK98JFlaojAf
-            BgNVHSMEGDAWgBQvNUTO83B69jRYxsKu0PklA0ZKejANBgkqhkiG9w0BAQsFAAOC
-            AQEALqhAuPKCcfSUib09aarVXjqGHcrMWa8gtZ8AJVntTrUCeKqHIls7P1+79lYq
-            p0F+eZAVYkw8Q+FuicbEfbLmoB0pgyRgIkjgjTudeLNDqq5b1t8NDWIcXHJYhmKK
-            5bBXMaOIBJINl7sFiQFAe3e50cY8eB4I3S9bWiqqH4X2PGnsAnozS4fQ0LmE+pQi
-            QKISZSO3OnkmbLZgGICh30PlMuedTW6ocaGyqcjKa73fnW0wygTC+w5WPppWLlq7
-            4zuiuQWbb8OuNT+n9TWWaY/XL9JgXlY4aLn1Mzdz/TUDV+Y94nnKB6ogGu6k4NId
-            wU51i9N1Jr0+hjt98gS5QMsGkQ==
-            -----END CERTIFICATE-----
-            """,
+        -----BEGIN CERTIFICATE-----
+        MIIDPzCCAiegAwIBAgIUERVXxY0NZaRhCqWHM7bjfehdxXYwDQYJKoZIhvcNAQEL
+        BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjYxMTIx
+        MDkzNTQ5WhgPMjEwMDEwMjQwOTM1NDlaMBoxGDAWBgNVBAMMD2FwaS5leGFtcGxl
+        LmNvbTCCASIwDQYJKoZIhvcNAQEBBQADggEPADCCAQoCggEBAKYNHQ6sn64SheEX
+        VKMlezxB2xiqv3srxIFkeYTszIOBugk4f7MXMKK3sZKjSnPfYOhDrpJ905U57bEw
+        LJIE4Fstj9iaFmh+tTmOrKk+LFiwQUJfmzytgSWp0GxGSZWhDh86aPJD/gLVuVxZ
+        fUegdqgI2vYSOWsSULL0TplHdaHFrYfoytRv3hMa9NjiMVhDS691gXrytT6GLHIf
+        NwEFYAblo7sZZxkjQjMkszsg1f5GGsyFU1Y9CvZJCWhD0NHVYw7c0e4o+ebmOY9L
+        e2BO/BQ8ks3ruh44WctAwngjmTKLC+JuWX7bTv+af26jRT6A1/19pH2OvlYrG0IQ
+        ADxHV8kCAwEAAaNzMHEwGgYDVR0RBBMwEYIPYXBpLmV4YW1wbGUuY29tMBMGA1Ud
+        JQQMMAoGCCsGAQUFBwMBMB0GA1UdDgQWBBQgnDOI0fUMl3aId1HwfK98JFlaojAf
+        BgNVHSMEGDAWgBQvNUTO83B69jRYxsKu0PklA0ZKejANBgkqhkiG9w0BAQsFAAOC
+        AQEALqhAuPKCcfSUib09aarVXjqGHcrMWa8gtZ8AJVntTrUCeKqHIls7P1+79lYq
+        p0F+eZAVYkw8Q+FuicbEfbLmoB0pgyRgIkjgjTudeLNDqq5b1t8NDWIcXHJYhmKK
+        5bBXMaOIBJINl7sFiQFAe3e50cY8eB4I3S9bWiqqH4X2PGnsAnozS4fQ0LmE+pQi
+        QKISZSO3OnkmbLZgGICh30PlMuedTW6ocaGyqcjKa73fnW0wygTC+w5WPppWLlq7
+        4zuiuQWbb8OuNT+n9TWWaY/XL9JgXlY4aLn1Mzdz/TUDV+Y94nnKB6ogGu6k4NId
+        wU51i9N1Jr0+hjt98gS5QMsGkQ==
+        -----END CERTIFICATE-----
+        """,
         key: """
-            -----BEGIN PRIVATE KEY-----
-            MIIEvAIBADANBgkqhkiG9w0BAQEFAASCBKYwggSiAgEAAoIBAQCmDR0OrJ+uEoXh
-            F1SjJXs8QdsYqr97K8SBZHmE7MyDgboJOH+zFzCit7GSo0pz32DoQ66SfdOVOe2x
-            MCySBOBbLY/YmhZofrU5jqypPixYsEFCX5s8rYElqdBsRkmVoQ4fOmjyQ/4C1blc
-            WX1HoHaoCNr2EjlrElCy9E6ZR3Whxa2H6MrUb94TGvTY4jFYQ0uvdYF68rU+hixy
-            HzcBBWAG5aO7GWcZI0IzJLM7INX+RhrMhVNWPQr2SQloQ9DR1WMO3NHuKPnm5jmP
-            S3tgTvwUPJLN67oeOFnLQMJ4I5kyiwvibll+207/mn9uo0U+gNf9faR9jr5WKxtC
-            EAA8R1fJAgMBAAECgf8jH/9zwlBL6VDvupiT3AgVga4ajTzQcTxchigDyAVQTCRR
-            x+VX1cxpSdzmMp1X3l4IitbYEL6tgI/uPRRM+bP7znIp4vyaeohwoOSzaEU5NmTQ
-            d0VUlBgPW/VwDl/7UYR9AUUqwUyL4k1sYqxhIYW/KVlEdCvGhRzbL8ubNjfaGRvj
-            ym4hKckG1HRjrBWxeK5Rno6mlWQuZuPbLFcHSkvYv0SrD+16v85uAO3+cl+67gsM
-            Vb+c6yx96uGreK/SV2904A22pr8oSFqQK4Kq4xEq1Xrc+C+xO9cmi1dW0Wlm4hcz
-            Q8LsH9Nf/IwMCTx6SAmTlW/tO85OaBK8eZDa2RECgYEA1AthBkFbCnRT4jzQkJss
-            qI100WkA5cQszcBL+qOpDha2rmFVK6xYXmQ6dilQiBv9t/12Hafx3gjYXOb4HYvn
-            XxEg0O7CNWvDSrNECw2mNSd3JkDxUbVca/2iij/12wcBOzPD8JsPKq8/r66E5qsh
-            JZVukxfpWT2KZ2KUYEYUiFECgYEAyHj/2ny1w0r6owFexF7NCeTma22o3N4kPmsk
-            DYQ0oztrR7Ea6CutXw5A+xhOmRRBtbULT+10TO6VlMijgZBActtfHaoxk2tv1N2f
-            vtR9hAaEg7csNJAbQ+b7S77g2nrFqjTVAYN+BKuWeCK813PXH3q5UdLhjeDMm0xx
-            27ozcfkCgYEAyW3FzVtoUJYQ2WlL9xJxaex2fDdzUtD4frudcYrmnSuWfjCX59Tg
-            XUp4/qZgieuNKars+V8AtBtS7W27ZNXyBK0Qr2kfs/+alOuWR6m/qd7DoOMwWp4e
-            HbfjH9GCi34r/UE/cODbl4DCzvDJ7xXBdyJs1+5vDQcY4v0SViI8fwECgYBUtfR/
-            MYVo0Y0ZRiHyXpDLpoLLUFozglbUXVetsni/pQMPF0Jkathmu1IwCDRmMQ4XJzpx
-            eshTHdntNd8Jh5gEMLh/g4RRY+usij3PWGD1Yf+q3ML8LwymY7s6ZZ0EFS7jXlHH
-            wvWEKbF6cEtVy2hSr/wRHEgdOKmc0e+mxoaomQKBgQCazrhJZwDf3f/6rBXnz74j
-            VQwdOFRUIx6ZPWgWUXpzsj6wyBuWleaYqVuMAlUyr1crpm1Qi8DryAPG9FwL+zzD
-            m/tGJLPPZpPy69kS56fXSgqn/oBlr9AQ/vlp9lsraGHyh6vFEGbSVEd0kW9YOzfC
-            cWkaEFIIo3PY1SJ3krHpiQ==
-            -----END PRIVATE KEY-----
-            """
+        -----BEGIN PRIVATE KEY-----
+        MIIEvAIBADANBgkqhkiG9w0BAQEFAASCBKYwggSiAgEAAoIBAQCmDR0OrJ+uEoXh
+        F1SjJXs8QdsYqr97K8SBZHmE7MyDgboJOH+zFzCit7GSo0pz32DoQ66SfdOVOe2x
+        MCySBOBbLY/YmhZofrU5jqypPixYsEFCX5s8rYElqdBsRkmVoQ4fOmjyQ/4C1blc
+        WX1HoHaoCNr2EjlrElCy9E6ZR3Whxa2H6MrUb94TGvTY4jFYQ0uvdYF68rU+hixy
+        HzcBBWAG5aO7GWcZI0IzJLM7INX+RhrMhVNWPQr2SQloQ9DR1WMO3NHuKPnm5jmP
+        S3tgTvwUPJLN67oeOFnLQMJ4I5kyiwvibll+207/mn9uo0U+gNf9faR9jr5WKxtC
+        EAA8R1fJAgMBAAECgf8jH/9zwlBL6VDvupiT3AgVga4ajTzQcTxchigDyAVQTCRR
+        x+VX1cxpSdzmMp1X3l4IitbYEL6tgI/uPRRM+bP7znIp4vyaeohwoOSzaEU5NmTQ
+        d0VUlBgPW/VwDl/7UYR9AUUqwUyL4k1sYqxhIYW/KVlEdCvGhRzbL8ubNjfaGRvj
+        ym4hKckG1HRjrBWxeK5Rno6mlWQuZuPbLFcHSkvYv0SrD+16v85uAO3+cl+67gsM
+        Vb+c6yx96uGreK/SV2904A22pr8oSFqQK4Kq4xEq1Xrc+C+xO9cmi1dW0Wlm4hcz
+        Q8LsH9Nf/IwMCTx6SAmTlW/tO85OaBK8eZDa2RECgYEA1AthBkFbCnRT4jzQkJss
+        qI100WkA5cQszcBL+qOpDha2rmFVK6xYXmQ6dilQiBv9t/12Hafx3gjYXOb4HYvn
+        XxEg0O7CNWvDSrNECw2mNSd3JkDxUbVca/2iij/12wcBOzPD8JsPKq8/r66E5qsh
+        JZVukxfpWT2KZ2KUYEYUiFECgYEAyHj/2ny1w0r6owFexF7NCeTma22o3N4kPmsk
+        DYQ0oztrR7Ea6CutXw5A+xhOmRRBtbULT+10TO6VlMijgZBActtfHaoxk2tv1N2f
+        vtR9hAaEg7csNJAbQ+b7S77g2nrFqjTVAYN+BKuWeCK813PXH3q5UdLhjeDMm0xx
+        27ozcfkCgYEAyW3FzVtoUJYQ2WlL9xJxaex2fDdzUtD4frudcYrmnSuWfjCX59Tg
+        XUp4/qZgieuNKars+V8AtBtS7W27ZNXyBK0Qr2kfs/+alOuWR6m/qd7DoOMwWp4e
+        HbfjH9GCi34r/UE/cODbl4DCzvDJ7xXBdyJs1+5vDQcY4v0SViI8fwECgYBUtfR/
+        MYVo0Y0ZRiHyXpDLpoLLUFozglbUXVetsni/pQMPF0Jkathmu1IwCDRmMQ4XJzpx
+        eshTHdntNd8Jh5gEMLh/g4RRY+usij3PWGD1Yf+q3ML8LwymY7s6ZZ0EFS7jXlHH
+        wvWEKbF6cEtVy2hSr/wRHEgdOKmc0e+mxoaomQKBgQCazrhJZwDf3f/6rBXnz74j
+        VQwdOFRUIx6ZPWgWUXpzsj6wyBuWleaYqVuMAlUyr1crpm1Qi8DryAPG9FwL+zzD
+        m/tGJLPPZpPy69kS56fXSgqn/oBlr9AQ/vlp9lsraGHyh6vFEGbSVEd0kW9YOzfC
+        cWkaEFIIo3PY1SJ3krHpiQ==
+        -----END PRIVATE KEY-----
+        """
     )
 
     static let sha1 = (
         certificate: """
-            -----BEGIN CERTIFICATE-----
-            MIIDPzCCAiegAwIBAgIUERVXxY0NZaRhCqWHM7bjfehdxXcwDQYJKoZIhvcNAQEF
-            BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjYxMTIx
-            MDkzNTQ5WhgPMjEwMDEwMjQwOTM1NDlaMBoxGDAWBgNVBAMMD2FwaS5leGFtcGxl
-            LmNvbTCCASIwDQYJKoZIhvcNAQEBBQADggEPADCCAQoCggEBAOfn9FNQIG1kLyff
-            y4zNXVv7DHkts7++wAd99I1FVMmHkL68+vaeXda58I4dJAhHCZlZTn4Jw2FHSwY2
-            RICP28v45H6TSC+yrTYkYG8B0JERsDyuYpu2z2QVmvapWHRBLm5oJJ4dMUl2rkNE
-            Cao89ySQzrVg4y1QFH9xgltPf4neeAjJP+Lt3MnFEYPJ+2nWjrvhNmTOd5ycUnJF
-            tzOAppf29r60QX+Z9a5zFdU5vJ7/bhD+YB4RGy9TErwJBFBg4AoUf44DZqx39wLC
-            JNcLSQxKMK/J6eqjMbnfDLAMMGIgdxMOk5xinHMWvWpRunlxBQPQwpiLLZYTxDar
-            irXW/jMCAwEAAaNzMHEwGgYDVR0RBBMwEYIPYXBpLmV4YW1wbGUuY29tMBMGA1Ud
-            JQQMMAoGCCsGAQUFBwMBMB0GA1UdDgQWBBQfKE7LVl/2MacHqOX/MfR094pnkTAf
-            BgNVHSMEGDAWgBQvNUTO83B69jRYxsKu0PklA0ZKejANBgkqhkiG9w0BAQUFAAOC
-            AQEAQGBJvIvnKuCGDZNUu6VzQKfI8cJ8/YqQJfKnXYk82YbeTvXhpyVKD5UZWPaS
-            YaH5m5Q7ovFt7WLplTfaHqtsm2MZLX1Tc3b5b007rJgfdyiFwtMMS3hrGxUhXriE
-            RfkXujBpUWVJW6uxJ2f75omq0zsHqcIhvokpFGah0mnzNPI/2Us5zVNF6iULHXyY
-            A4KvrwrXuPXTic0mTATw2j6YetKWgOaf61AkE1U9tf58afGfWEqDAPhqFyfYf8+8
-            NvEtfGOoLgVD58c+zrhvK3G15cM6m47w2pYxdcyLNpZAX6dQ7gD7WN84ZLYMJb7v
-            GFT0qNeABxdUdRJtSi03/ISLSQ==
-            -----END CERTIFICATE-----
-            """,
+        -----BEGIN CERTIFICATE-----
+        MIIDPzCCAiegAwIBAgIUERVXxY0NZaRhCqWHM7bjfehdxXcwDQYJKoZIhvcNAQEF
+        BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjYxMTIx
+        MDkzNTQ5WhgPMjEwMDEwMjQwOTM1NDlaMBoxGDAWBgNVBAMMD2FwaS5leGFtcGxl
+        LmNvbTCCASIwDQYJKoZIhvcNAQEBBQADggEPADCCAQoCggEBAOfn9FNQIG1kLyff
+        y4zNXVv7DHkts7++wAd99I1FVMmHkL68+vaeXda58I4dJAhHCZlZTn4Jw2FHSwY2
+        RICP28v45H6TSC+yrTYkYG8B0JERsDyuYpu2z2QVmvapWHRBLm5oJJ4dMUl2rkNE
+        Cao89ySQzrVg4y1QFH9xgltPf4neeAjJP+Lt3MnFEYPJ+2nWjrvhNmTOd5ycUnJF
+        tzOAppf29r60QX+Z9a5zFdU5vJ7/bhD+YB4RGy9TErwJBFBg4AoUf44DZqx39wLC
+        JNcLSQxKMK/J6eqjMbnfDLAMMGIgdxMOk5xinHMWvWpRunlxBQPQwpiLLZYTxDar
+        irXW/jMCAwEAAaNzMHEwGgYDVR0RBBMwEYIPYXBpLmV4YW1wbGUuY29tMBMGA1Ud
+        JQQMMAoGCCsGAQUFBwMBMB0GA1UdDgQWBBQfKE7LVl/2MacHqOX/MfR094pnkTAf
+        BgNVHSMEGDAWgBQvNUTO83B69jRYxsKu0PklA0ZKejANBgkqhkiG9w0BAQUFAAOC
+        AQEAQGBJvIvnKuCGDZNUu6VzQKfI8cJ8/YqQJfKnXYk82YbeTvXhpyVKD5UZWPaS
+        YaH5m5Q7ovFt7WLplTfaHqtsm2MZLX1Tc3b5b007rJgfdyiFwtMMS3hrGxUhXriE
+        RfkXujBpUWVJW6uxJ2f75omq0zsHqcIhvokpFGah0mnzNPI/2Us5zVNF6iULHXyY
+        A4KvrwrXuPXTic0mTATw2j6YetKWgOaf61AkE1U9tf58afGfWEqDAPhqFyfYf8+8
+        NvEtfGOoLgVD58c+zrhvK3G15cM6m47w2pYxdcyLNpZAX6dQ7gD7WN84ZLYMJb7v
+        GFT0qNeABxdUdRJtSi03/ISLSQ==
+        -----END CERTIFICATE-----
+        """,
         key: """
-            -----BEGIN PRIVATE KEY-----
-            MIIEvAIBADANBgkqhkiG9w0BAQEFAASCBKYwggSiAgEAAoIBAQDn5/RTUCBtZC8n
-            38uMzV1b+wx5LbO/vsAHffSNRVTJh5C+vPr2nl3WufCOHSQIRwmZWU5+CcNhR0sG
-            NkSAj9vL+OR+k0gvsq02JGBvAdCREbA8rmKbts9kFZr2qVh0QS5uaCSeHTFJdq5D
-            RAmqPPckkM61YOMtUBR/cYJbT3+J3ngIyT/i7dzJxRGDyftp1o674TZkznecnFJy
-            RbczgKaX9va+tEF/mfWucxXVObye/24Q/mAeERsvUxK8CQRQYOAKFH+OA2asd/cC
-            wiTXC0kMSjCvyenqozG53wywDDBiIHcTDpOcYpxzFr1qUbp5cQUD0MKYiy2WE8Q2
-            q4q11v4zAgMBAAECggEAIf6vozLgvghsnTTCOu6z29LuXikj61zD+5UsLzVVm4FC
-            56L+Sv6mFN8G8140NP5s2szro7A8strnlY6I9iugdcMTg7aFY3CW0ZP9iuhCMbHd
-            GtgZXmgq+KnuIHBspgYUD1022PLAkdtS6ktj+0+ajwKnOpFsW+0cRB5YlJgPwx7R
-            FgI57u6QlX9ngyh8wh4NxjyleDOsBI+k5KQVXPpBG0IGN7MFtGgE5IuI00mzsM3L
-            Mp7F+NY+hjudSfcrCRiOmvognzkdARy7OxJWwAqjQ38hSHlAGafd3kS6G06ss5W3
-            eW+DA8csqJCWhcQr+/qJLcA3s/zdDvCiVD1qJJg9uQKBgQD6HdzfIvAni86m02px
-            /zo34azP3hAJGnzViDGeWoHKLtSp8bdyXK8FXIzpYaXPTwmlq+heLzcOnbtw5z1M
-            MzIJjYyiXiBCYk3kgKMTEcTcl2X8ZxvJwPmgOKkBS7tWhHuPABEb31I14+uRA/gf
-            9rVECmPeKzLQ6KIrEP91cU7ADwKBgQDtXG6oZnFsVWLDn1h6PPE9gMrAhKKNhPu3
-            GrXYfjEkXwf8i+9r5ALOhCT4p2tYBWNiAVHJxWIFM4zuxeNGe69WubF4lZtZGTht
-            D5OMmq62eqMBGumj6MAmucRv9SY961RnVlrNDiWFLxJ4GFyYPdzzuss2H0DwGGMl
-            9Frg9Xx7nQKBgHL6LWHKHtofE+VuxL0Y1fuAW7/G1lpI+d/zVtPzyTxXYN2qx2jk
-            IHT3gbN7dwygyc+GAjDhxY6LhfI16uDPnA32KxMs7+l0ZVhIpi6K+ZNqabCo+YY6
-            lsZHpbF5zenMxzwKjNLiS1mIp+6nA3Y2JEfd+uDTvO16M6pWiwjDCK+TAoGABNIS
-            wULLXOrjBZwP3POt5pTeCUjoUD16Kz7UoJ/3eYigjeV9qFBKKk2OvqoPyQra+NuU
-            AKgMlJR2cUb9lanfZsCAtTU8oXOcrMJbOcjOcZBODTCxvA13EZJGRgvRigJkhXDA
-            iVeXNXw+QMgl4UWoXh7WD7RUykuEf/nVeqohrBUCgYAeEe1zEvI7z0mmYpG9o4+e
-            oMlCl4+4NA9jsEARGIUY0daeMjW2nEMMAvn55g5VLqk4TdqvQpp49KKhwvi6WsAU
-            iLfKXNh2xCb1kaMowaJvvqS3dcj6fUfkrjHcpyo5GhBchm3JHmnzCHvUjRhstr0W
-            Af+0HFchpkMT7IzfIG+Ywg==
-            -----END PRIVATE KEY-----
-            """
+        -----BEGIN PRIVATE KEY-----
+        MIIEvAIBADANBgkqhkiG9w0BAQEFAASCBKYwggSiAgEAAoIBAQDn5/RTUCBtZC8n
+        38uMzV1b+wx5LbO/vsAHffSNRVTJh5C+vPr2nl3WufCOHSQIRwmZWU5+CcNhR0sG
+        NkSAj9vL+OR+k0gvsq02JGBvAdCREbA8rmKbts9kFZr2qVh0QS5uaCSeHTFJdq5D
+        RAmqPPckkM61YOMtUBR/cYJbT3+J3ngIyT/i7dzJxRGDyftp1o674TZkznecnFJy
+        RbczgKaX9va+tEF/mfWucxXVObye/24Q/mAeERsvUxK8CQRQYOAKFH+OA2asd/cC
+        wiTXC0kMSjCvyenqozG53wywDDBiIHcTDpOcYpxzFr1qUbp5cQUD0MKYiy2WE8Q2
+        q4q11v4zAgMBAAECggEAIf6vozLgvghsnTTCOu6z29LuXikj61zD+5UsLzVVm4FC
+        56L+Sv6mFN8G8140NP5s2szro7A8strnlY6I9iugdcMTg7aFY3CW0ZP9iuhCMbHd
+        GtgZXmgq+KnuIHBspgYUD1022PLAkdtS6ktj+0+ajwKnOpFsW+0cRB5YlJgPwx7R
+        FgI57u6QlX9ngyh8wh4NxjyleDOsBI+k5KQVXPpBG0IGN7MFtGgE5IuI00mzsM3L
+        Mp7F+NY+hjudSfcrCRiOmvognzkdARy7OxJWwAqjQ38hSHlAGafd3kS6G06ss5W3
+        eW+DA8csqJCWhcQr+/qJLcA3s/zdDvCiVD1qJJg9uQKBgQD6HdzfIvAni86m02px
+        /zo34azP3hAJGnzViDGeWoHKLtSp8bdyXK8FXIzpYaXPTwmlq+heLzcOnbtw5z1M
+        MzIJjYyiXiBCYk3kgKMTEcTcl2X8ZxvJwPmgOKkBS7tWhHuPABEb31I14+uRA/gf
+        9rVECmPeKzLQ6KIrEP91cU7ADwKBgQDtXG6oZnFsVWLDn1h6PPE9gMrAhKKNhPu3
+        GrXYfjEkXwf8i+9r5ALOhCT4p2tYBWNiAVHJxWIFM4zuxeNGe69WubF4lZtZGTht
+        D5OMmq62eqMBGumj6MAmucRv9SY961RnVlrNDiWFLxJ4GFyYPdzzuss2H0DwGGMl
+        9Frg9Xx7nQKBgHL6LWHKHtofE+VuxL0Y1fuAW7/G1lpI+d/zVtPzyTxXYN2qx2jk
+        IHT3gbN7dwygyc+GAjDhxY6LhfI16uDPnA32KxMs7+l0ZVhIpi6K+ZNqabCo+YY6
+        lsZHpbF5zenMxzwKjNLiS1mIp+6nA3Y2JEfd+uDTvO16M6pWiwjDCK+TAoGABNIS
+        wULLXOrjBZwP3POt5pTeCUjoUD16Kz7UoJ/3eYigjeV9qFBKKk2OvqoPyQra+NuU
+        AKgMlJR2cUb9lanfZsCAtTU8oXOcrMJbOcjOcZBODTCxvA13EZJGRgvRigJkhXDA
+        iVeXNXw+QMgl4UWoXh7WD7RUykuEf/nVeqohrBUCgYAeEe1zEvI7z0mmYpG9o4+e
+        oMlCl4+4NA9jsEARGIUY0daeMjW2nEMMAvn55g5VLqk4TdqvQpp49KKhwvi6WsAU
+        iLfKXNh2xCb1kaMowaJvvqS3dcj6fUfkrjHcpyo5GhBchm3JHmnzCHvUjRhstr0W
+        Af+0HFchpkMT7IzfIG+Ywg==
+        -----END PRIVATE KEY-----
+        """
     )
 
     static let short = (
         certificate: """
-            -----BEGIN CERTIFICATE-----
-            MIICuzCCAaOgAwIBAgIUERVXxY0NZaRhCqWHM7bjfehdxXgwDQYJKoZIhvcNAQEL
-            BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjYxMTIx
-            MDkzNTQ5WhgPMjEwMDEwMjQwOTM1NDlaMBoxGDAWBgNVBAMMD2FwaS5leGFtcGxl
-            LmNvbTCBnzANBgkqhkiG9w0BAQEFAAOBjQAwgYkCgYEA7M+uJK2ODENWbR25A2Ph
-            gTDQErcPACYxEZGBR+vVz6d6lvmPawTX6PqMK6lK58jNQIrb5OBKtCdENu7oxW4h
-            OQOeD5b8qBRlZ3V1U+gEwTKMG6CRpRkjfrTqHx+/lebBel7uPKDwLlmo1Ttxl7ol
-            XX/nNjyNFpO792iD5vQ+WR0CAwEAAaNzMHEwGgYDVR0RBBMwEYIPYXBpLmV4YW1w
-            bGUuY29tMBMGA1UdJQQMMAoGCCsGAQUFBwMBMB0GA1UdDgQWBBTR7+cksZpHTJg1
-            ofqth6mFPtVzJjAfBgNVHSMEGDAWgBQvNUTO83B69jRYxsKu0PklA0ZKejANBgkq
-            hkiG9w0BAQsFAAOCAQEASi3F2lNGjUtDXVy3RWFB9tQJNwuSUVzlpSo1p3yOifZk
-            iobFqiDXBmj5NxYdCHuPiVq0GriCyCnCr08Z5bVoWH2SbVIhF+EvC0unHR7ZB9np
-            FRlbYHt3B6/1UqNsWQMSZx5ze7qFRH5E71pbrVCDjLKpehiCZHIXcBk5tMnqqcjc
-            oZG8V4IItnFOcCvREQTxwKA0cab+q5VqI4IVlPwfafkQfsnFkI6mBZdmCYNZ0W8O
-            jEz6LOodCfJzs3FCf2j3LZIcgTjnQcOyJAPTv6VebXPnev5Pf3WyBbTb/8Kz4Vwl
-            JfKqaLky0FcDxZwjFhPb8BHDzoyDRgd0EPJDjr5x2A==
-            -----END CERTIFICATE-----
-            """,
+        -----BEGIN CERTIFICATE-----
+        MIICuzCCAaOgAwIBAgIUERVXxY0NZaRhCqWHM7bjfehdxXgwDQYJKoZIhvcNAQEL
+        BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjYxMTIx
+        MDkzNTQ5WhgPMjEwMDEwMjQwOTM1NDlaMBoxGDAWBgNVBAMMD2FwaS5leGFtcGxl
+        LmNvbTCBnzANBgkqhkiG9w0BAQEFAAOBjQAwgYkCgYEA7M+uJK2ODENWbR25A2Ph
+        gTDQErcPACYxEZGBR+vVz6d6lvmPawTX6PqMK6lK58jNQIrb5OBKtCdENu7oxW4h
+        OQOeD5b8qBRlZ3V1U+gEwTKMG6CRpRkjfrTqHx+/lebBel7uPKDwLlmo1Ttxl7ol
+        XX/nNjyNFpO792iD5vQ+WR0CAwEAAaNzMHEwGgYDVR0RBBMwEYIPYXBpLmV4YW1w
+        bGUuY29tMBMGA1UdJQQMMAoGCCsGAQUFBwMBMB0GA1UdDgQWBBTR7+cksZpHTJg1
+        ofqth6mFPtVzJjAfBgNVHSMEGDAWgBQvNUTO83B69jRYxsKu0PklA0ZKejANBgkq
+        hkiG9w0BAQsFAAOCAQEASi3F2lNGjUtDXVy3RWFB9tQJNwuSUVzlpSo1p3yOifZk
+        iobFqiDXBmj5NxYdCHuPiVq0GriCyCnCr08Z5bVoWH2SbVIhF+EvC0unHR7ZB9np
+        FRlbYHt3B6/1UqNsWQMSZx5ze7qFRH5E71pbrVCDjLKpehiCZHIXcBk5tMnqqcjc
+        oZG8V4IItnFOcCvREQTxwKA0cab+q5VqI4IVlPwfafkQfsnFkI6mBZdmCYNZ0W8O
+        jEz6LOodCfJzs3FCf2j3LZIcgTjnQcOyJAPTv6VebXPnev5Pf3WyBbTb/8Kz4Vwl
+        JfKqaLky0FcDxZwjFhPb8BHDzoyDRgd0EPJDjr5x2A==
+        -----END CERTIFICATE-----
+        """,
         key: """
-            -----BEGIN PRIVATE KEY-----
-            MIICdwIBADANBgkqhkiG9w0BAQEFAASCAmEwggJdAgEAAoGBAOzPriStjgxDVm0d
-            uQNj4YEw0BK3DwAmMRGRgUfr1c+nepb5j2sE1+j6jCupSufIzUCK2+TgSrQnRDbu
-            6MVuITkDng+W/KgUZWd1dVPoBMEyjBugkaUZI3606h8fv5XmwXpe7jyg8C5ZqNU7
-            cZe6JV1/5zY8jRaTu/dog+b0PlkdAgMBAAECgYBIMwVn/1YYnQsjl3VJ+FDPf59g
-            pVk4dWxua8tbryZv+iLhFtNIEKD3UjQcN7AzvL//Vpa2UD/Wb0ZX7T0gvHP6BMwO
-            r94puRbrlmsrh88PgGRCtrP35IpfjBxQyd9noTAnZ+3KADk33Dx4iAA2YZA0Mwuf
-            EwzhMf+bCKodGAEH4QJBAP63tI3x5P2UzABoqgP3BBK9vY1hvcKfLQkcNfF8uZhF
-            pNrKi1lq5Dhd0pRv1x5iSMn30hmd06gwpEarbQDYLhkCQQDuAOVu8GzsjVWthAxQ
-            b+OKynITQVihJPT4BpSUW+BVtmqfh4NVs3AcwNWFmJKGo9xVfMWdnJtge8U1VL6l
-            7BulAkEAqBC6V3Yl65OETzjABUG1NFBxg5ncRVAVvQ8aIK51Hx3EuoAuFd/Lmc1+
-            Jmbs/6VF9c1ImZJjl3QQ0HhHwejh8QJANJmWG1KfgBgsW1DXt99ClqXvWDoU8GhO
-            i5JIvBEiH09VeTRl3kbt/CzSA9iYaZFFXM9ajV7TKBuylfrIt7ra0QJBAKm95cWF
-            a+6reRBJC85YVmd+a/EICmMjTDK9ldbEVJVwssvSuGHVf1LdrOpBftUicugxbDho
-            o9GqzkgAUU6EV9M=
-            -----END PRIVATE KEY-----
-            """
+        -----BEGIN PRIVATE KEY-----
+        MIICdwIBADANBgkqhkiG9w0BAQEFAASCAmEwggJdAgEAAoGBAOzPriStjgxDVm0d
+        uQNj4YEw0BK3DwAmMRGRgUfr1c+nepb5j2sE1+j6jCupSufIzUCK2+TgSrQnRDbu
+        6MVuITkDng+W/KgUZWd1dVPoBMEyjBugkaUZI3606h8fv5XmwXpe7jyg8C5ZqNU7
+        cZe6JV1/5zY8jRaTu/dog+b0PlkdAgMBAAECgYBIMwVn/1YYnQsjl3VJ+FDPf59g
+        pVk4dWxua8tbryZv+iLhFtNIEKD3UjQcN7AzvL//Vpa2UD/Wb0ZX7T0gvHP6BMwO
+        r94puRbrlmsrh88PgGRCtrP35IpfjBxQyd9noTAnZ+3KADk33Dx4iAA2YZA0Mwuf
+        EwzhMf+bCKodGAEH4QJBAP63tI3x5P2UzABoqgP3BBK9vY1hvcKfLQkcNfF8uZhF
+        pNrKi1lq5Dhd0pRv1x5iSMn30hmd06gwpEarbQDYLhkCQQDuAOVu8GzsjVWthAxQ
+        b+OKynITQVihJPT4BpSUW+BVtmqfh4NVs3AcwNWFmJKGo9xVfMWdnJtge8U1VL6l
+        7BulAkEAqBC6V3Yl65OETzjABUG1NFBxg5ncRVAVvQ8aIK51Hx3EuoAuFd/Lmc1+
+        Jmbs/6VF9c1ImZJjl3QQ0HhHwejh8QJANJmWG1KfgBgsW1DXt99ClqXvWDoU8GhO
+        i5JIvBEiH09VeTRl3kbt/CzSA9iYaZFFXM9ajV7TKBuylfrIt7ra0QJBAKm95cWF
+        a+6reRBJC85YVmd+a/EICmMjTDK9ldbEVJVwssvSuGHVf1LdrOpBftUicugxbDho
+        o9GqzkgAUU6EV9M=
+        -----END PRIVATE KEY-----
+        """
     )
 
     static let client = (
         certificate: """
-            -----BEGIN CERTIFICATE-----
-            MIIDPzCCAiegAwIBAgIUERVXxY0NZaRhCqWHM7bjfehdxXkwDQYJKoZIhvcNAQEL
-            BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjYxMTIx
-            MDkzNTUwWhgPMjEwMDEwMjQwOTM1NTBaMBoxGDAWBgNVBAMMD2FwaS5leGFtcGxl
-            LmNvbTCCASIwDQYJKoZIhvcNAQEBBQADggEPADCCAQoCggEBANRUVXcpd3rtHP0R
-            dSmuZ9impz9R9xYwTUeufiN5fHkZtJ9idNC4YqkF48Urjbcz1Q/vBnRb1v3trTIl
-            fp1/fZbRIyfXl3gwZCQwIoqsEdDR9lmVzWR2c4148PxXcJ58Vi9p9WKOmzJYGBnG
-            1JogqEv7HMnrLHH1Xri5lgguMoFrQQQ/6iyM+oretTXWzkr/Lz/zV51wAISAgiw+
-            idkT7vw/vfyaEGSXKgRyYscA6VnJ1sMoZG46kGEETiXfjQQI3Pcb/vOeXI/logNQ
-            5pEcIztA30HlA3SCa/qJ8JCc+ydShTJ1V/tmIf4ASGkiZJwB4yHUUah43hLVjMAq
-            hlDwm6ECAwEAAaNzMHEwGgYDVR0RBBMwEYIPYXBpLmV4YW1wbGUuY29tMBMGA1Ud
-            JQQMMAoGCCsGAQUFBwMCMB0GA1UdDgQWBBRBO57Y9sn7jEiU/GaaQkViCCq9HjAf
-            BgNVHSMEGDAWgBQvNUTO83B69jRYxsKu0PklA0ZKejANBgkqhkiG9w0BAQsFAAOC
-            AQEAVSwGNWUYPUnpw84F2JBabXi+HV+m6TVs+NEXnYowsnuSxdDdgpKK9wyIlKAt
-            SEf/WbTiHPwhYn4w+6Z5oTO/PxPagnHLhS0ejzYCyjG2fii4gnrSIrozUFI6/wzo
-            VHS97cEFN3CdAS+cB81ufn2d2Xo2aNa4aNsg9Rmpstz6YiRJB2z9B/xWFvgtx/fl
-            EUbvRGYLkb7r6rk0+2fakfEIpbm/X/DsnscBCMp7gy0mjGV2CbKMTv/DYDUw49P0
-            0q9ohADsppVTuv51dGgzFQA24akWTveJ64w7ueAoaW5nIx29u1ERD4cgZQa0L9D9
-            QBy37kU8LvsdNPHdXR3T9sBQPA==
-            -----END CERTIFICATE-----
-            """,
+        -----BEGIN CERTIFICATE-----
+        MIIDPzCCAiegAwIBAgIUERVXxY0NZaRhCqWHM7bjfehdxXkwDQYJKoZIhvcNAQEL
+        BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjYxMTIx
+        MDkzNTUwWhgPMjEwMDEwMjQwOTM1NTBaMBoxGDAWBgNVBAMMD2FwaS5leGFtcGxl
+        LmNvbTCCASIwDQYJKoZIhvcNAQEBBQADggEPADCCAQoCggEBANRUVXcpd3rtHP0R
+        dSmuZ9impz9R9xYwTUeufiN5fHkZtJ9idNC4YqkF48Urjbcz1Q/vBnRb1v3trTIl
+        fp1/fZbRIyfXl3gwZCQwIoqsEdDR9lmVzWR2c4148PxXcJ58Vi9p9WKOmzJYGBnG
+        1JogqEv7HMnrLHH1Xri5lgguMoFrQQQ/6iyM+oretTXWzkr/Lz/zV51wAISAgiw+
+        idkT7vw/vfyaEGSXKgRyYscA6VnJ1sMoZG46kGEETiXfjQQI3Pcb/vOeXI/logNQ
+        5pEcIztA30HlA3SCa/qJ8JCc+ydShTJ1V/tmIf4ASGkiZJwB4yHUUah43hLVjMAq
+        hlDwm6ECAwEAAaNzMHEwGgYDVR0RBBMwEYIPYXBpLmV4YW1wbGUuY29tMBMGA1Ud
+        JQQMMAoGCCsGAQUFBwMCMB0GA1UdDgQWBBRBO57Y9sn7jEiU/GaaQkViCCq9HjAf
+        BgNVHSMEGDAWgBQvNUTO83B69jRYxsKu0PklA0ZKejANBgkqhkiG9w0BAQsFAAOC
+        AQEAVSwGNWUYPUnpw84F2JBabXi+HV+m6TVs+NEXnYowsnuSxdDdgpKK9wyIlKAt
+        SEf/WbTiHPwhYn4w+6Z5oTO/PxPagnHLhS0ejzYCyjG2fii4gnrSIrozUFI6/wzo
+        VHS97cEFN3CdAS+cB81ufn2d2Xo2aNa4aNsg9Rmpstz6YiRJB2z9B/xWFvgtx/fl
+        EUbvRGYLkb7r6rk0+2fakfEIpbm/X/DsnscBCMp7gy0mjGV2CbKMTv/DYDUw49P0
+        0q9ohADsppVTuv51dGgzFQA24akWTveJ64w7ueAoaW5nIx29u1ERD4cgZQa0L9D9
+        QBy37kU8LvsdNPHdXR3T9sBQPA==
+        -----END CERTIFICATE-----
+        """,
         key: """
-            -----BEGIN PRIVATE KEY-----
-            MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDUVFV3KXd67Rz9
-            EXUprmfYpqc/UfcWME1Hrn4jeXx5GbSfYnTQuGKpBePFK423M9UP7wZ0W9b97a0y
-            JX6df32W0SMn15d4MGQkMCKKrBHQ0fZZlc1kdnONePD8V3CefFYvafVijpsyWBgZ
-            xtSaIKhL+xzJ6yxx9V64uZYILjKBa0EEP+osjPqK3rU11s5K/y8/81edcACEgIIs
-            PonZE+78P738mhBklyoEcmLHAOlZydbDKGRuOpBhBE4l340ECNz3G/7znlyP5aID
-            UOaRHCM7QN9B5QN0gmv6ifCQnPsnUoUydVf7ZiH+AEhpImScAeMh1FGoeN4S1YzA
-            KoZQ8JuhAgMBAAECggEAZBmIGz/82IKNjo8a5bYXtg9HPLZXHupRnJAaXn4JHQxt
-            11Ay0y2CMb4ZldxFGNACS9s7d0LO1fKlmsULbpPqsN3SzZc5jQt/QoJA3pBla8V4
-            dt6FMK4ZJuKT9dsBOG5UsVCqQzcI2pCmeAyBMVJhFUUC2vyYfPcZG0w++4dP/yul
-            FWgBUNNygUkd0zpLj1SvdMigbax8/2E9vdzEg8N08L+9H/EC7WiqAem7z24VqX3/
-            OwkonQiBNu8C9UwwZ+wrfrGpWMf1Oswxteev67LGsBwI9Y4muShYvXWvoxk9CNdL
-            JUaMGWf3Sm6hBpDuVksjDrLLQ6QgCIAtUx+wAqRcAwKBgQD+cLJUi2zd/5onhmMt
-            gkyVZHcjPJ1BPVxvZ24h4HywfyXDsKYBDoTdwvMJishN+xy0pHrkX8vecvbXmlrW
-            a6nIhfuyTdE40FMj5v9PnEvL5wfADGnhPUIp6PCVmfE8/NUGRPkejo7SsLUoi/qK
-            wQrgNFSh4LHUTlFFdckKpeETxwKBgQDVoY0StT/ReCByjhaTsyPrG4MwDgIQyBPJ
-            ZdfOamECF6D6ZyVfngczKGGkc6QeHBUkZexpmsd7m/KLK3Tj1ZgR3K2CMuRvVCCw
-            JbYgQYNgPcI4nLlxtN/e/VdPGaVdqVRepVos1usl+CuycfFedmBZYNQ9GSCwM7e9
-            Cmo083AFVwKBgGLbeH4eucq7P7KxpSEOaiD1KtDXASZS5/Ik1oZ1CR0uGYchwC3S
-            7U6YKwN/F3os4adR7KmEitpAAqYcQ8ThidLuM6/ASlTvpA3j9ziAOnbbqYg1ioHH
-            4kgUSD1n1XHjrgTEkaIMs3Mq0wgQ8uQsQsR/sI5AlfcuAqehLt5jOsMLAoGBALOx
-            vg5ccx/pIbH6HreCWdYrQEAtqEMhaLNhfRNdm9e8tGWsWV2CeZ/oealwtD23dXk2
-            WpPB48XvuSajGSGDyvRLYY9A67FRXGWOcxHSyYUsrbAc9EfW0vCovMYGVnjgM92g
-            zKcm6Ij5pRfmjBbfD9BeiGgUONC9z/GtTwTXOATlAoGAFFj3VOm/kvsyUnV/Sj0Y
-            xb3zBQEvHRgghQ8VNVZbMDJfcTnKQ6WNNGcz6e2kUEcwt0+9jsHlQiYGkOLvrFG0
-            ZZxjVI0nn74tACMTh7xP48s5xzu5wWuDbPleXipMbCadT+lIlepcOyGEAblHhWyN
-            f8kggHEQzh/xbJTxxsbelo4=
-            -----END PRIVATE KEY-----
-            """
+        -----BEGIN PRIVATE KEY-----
+        MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDUVFV3KXd67Rz9
+        EXUprmfYpqc/UfcWME1Hrn4jeXx5GbSfYnTQuGKpBePFK423M9UP7wZ0W9b97a0y
+        JX6df32W0SMn15d4MGQkMCKKrBHQ0fZZlc1kdnONePD8V3CefFYvafVijpsyWBgZ
+        xtSaIKhL+xzJ6yxx9V64uZYILjKBa0EEP+osjPqK3rU11s5K/y8/81edcACEgIIs
+        PonZE+78P738mhBklyoEcmLHAOlZydbDKGRuOpBhBE4l340ECNz3G/7znlyP5aID
+        UOaRHCM7QN9B5QN0gmv6ifCQnPsnUoUydVf7ZiH+AEhpImScAeMh1FGoeN4S1YzA
+        KoZQ8JuhAgMBAAECggEAZBmIGz/82IKNjo8a5bYXtg9HPLZXHupRnJAaXn4JHQxt
+        11Ay0y2CMb4ZldxFGNACS9s7d0LO1fKlmsULbpPqsN3SzZc5jQt/QoJA3pBla8V4
+        dt6FMK4ZJuKT9dsBOG5UsVCqQzcI2pCmeAyBMVJhFUUC2vyYfPcZG0w++4dP/yul
+        FWgBUNNygUkd0zpLj1SvdMigbax8/2E9vdzEg8N08L+9H/EC7WiqAem7z24VqX3/
+        OwkonQiBNu8C9UwwZ+wrfrGpWMf1Oswxteev67LGsBwI9Y4muShYvXWvoxk9CNdL
+        JUaMGWf3Sm6hBpDuVksjDrLLQ6QgCIAtUx+wAqRcAwKBgQD+cLJUi2zd/5onhmMt
+        gkyVZHcjPJ1BPVxvZ24h4HywfyXDsKYBDoTdwvMJishN+xy0pHrkX8vecvbXmlrW
+        a6nIhfuyTdE40FMj5v9PnEvL5wfADGnhPUIp6PCVmfE8/NUGRPkejo7SsLUoi/qK
+        wQrgNFSh4LHUTlFFdckKpeETxwKBgQDVoY0StT/ReCByjhaTsyPrG4MwDgIQyBPJ
+        ZdfOamECF6D6ZyVfngczKGGkc6QeHBUkZexpmsd7m/KLK3Tj1ZgR3K2CMuRvVCCw
+        JbYgQYNgPcI4nLlxtN/e/VdPGaVdqVRepVos1usl+CuycfFedmBZYNQ9GSCwM7e9
+        Cmo083AFVwKBgGLbeH4eucq7P7KxpSEOaiD1KtDXASZS5/Ik1oZ1CR0uGYchwC3S
+        7U6YKwN/F3os4adR7KmEitpAAqYcQ8ThidLuM6/ASlTvpA3j9ziAOnbbqYg1ioHH
+        4kgUSD1n1XHjrgTEkaIMs3Mq0wgQ8uQsQsR/sI5AlfcuAqehLt5jOsMLAoGBALOx
+        vg5ccx/pIbH6HreCWdYrQEAtqEMhaLNhfRNdm9e8tGWsWV2CeZ/oealwtD23dXk2
+        WpPB48XvuSajGSGDyvRLYY9A67FRXGWOcxHSyYUsrbAc9EfW0vCovMYGVnjgM92g
+        zKcm6Ij5pRfmjBbfD9BeiGgUONC9z/GtTwTXOATlAoGAFFj3VOm/kvsyUnV/Sj0Y
+        xb3zBQEvHRgghQ8VNVZbMDJfcTnKQ6WNNGcz6e2kUEcwt0+9jsHlQiYGkOLvrFG0
+        ZZxjVI0nn74tACMTh7xP48s5xzu5wWuDbPleXipMbCadT+lIlepcOyGEAblHhWyN
+        f8kggHEQzh/xbJTxxsbelo4=
+        -----END PRIVATE KEY-----
+        """
     )
 
     static let selfSigned = (
         certificate: """
-            -----BEGIN CERTIFICATE-----
-            MIIDMzCCAhugAwIBAgIUZbzFiBgWwYkSI+HbEhUD5/sUMuEwDQYJKoZIhvcNAQEL
-            BQAwGjEYMBYGA1UEAwwPYXBpLmV4YW1wbGUuY29tMCAXDTI2MTEyMTA5NDUwMVoY
-            DzIxMDAxMDI0MDk0NTAxWjAaMRgwFgYDVQQDDA9hcGkuZXhhbXBsZS5jb20wggEi
-            MA0GCSqGSIb3DQEBAQUAA4IBDwAwggEKAoIBAQDYvbiRXB9rRPQSe3QK8uPs7Ytv
-            WiCI41L2KxH3eflxvvVRq9n2f1FhvCAfPtMOAVRJfNk2yvIpLuXIwdPYcBVmVEpE
-            BYC/Bw+fEqX+od5lhsWpnvIJj8QRftLRmaBiHzA9V93bmL/d2/C2OtYHj77EglA8
-            HDERTbwKSZQ9YDeMppYgkX02r5oa3B+AHZEYa0Mj0MnhO9RFRNr9PnucP0/sYwsh
-            bfG9QOfYvekpjICoCqSFFdIzmnlXLep+zXHYaIzjnyA7A9yzoBWlRzPPLMrMFOBz
-            55zLrsZx8K9NXIz59W5vCk0fkNHHyT00wozCJ96VwSgDoaZq/r3Z9Sbs4t1LAgMB
-            AAGjbzBtMB0GA1UdDgQWBBQtlNzTsR03fMexIcv5sKwQPZVEfDAfBgNVHSMEGDAW
-            gBQtlNzTsR03fMexIcv5sKwQPZVEfDAPBgNVHRMBAf8EBTADAQH/MBoGA1UdEQQT
-            MBGCD2FwaS5leGFtcGxlLmNvbTANBgkqhkiG9w0BAQsFAAOCAQEABGKY4WOo+cE4
-            rwfhBS7wJTLCvb1fedJvCTQfPQFWJEG5lWH/CH8h4+ZwblJynb3GtU1JVJl5EZTA
-            3qpDEc5fWn2JVRjONclMCDXLGgGkPveayvzvgRMU6f7aMz7krYOoXyKfB73EV+oD
-            7G/VPvql8ntwe/BfVdxXKED9bmw2hBKcLUEO0GorAalOabnnaESYRi117BMnWwPD
-            hEG7Gs+s0QkUviVPu+5cOSfwvmXgio2+BkwWmOF/6oMeXbj2rJO+3mwIuQHhWPGK
-            vp5Wz6CuPh+Tl4204YQ6p73eMCixHfqM53whQMw5zdHqzZ6bWCVo5/XP2i0mw83g
-            qGirbp+wDg==
-            -----END CERTIFICATE-----
-            """,
+        -----BEGIN CERTIFICATE-----
+        MIIDMzCCAhugAwIBAgIUZbzFiBgWwYkSI+HbEhUD5/sUMuEwDQYJKoZIhvcNAQEL
+        BQAwGjEYMBYGA1UEAwwPYXBpLmV4YW1wbGUuY29tMCAXDTI2MTEyMTA5NDUwMVoY
+        DzIxMDAxMDI0MDk0NTAxWjAaMRgwFgYDVQQDDA9hcGkuZXhhbXBsZS5jb20wggEi
+        MA0GCSqGSIb3DQEBAQUAA4IBDwAwggEKAoIBAQDYvbiRXB9rRPQSe3QK8uPs7Ytv
+        WiCI41L2KxH3eflxvvVRq9n2f1FhvCAfPtMOAVRJfNk2yvIpLuXIwdPYcBVmVEpE
+        BYC/Bw+fEqX+od5lhsWpnvIJj8QRftLRmaBiHzA9V93bmL/d2/C2OtYHj77EglA8
+        HDERTbwKSZQ9YDeMppYgkX02r5oa3B+AHZEYa0Mj0MnhO9RFRNr9PnucP0/sYwsh
+        bfG9QOfYvekpjICoCqSFFdIzmnlXLep+zXHYaIzjnyA7A9yzoBWlRzPPLMrMFOBz
+        55zLrsZx8K9NXIz59W5vCk0fkNHHyT00wozCJ96VwSgDoaZq/r3Z9Sbs4t1LAgMB
+        AAGjbzBtMB0GA1UdDgQWBBQtlNzTsR03fMexIcv5sKwQPZVEfDAfBgNVHSMEGDAW
+        gBQtlNzTsR03fMexIcv5sKwQPZVEfDAPBgNVHRMBAf8EBTADAQH/MBoGA1UdEQQT
+        MBGCD2FwaS5leGFtcGxlLmNvbTANBgkqhkiG9w0BAQsFAAOCAQEABGKY4WOo+cE4
+        rwfhBS7wJTLCvb1fedJvCTQfPQFWJEG5lWH/CH8h4+ZwblJynb3GtU1JVJl5EZTA
+        3qpDEc5fWn2JVRjONclMCDXLGgGkPveayvzvgRMU6f7aMz7krYOoXyKfB73EV+oD
+        7G/VPvql8ntwe/BfVdxXKED9bmw2hBKcLUEO0GorAalOabnnaESYRi117BMnWwPD
+        hEG7Gs+s0QkUviVPu+5cOSfwvmXgio2+BkwWmOF/6oMeXbj2rJO+3mwIuQHhWPGK
+        vp5Wz6CuPh+Tl4204YQ6p73eMCixHfqM53whQMw5zdHqzZ6bWCVo5/XP2i0mw83g
+        qGirbp+wDg==
+        -----END CERTIFICATE-----
+        """,
         key: """
-            -----BEGIN PRIVATE KEY-----
-            MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDYvbiRXB9rRPQS
-            e3QK8uPs7YtvWiCI41L2KxH3eflxvvVRq9n2f1FhvCAfPtMOAVRJfNk2yvIpLuXI
-            wdPYcBVmVEpEBYC/Bw+fEqX+od5lhsWpnvIJj8QRftLRmaBiHzA9V93bmL/d2/C2
-            OtYHj77EglA8HDERTbwKSZQ9YDeMppYgkX02r5oa3B+AHZEYa0Mj0MnhO9RFRNr9
-            PnucP0/sYwshbfG9QOfYvekpjICoCqSFFdIzmnlXLep+zXHYaIzjnyA7A9yzoBWl
-            RzPPLMrMFOBz55zLrsZx8K9NXIz59W5vCk0fkNHHyT00wozCJ96VwSgDoaZq/r3Z
-            9Sbs4t1LAgMBAAECggEAG2CPjTuOiRgFynCHSRDC2JJtepcZpUuC7FmmudSm57Fq
-            vwe5jvN9vfOA4owm0E3mWH1UL0x1nTJxelPSuglNCAbH9g1J5MH0Elr31mZE4hx4
-            IEOq/VPdvNCruX0HGg3SzpTS5HedbgfnlmUafuGvLkGVopofBTlanLlhklpyedSf
-            fx9pm3cNKUnZi5cjwkl/sth+DD4dH3WO11l2a+elYbeaWbZKYI+mzw+FT0JpAjb1
-            Aom1ApMA9NaKfZTzyDr4DPBA3n7/VsdqPoHTJ+nAmNTt+6txX81s2swGrqjGhjgq
-            tbr9qlmkbxkCbqcSbO5vbAcOIcURHsTr3b8P58EQQQKBgQDtdNpErnfEnhZI93O3
-            MkdkfaouN+3HYiVS6FTFd1Tf1ic63a4keKHU08Wjy0G79JZC5/yshgahUSx/E935
-            H4gf+RS0QiH6EnFq/xswvj7CiikZCOlUbLhV2QqcOL6KEzXO++7rV9u082cvUOwK
-            lHM34CqHpj2/Ps1oEzf0Fo6uwQKBgQDpqrvssWj6zuSfok3+cvlAML6OCCAZsWP/
-            +s2WX4a+PjWgYijJ2v9CZQmeXGtiukT4z1gdE9HCZC/WdwoBCF8HGXGxboTbxsIe
-            v4Hnzxa5Re4ao3GJq9UOkG3Vrx+kX/z210a3Qs3amiC0SSb/fEOQZKTFAXXaYpp9
-            ilMd8BMbCwKBgQDs0ZqR3vKhzAxrrybf8SwUg+PC/pKNREv3GLDa0315U6qCYe44
-            f3reuGonRiKD4pYtmhJ8uZpJLpzTDCxYNeNcB91nPYGHVvd4f35NqZ8MBCCi0Cls
-            wpVBQRn83fbh2/DRQp9wZYpAOHSTUwBmONGES3P/H4P7hRX0kx49uHWKwQKBgQCp
-            ADt7LbVn8UuZyaHvbuinbJnl0Cqnao2RDqyzHdQutH/EyDoIBMSqGLmkN+PTPDW2
-            XwCzxynnFt8ilmY96PgSAm0gj3a4HkE4S/qA1l7xEYrs6Vms4QLvzbYi3s5b7LDh
-            N0KGOWL5wI/21RHHpvCW9rPVaQD8OmTSd8E13fVzkQKBgFlMU5dJxQjNzF2telGZ
-            upAqEffU8CXt3Yggif6V2JsfyDzfS6Q2BqBP8G/HIAuzlyStMqHv7ft5LXK04Jy1
-            wDFZRZro/gCXR2sTkDyb/mrJKAlIEtbb8uealtnYRbeEHvXjPVHiXMRF1wZw9aQx
-            LMHJ1oM+yjm1i/rEz+iqPoBQ
-            -----END PRIVATE KEY-----
-            """
+        -----BEGIN PRIVATE KEY-----
+        MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDYvbiRXB9rRPQS
+        e3QK8uPs7YtvWiCI41L2KxH3eflxvvVRq9n2f1FhvCAfPtMOAVRJfNk2yvIpLuXI
+        wdPYcBVmVEpEBYC/Bw+fEqX+od5lhsWpnvIJj8QRftLRmaBiHzA9V93bmL/d2/C2
+        OtYHj77EglA8HDERTbwKSZQ9YDeMppYgkX02r5oa3B+AHZEYa0Mj0MnhO9RFRNr9
+        PnucP0/sYwshbfG9QOfYvekpjICoCqSFFdIzmnlXLep+zXHYaIzjnyA7A9yzoBWl
+        RzPPLMrMFOBz55zLrsZx8K9NXIz59W5vCk0fkNHHyT00wozCJ96VwSgDoaZq/r3Z
+        9Sbs4t1LAgMBAAECggEAG2CPjTuOiRgFynCHSRDC2JJtepcZpUuC7FmmudSm57Fq
+        vwe5jvN9vfOA4owm0E3mWH1UL0x1nTJxelPSuglNCAbH9g1J5MH0Elr31mZE4hx4
+        IEOq/VPdvNCruX0HGg3SzpTS5HedbgfnlmUafuGvLkGVopofBTlanLlhklpyedSf
+        fx9pm3cNKUnZi5cjwkl/sth+DD4dH3WO11l2a+elYbeaWbZKYI+mzw+FT0JpAjb1
+        Aom1ApMA9NaKfZTzyDr4DPBA3n7/VsdqPoHTJ+nAmNTt+6txX81s2swGrqjGhjgq
+        tbr9qlmkbxkCbqcSbO5vbAcOIcURHsTr3b8P58EQQQKBgQDtdNpErnfEnhZI93O3
+        MkdkfaouN+3HYiVS6FTFd1Tf1ic63a4keKHU08Wjy0G79JZC5/yshgahUSx/E935
+        H4gf+RS0QiH6EnFq/xswvj7CiikZCOlUbLhV2QqcOL6KEzXO++7rV9u082cvUOwK
+        lHM34CqHpj2/Ps1oEzf0Fo6uwQKBgQDpqrvssWj6zuSfok3+cvlAML6OCCAZsWP/
+        +s2WX4a+PjWgYijJ2v9CZQmeXGtiukT4z1gdE9HCZC/WdwoBCF8HGXGxboTbxsIe
+        v4Hnzxa5Re4ao3GJq9UOkG3Vrx+kX/z210a3Qs3amiC0SSb/fEOQZKTFAXXaYpp9
+        ilMd8BMbCwKBgQDs0ZqR3vKhzAxrrybf8SwUg+PC/pKNREv3GLDa0315U6qCYe44
+        f3reuGonRiKD4pYtmhJ8uZpJLpzTDCxYNeNcB91nPYGHVvd4f35NqZ8MBCCi0Cls
+        wpVBQRn83fbh2/DRQp9wZYpAOHSTUwBmONGES3P/H4P7hRX0kx49uHWKwQKBgQCp
+        ADt7LbVn8UuZyaHvbuinbJnl0Cqnao2RDqyzHdQutH/EyDoIBMSqGLmkN+PTPDW2
+        XwCzxynnFt8ilmY96PgSAm0gj3a4HkE4S/qA1l7xEYrs6Vms4QLvzbYi3s5b7LDh
+        N0KGOWL5wI/21RHHpvCW9rPVaQD8OmTSd8E13fVzkQKBgFlMU5dJxQjNzF2telGZ
+        upAqEffU8CXt3Yggif6V2JsfyDzfS6Q2BqBP8G/HIAuzlyStMqHv7ft5LXK04Jy1
+        wDFZRZro/gCXR2sTkDyb/mrJKAlIEtbb8uealtnYRbeEHvXjPVHiXMRF1wZw9aQx
+        LMHJ1oM+yjm1i/rEz+iqPoBQ
+        -----END PRIVATE KEY-----
+        """
     )
 }

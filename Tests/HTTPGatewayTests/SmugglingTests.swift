@@ -14,7 +14,10 @@ import Testing
         ("another coding", "POST / HTTP/1.1\r\nHost: api.example.com\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
         ("a disguised coding", "POST / HTTP/1.1\r\nHost: api.example.com\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
         ("a coding with a tab", "POST / HTTP/1.1\r\nHost: api.example.com\r\nTransfer-Encoding: \u{0B}chunked\r\n\r\n0\r\n\r\n"),
-        ("two codings", "POST / HTTP/1.1\r\nHost: api.example.com\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n"),
+        (
+            "two codings",
+            "POST / HTTP/1.1\r\nHost: api.example.com\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n"
+        ),
         ("a blank before the colon", "POST / HTTP/1.1\r\nHost: api.example.com\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
         ("a coding in HTTP/1.0", "POST / HTTP/1.0\r\nHost: api.example.com\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
         ("no host", "GET / HTTP/1.1\r\n\r\n"),
@@ -53,7 +56,10 @@ import Testing
         ("a long target", "GET /\(String(repeating: "a", count: 17000)) HTTP/1.1\r\nHost: api.example.com\r\n\r\n"),
         ("a long field", "GET / HTTP/1.1\r\nHost: api.example.com\r\nX: \(String(repeating: "a", count: 17000))\r\n\r\n"),
         ("many fields", "GET / HTTP/1.1\r\nHost: api.example.com\r\n\(String(repeating: "X: y\r\n", count: 300))\r\n"),
-        ("a long head", "GET / HTTP/1.1\r\nHost: api.example.com\r\n\(String(repeating: "X: \(String(repeating: "y", count: 8000))\r\n", count: 9))\r\n"),
+        (
+            "a long head",
+            "GET / HTTP/1.1\r\nHost: api.example.com\r\n\(String(repeating: "X: \(String(repeating: "y", count: 8000))\r\n", count: 9))\r\n"
+        ),
         ("an endless head", String(repeating: "a", count: 70000)),
         ("TLS", "\u{16}\u{03}\u{01}\u{02}\r\n\r\n"),
     ]
@@ -77,7 +83,8 @@ import Testing
     static let bodies: [(String, String)] = [
         ("no size", "\r\nabc\r\n0\r\n\r\n"), ("a negative size", "-1\r\na\r\n0\r\n\r\n"), ("0x", "0x3\r\nabc\r\n0\r\n\r\n"),
         ("a blank", " 3\r\nabc\r\n0\r\n\r\n"), ("a blank after", "3 \r\nabc\r\n0\r\n\r\n"), ("bare LF", "3\nabc\r\n0\r\n\r\n"),
-        ("a size that lies", "2\r\nabc\r\n0\r\n\r\n"), ("no end", "3\r\nabcd\r\n0\r\n\r\n"), ("a huge size", "fffffffffffffffff\r\nabc\r\n0\r\n\r\n"),
+        ("a size that lies", "2\r\nabc\r\n0\r\n\r\n"), ("no end", "3\r\nabcd\r\n0\r\n\r\n"),
+        ("a huge size", "fffffffffffffffff\r\nabc\r\n0\r\n\r\n"),
         ("LF in an extension", "3;a=\nb\r\nabc\r\n0\r\n\r\n"), ("CR in an extension", "3;a=\rb\r\nabc\r\n0\r\n\r\n"),
         ("a long extension", "3;\(String(repeating: "a", count: 400))\r\nabc\r\n0\r\n\r\n"),
         ("a length as a trailer", "3\r\nabc\r\n0\r\nContent-Length: 5\r\n\r\n"), ("a host as a trailer", "0\r\nHost: evil\r\n\r\n"),
@@ -105,7 +112,8 @@ import Testing
         ("a folded field", "HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n"), ("bare LF", "HTTP/1.1 200 OK\nX: a\n\n"),
         ("a bare CR", "HTTP/1.1 200 OK\r\nX: a\rY: b\r\n\r\n"), ("NUL", "HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n"),
         ("not HTTP", "SSH-2.0-OpenSSH_9.2\r\n\r\n"), ("no status", "HTTP/1.1 OK\r\n\r\n"), ("a status of 99", "HTTP/1.1 099 OK\r\n\r\n"),
-        ("a status of 600", "HTTP/1.1 600 OK\r\n\r\n"), ("an upgrade nobody asked for", "HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+        ("a status of 600", "HTTP/1.1 600 OK\r\n\r\n"),
+        ("an upgrade nobody asked for", "HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
         ("a huge field", "HTTP/1.1 200 OK\r\nX: \(String(repeating: "a", count: 20000))\r\n\r\n"),
         ("an endless head", "HTTP/1.1 200 OK\r\n" + String(repeating: "X: a\r\n", count: 20000)),
         ("many 1xx", String(repeating: "HTTP/1.1 103 Early\r\n\r\n", count: 100)),
@@ -129,8 +137,10 @@ import Testing
 
     @Test("a body that breaks off does not look complete")
     func truncated() throws {
-        for text in ["HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX\r\n0\r\n\r\n"] {
+        for text in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX\r\n0\r\n\r\n",
+        ] {
             let upstream = try ScriptedServer([text])
             let gateway = try TestGateway(upstream: upstream.port, transport: .cleartext)
             let client = try gateway.connect()
@@ -161,7 +171,8 @@ import Testing
         let client = try gateway.connect()
         try client.send(
             "GET /echo HTTP/1.1\r\nHost: api.example.com\r\nConnection: close, X-Mine\r\nX-Mine: 1\r\nKeep-Alive: 5\r\nProxy-Connection: a\r\n"
-                + "Proxy-Authorization: b\r\nUpgrade: h2c\r\nHTTP2-Settings: AAAA\r\nTE: trailers, gzip\r\nTrailer: X\r\nX-Other: 2\r\n\r\n")
+                + "Proxy-Authorization: b\r\nUpgrade: h2c\r\nHTTP2-Settings: AAAA\r\nTE: trailers, gzip\r\nTrailer: X\r\nX-Other: 2\r\n\r\n"
+        )
         let answer = client.readAll()
         for name in ["x-mine", "keep-alive", "proxy-", "upgrade", "http2-settings", "gzip"] { #expect(!answer.contains(name), "\(name)") }
         #expect(answer.contains("x-other: 2"))

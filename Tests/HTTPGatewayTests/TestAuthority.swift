@@ -26,11 +26,13 @@ struct TestAuthority {
 
     static func context(_ pem: (certificate: String, key: String)) throws -> NIOSSLContext {
         try context(
-            NIOSSLCertificate.fromPEMBytes(Array(pem.certificate.utf8)), NIOSSLPrivateKey(bytes: Array(pem.key.utf8), format: .pem), ["http/1.1"])
+            NIOSSLCertificate.fromPEMBytes(Array(pem.certificate.utf8)), NIOSSLPrivateKey(bytes: Array(pem.key.utf8), format: .pem),
+            ["http/1.1"])
     }
 
     static func context(_ chain: [NIOSSLCertificate], _ key: NIOSSLPrivateKey, _ protocols: [String]) throws -> NIOSSLContext {
-        var configuration = TLSConfiguration.makeServerConfiguration(certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
         configuration.applicationProtocols = protocols
         return try NIOSSLContext(configuration: configuration)
     }

@@ -43,7 +43,11 @@ final class TestUpstream: Sendable {
                         try operations.addHandler(
                             ApplicationProtocolNegotiationHandler { result, channel in
                                 channel.eventLoop.makeCompletedFuture {
-                                    if result == .negotiated("h2") { try Self.addHTTP2(channel, log) } else { try Self.addHTTP1(channel, log) }
+                                    if result == .negotiated("h2") {
+                                        try Self.addHTTP2(channel, log)
+                                    } else {
+                                        try Self.addHTTP1(channel, log)
+                                    }
                                 }
                             })
                     }

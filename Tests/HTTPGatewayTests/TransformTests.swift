@@ -62,7 +62,9 @@ import Testing
         let upstream = try TestUpstream(.clear)
         let gateway = try gateway(upstream.port)
         let client = try gateway.connect()
-        try client.send("POST /echo HTTP/1.1\r\nHost: api.example.com\r\nAccept-Encoding: gzip\r\nConnection: close\r\nContent-Length: 12\r\n\r\n{\"k\":\"STUB\"}")
+        try client.send(
+            "POST /echo HTTP/1.1\r\nHost: api.example.com\r\nAccept-Encoding: gzip\r\nConnection: close\r\nContent-Length: 12\r\n\r\n{\"k\":\"STUB\"}"
+        )
         let answer = client.readAll()
         #expect(answer.contains("content-length: 20\n"), "\(answer)")
         #expect(answer.contains("accept-encoding: identity\n"))
@@ -77,7 +79,9 @@ import Testing
         let upstream = try TestUpstream(.clear)
         let gateway = try gateway(upstream.port)
         let client = try gateway.connect()
-        try client.send("POST /count HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nST\r\n2\r\nUB\r\n0\r\n\r\n")
+        try client.send(
+            "POST /count HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nST\r\n2\r\nUB\r\n0\r\n\r\n"
+        )
         #expect(client.readAll().contains("12"))
         #expect(upstream.requests[0].contains("transfer-encoding: chunked"))
     }

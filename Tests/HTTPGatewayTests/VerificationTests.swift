@@ -20,7 +20,8 @@ import Testing
     func good() throws {
         let authority = try TestAuthority()
         #expect(try outcome(authority.context(), roots: [authority.certificate]).hasSuffix(" 200"))
-        #expect(try outcome(authority.context(name: "*.example.com"), roots: [Array(PEM.encode(authority.certificate).utf8)]).hasSuffix(" 200"))
+        #expect(
+            try outcome(authority.context(name: "*.example.com"), roots: [Array(PEM.encode(authority.certificate).utf8)]).hasSuffix(" 200"))
         #expect(try outcome(TestAuthority.context(RSAFixtures.good), roots: [Array(RSAFixtures.authority.utf8)]).hasSuffix(" 200"))
     }
 
@@ -73,5 +74,18 @@ import Testing
     func ownAuthority() throws {
         let other = try TestAuthority()
         #expect(try outcome(other.context(), roots: []).hasSuffix(" 502"))
+    }
+
+    @Test("an address is compared with the addresses of the certificate")
+    func address() throws {
+        let authority = try TestAuthority()
+        for (name, status) in [("192.0.2.7", "200"), ("192.0.2.8", "502"), ("api.example.com", "502")] {
+            let upstream = try TestUpstream(.tls(authority.context(name: name)))
+            let gateway = try TestGateway(upstream: upstream.port, roots: [authority.certificate], name: "192.0.2.7")
+            let result = try Curl.run(
+                gateway, ["--connect-to", "192.0.2.7:443:127.0.0.1:\(gateway.port)", "-w", " %{response_code}", "https://192.0.2.7/echo"])
+            #expect(result.output.hasSuffix(" " + status), "\(name): \(result)")
+            if status == "502" { #expect(result.output.contains("not for 192.0.2.7")) }
+        }
     }
 }

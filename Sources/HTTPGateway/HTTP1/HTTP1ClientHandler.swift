@@ -31,6 +31,7 @@ final class HTTP1ClientHandler: ChannelDuplexHandler, UpstreamSide {
     private var finder = HeadFinder()
     private var informationals = 0
     private var inputEnded = false
+    private var inputBroken = false
     private var answered = false
     private var readHeld = false
     private var isProcessing = false
@@ -142,17 +143,12 @@ final class HTTP1ClientHandler: ChannelDuplexHandler, UpstreamSide {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A reset, or a TLS connection that ended without saying so: a body that ends with the connection is not complete.
-        let isSilent = !answered
-        phase = .closed
+        // A reset, or a TLS connection that ended without saying so. What was read before still counts, but a body that ends
+        // with the connection is not complete.
+        inputBroken = true
         pool.pool.remove(self)
-        let exchange = self.exchange
-        self.exchange = nil
         context.close(promise: nil)
-        exchange?.upstreamFailed(
-            UpstreamFailure(
-                kind: .upstream, reason: isSilent ? Self.silentClose.reason : "the host broke the connection off",
-                isSilentClose: isSilent))
+        ended()
     }
 
     // MARK: Inside
@@ -221,7 +217,7 @@ final class HTTP1ClientHandler: ChannelDuplexHandler, UpstreamSide {
                 return false
             case nil:
                 guard inputEnded else { return false }
-                if decoder.endsAtClose {
+                if decoder.endsAtClose, !inputBroken {
                     keepAlive = false
                     finished(nil)
                 } else {
@@ -251,7 +247,8 @@ final class HTTP1ClientHandler: ChannelDuplexHandler, UpstreamSide {
         guard let length = try finder.find(in: inbound, limit: pool.limits.head) else {
             if inputEnded {
                 inbound.readableBytes == 0 && !answered
-                    ? failed(Self.silentClose.reason, isSilent: true) : failed("the host closed the connection in the middle of the response")
+                    ? failed(Self.silentClose.reason, isSilent: true)
+                    : failed("the host closed the connection in the middle of the response")
             }
             return false
         }

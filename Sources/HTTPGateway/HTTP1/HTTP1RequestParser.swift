@@ -84,7 +84,9 @@ struct HTTP1RequestParser {
 
     /// The authority of an absolute-form target, when it is one, and the path.
     private func split(_ target: String, method: String) throws -> (authority: String?, path: String) {
-        if method == "CONNECT" { throw MessageError(kind: .smuggling, status: 403, detail: "CONNECT inside a connection that is inspected") }
+        if method == "CONNECT" {
+            throw MessageError(kind: .smuggling, status: 403, detail: "CONNECT inside a connection that is inspected")
+        }
         if target.utf8.first == 0x2F || target == "*" { return (nil, try RequestTarget.normalised(target, method: method)) }
         guard let colon = target.firstIndex(of: ":"), FieldSyntax.lowercased(target[..<colon]) == connection.scheme,
             target[colon...].hasPrefix("://")

@@ -30,7 +30,9 @@ struct HTTP1ResponseParser {
         let upgrade = headers[canonicalForm: "upgrade"]
         let options = try HopByHop.remove(from: &headers)
         let switches = status == 101 && options.upgrade && upgrade.count == 1 && FieldSyntax.equal(upgrade[0], "websocket")
-        if status == 101, !(switches && request.kind == .webSocket) { throw MessageError.malformed("101 to a request that asked for no upgrade") }
+        if status == 101, !(switches && request.kind == .webSocket) {
+            throw MessageError.malformed("101 to a request that asked for no upgrade")
+        }
         let isHTTP11 = bytes[7] == 0x31
         if framing.isChunked, !isHTTP11 { throw MessageError.smuggling("Transfer-Encoding in HTTP/1.0") }
 

@@ -100,7 +100,7 @@ final class HTTP1ServerHandler: ChannelDuplexHandler, ClientSide {
         exchange = nil
         waitingSince = .now()
         switch phase {
-        case .answering where keepAlive && !inputEnded:
+        case .answering where keepAlive && (!inputEnded || inbound.readableBytes > 0):
             phase = .head
             responseBegun = false
             process()

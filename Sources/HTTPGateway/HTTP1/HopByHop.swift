@@ -40,7 +40,9 @@ enum HopByHop {
                     }
                 }
             } else if FieldSyntax.equal(field.name, "te") {
-                if FieldSyntax.members(field.value).contains(where: { FieldSyntax.equal($0, "trailers") }) { options.acceptsTrailers = true }
+                if FieldSyntax.members(field.value).contains(where: { FieldSyntax.equal($0, "trailers") }) {
+                    options.acceptsTrailers = true
+                }
             }
         }
         var kept = HTTPHeaders()

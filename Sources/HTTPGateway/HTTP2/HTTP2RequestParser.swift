@@ -20,17 +20,23 @@ struct HTTP2RequestParser {
         for field in block {
             size += field.name.utf8.count + field.value.utf8.count + 32
             if size > limits.head { throw MessageError.oversized("the head is larger than \(limits.head) bytes") }
-            if field.value.utf8.count > limits.field, field.name != ":path" { throw MessageError.oversized("a field larger than \(limits.field) bytes") }
+            if field.value.utf8.count > limits.field, field.name != ":path" {
+                throw MessageError.oversized("a field larger than \(limits.field) bytes")
+            }
             guard FieldSyntax.isValue(field.value) else { throw MessageError.smuggling("a control character in a field value") }
             if field.name.utf8.first == 0x3A {
-                guard headers.isEmpty, host == nil, cookie == nil else { throw MessageError.smuggling("a pseudo-header field after a field") }
+                guard headers.isEmpty, host == nil, cookie == nil else {
+                    throw MessageError.smuggling("a pseudo-header field after a field")
+                }
                 try pseudo.set(field.name, field.value)
                 continue
             }
             guard FieldSyntax.isToken(field.name), !field.name.utf8.contains(where: { (0x41...0x5A).contains($0) }) else {
                 throw MessageError.smuggling("a field name that is not a lower-case token")
             }
-            if field.value.utf8.first == 0x20 || field.value.utf8.last == 0x20 || field.value.utf8.first == 0x09 || field.value.utf8.last == 0x09 {
+            if field.value.utf8.first == 0x20 || field.value.utf8.last == 0x20 || field.value.utf8.first == 0x09
+                || field.value.utf8.last == 0x09
+            {
                 throw MessageError.malformed("a field value with blanks around it")
             }
             switch field.name {
@@ -73,14 +79,18 @@ struct HTTP2RequestParser {
         guard let method = pseudo.method, FieldSyntax.isToken(method), method.utf8.count <= 32 else {
             throw MessageError.malformed("no valid :method")
         }
-        if method == "CONNECT" { throw MessageError(kind: .smuggling, status: 403, detail: "CONNECT inside a connection that is inspected") }
+        if method == "CONNECT" {
+            throw MessageError(kind: .smuggling, status: 403, detail: "CONNECT inside a connection that is inspected")
+        }
         guard pseudo.scheme == connection.scheme else { throw MessageError.smuggling("a :scheme other than the connection's") }
         guard let path = pseudo.path, path.utf8.count <= limits.target else {
             throw MessageError(kind: .oversized, status: 414, detail: "a target of no or more than \(limits.target) bytes")
         }
         guard let written = pseudo.authority ?? host else { throw MessageError.smuggling("no :authority") }
         let authority = try RequestTarget.authority(written, for: connection)
-        if let host, try RequestTarget.authority(host, for: connection) != authority { throw MessageError.smuggling(":authority and Host differ") }
+        if let host, try RequestTarget.authority(host, for: connection) != authority {
+            throw MessageError.smuggling(":authority and Host differ")
+        }
         let isGRPC = headers["content-type"].contains { FieldSyntax.lowercased($0.prefix(16)) == "application/grpc" }
         return RequestHead(
             method: method, scheme: connection.scheme, authority: authority, path: try RequestTarget.normalised(path, method: method),

@@ -136,7 +136,8 @@ final class Exchange {
             if responseTransform != nil, head.headers["content-encoding"].contains(where: { !FieldSyntax.equal($0, "identity") }) {
                 return upstreamFailed(
                     UpstreamFailure(
-                        kind: .upstream, reason: "the response is encoded although identity was asked for, and cannot be searched for secrets"))
+                        kind: .upstream,
+                        reason: "the response is encoded although identity was asked for, and cannot be searched for secrets"))
             }
         }
         if let responseTransform, !responseTransform.preservesLength, case .length = framing {
@@ -184,7 +185,8 @@ final class Exchange {
         guard state == .streaming || state == .dialing else { return }
         let previous = upstream
         upstream = nil
-        if state == .streaming, failure.isSilentClose, !responseBegun, !hasRetried, previous?.isReused == true, canBeSentAgain {
+        let mayBeStale = state == .dialing || previous?.isReused == true
+        if failure.isSilentClose, mayBeStale, !responseBegun, !hasRetried, canBeSentAgain {
             // An idle connection that the upstream closed while the request was on its way (RFC 9112 §9.3.1).
             hasRetried = true
             return dial(fresh: true)

@@ -38,7 +38,8 @@ enum InjectionApplier {
 
     private static func replaceInBasic(stub: String, secret: String, in headers: inout HTTPHeaders) {
         let values = headers["authorization"]
-        guard !stub.isEmpty, values.count == 1, let value = values.first, value.utf8.count > 6, FieldSyntax.equal(value.prefix(6), "basic "),
+        guard !stub.isEmpty, values.count == 1, let value = values.first, value.utf8.count > 6,
+            FieldSyntax.equal(value.prefix(6), "basic "),
             let decoded = Base64.decode(value.dropFirst(6).drop { $0 == " " }), let text = String(validating: decoded, as: UTF8.self),
             text.contains(stub)
         else { return }
@@ -60,7 +61,8 @@ enum InjectionApplier {
         let parts = path[path.index(after: mark)...].split(separator: "&", omittingEmptySubsequences: false).map { part -> String in
             if part.contains(stub) { return replacing(stub, by: secret, in: String(part)) }
             // A stub that the client has percent-encoded: the value is decoded, and encoded again as a whole.
-            guard part.utf8.contains(0x25), let decoded = PercentEncoding.decode(part), let text = String(validating: decoded, as: UTF8.self),
+            guard part.utf8.contains(0x25), let decoded = PercentEncoding.decode(part),
+                let text = String(validating: decoded, as: UTF8.self),
                 text.contains(stub), let equals = part.firstIndex(of: "="),
                 let value = PercentEncoding.decode(part[part.index(after: equals)...]).flatMap({ String(validating: $0, as: UTF8.self) })
             else { return String(part) }

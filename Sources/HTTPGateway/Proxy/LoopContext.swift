@@ -10,7 +10,9 @@ final class LoopContext {
     let leaves: LeafCertificates
     let upstreamTLS: UpstreamTLS
     let report: @Sendable (Incident) -> Void
-    private(set) var pool: UpstreamPool!
+    /// The connections from inside, by the worker's number.
+    var clients: [UInt64: any Channel] = [:]
+    private(set) lazy var pool = UpstreamPool(context: self)
 
     init(
         eventLoop: any EventLoop, configuration: TerminatingProxy.Configuration, judge: any RequestJudge, dialer: any UpstreamDialer,
@@ -24,7 +26,6 @@ final class LoopContext {
         self.report = report
         leaves = try LeafCertificates(authority: configuration.authority)
         upstreamTLS = try UpstreamTLS(roots: configuration.roots)
-        pool = UpstreamPool(context: self)
     }
 
     func report(_ kind: Incident.Kind, _ detail: String, on connection: ConnectionInfo) {

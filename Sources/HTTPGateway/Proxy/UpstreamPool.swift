@@ -33,9 +33,11 @@ final class UpstreamPool {
     private var idle: [Key: [HTTP1ClientHandler]] = [:]
     private var shared: [Key: [HTTP2ClientConnection]] = [:]
     /// Requests that wait for the first connection to say which protocol the upstream speaks.
-    private var waiting: [Key: [Completion]] = [:]
+    private var waiting: [Key: [(connection: ConnectionInfo, completion: Completion)]] = [:]
     /// Destinations that chose HTTP/1 although HTTP/2 was offered: no request waits for another there.
     private var speaksHTTP1: Set<Key> = []
+
+    private var sweep: Scheduled<Void>?
 
     init(context: LoopContext) { self.context = context }
 
@@ -45,7 +47,7 @@ final class UpstreamPool {
         if offersHTTP2, !speaksHTTP1.contains(key) {
             if freshness != .new, let side = shared[key]?.first(where: { $0.hasCapacity }) { return side.open(completion) }
             if waiting[key] != nil {
-                waiting[key]?.append(completion)
+                waiting[key]?.append((connection, completion))
                 return
             }
             waiting[key] = []
@@ -70,6 +72,20 @@ final class UpstreamPool {
     func release(_ side: HTTP1ClientHandler) {
         guard idle[side.key]?.count ?? 0 < context.limits.idleUpstreams else { return side.abandon() }
         idle[side.key, default: []].append(side)
+        guard sweep == nil else { return }
+        sweep = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(context.limits.idleUpstreamSeconds)) { self.closeStale() }
+    }
+
+    private func closeStale() {
+        sweep = nil
+        for (key, sides) in idle {
+            let kept = sides.filter { $0.isUsable(recently: false) }
+            idle[key] = kept.isEmpty ? nil : kept
+            for side in sides where !side.isUsable(recently: false) { side.abandon() }
+        }
+        if !idle.isEmpty {
+            sweep = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(context.limits.idleUpstreamSeconds)) { self.closeStale() }
+        }
     }
 
     func remove(_ side: HTTP1ClientHandler) {
@@ -101,16 +117,24 @@ final class UpstreamPool {
         switch result {
         case .failure(let failure):
             completion(.failure(failure))
-            for other in others { other(.failure(failure)) }
-        case .success(.http2(let connection)):
-            shared[key, default: []].append(connection)
-            connection.open(completion)
-            for other in others { connection.open(other) }
+            for other in others {
+                // A dial ends with the connection that it was made for; another connection's request makes its own.
+                if other.connection.id == connection.id {
+                    other.completion(.failure(failure))
+                } else {
+                    acquire(for: other.connection, offersHTTP2: true, freshness: .any, completion: other.completion)
+                }
+            }
+        case .success(.http2(let first)):
+            shared[key, default: []].append(first)
+            first.open(completion)
+            // Those that find no room open the next connection.
+            for other in others { acquire(for: other.connection, offersHTTP2: true, freshness: .any, completion: other.completion) }
         case .success(.http1(let side)):
             if speaksHTTP1.count > 1024 { speaksHTTP1.removeAll() }
             speaksHTTP1.insert(key)
             completion(.success(side))
-            for other in others { acquire(for: connection, offersHTTP2: false, freshness: .any, completion: other) }
+            for other in others { acquire(for: other.connection, offersHTTP2: false, freshness: .any, completion: other.completion) }
         }
     }
 

@@ -40,6 +40,7 @@ final class ChainVerification: Sendable {
         if now < facts.notBefore { return "a certificate is not valid before \(CertificateFacts.date(facts.notBefore))" }
         if !facts.allowsServerAuthentication { return "the certificate is not for TLS servers (key usage)" }
         if facts.isSelfIssued { return "the certificate is self-signed or its root is not trusted" }
-        return "the certificate was issued by \(facts.issuerCommonName.isEmpty ? "an unnamed issuer" : facts.issuerCommonName), which is not trusted, or its chain is not valid"
+        return
+            "the certificate was issued by \(facts.issuerCommonName.isEmpty ? "an unnamed issuer" : facts.issuerCommonName), which is not trusted, or its chain is not valid"
     }
 }
