@@ -23,7 +23,8 @@ let package = Package(
         .executable(name: "coop-warden", targets: ["Warden"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto", "4.5.2"..<"5.0.0"),
     ],
     targets: [
         .target(name: "CLinux"),
@@ -41,6 +42,8 @@ let package = Package(
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol", "Seccomp", "Sandbox"],
             swiftSettings: testHooks),
         .target(name: "Projects", dependencies: ["CoopErrors", "LinuxKernel", "TOML"]),
+        .target(name: "Substitution", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
+        .testTarget(name: "SubstitutionTests", dependencies: ["Substitution"]),
         .target(name: "Workspaces", dependencies: ["CLinux", "CoopErrors", "LinuxKernel"]),
         .testTarget(name: "WorkspacesTests", dependencies: ["Workspaces", "CoopErrors", "LinuxKernel"]),
         .executableTarget(
