@@ -14,6 +14,7 @@ public enum Base64 {
 
     public static func encode(_ bytes: some Sequence<UInt8>, _ alphabet: Alphabet = .standard, padding: Bool = true) -> [UInt8] {
         var result: [UInt8] = []
+        result.reserveCapacity(bytes.underestimatedCount / 3 * 4 + 4)
         var bits = 0
         var held = 0
         for byte in bytes {

@@ -21,9 +21,9 @@ public struct CredentialSurvey: Sendable {
     public static let fieldNames: Set<String> = [
         "authorization", "proxy-authorization", "x-api-key", "api-key", "apikey", "x-goog-api-key", "x-auth-token", "x-access-token",
         "x-auth-key", "x-api-token", "x-token", "private-token", "job-token", "deploy-token", "x-gitlab-token", "x-github-token",
-        "x-vault-token", "x-csrf-token", "x-amz-security-token", "x-session-token", "x-figma-token", "dd-api-key", "dd-application-key",
+        "x-vault-token", "x-amz-security-token", "x-session-token", "x-figma-token", "dd-api-key", "dd-application-key",
         "x-functions-key", "ocp-apim-subscription-key", "x-shopify-access-token", "x-registry-auth", "openai-api-key", "anthropic-api-key",
-        "cf-access-token", "x-auth-email", "npm-session", "x-jfrog-art-api", "x-nuget-apikey", "x-rapidapi-key", "x-subscription-token",
+        "cf-access-token", "x-jfrog-art-api", "x-nuget-apikey", "x-rapidapi-key", "x-subscription-token",
     ]
 
     /// Parameters of a query that carry credentials.
@@ -55,6 +55,16 @@ public struct CredentialSurvey: Sendable {
         }
         self.fields = fields
         self.queries = queries
+    }
+
+    /// Whether what stands in such a place says who the sender is.
+    public func isForCredentials(_ kind: InjectionPlace.Kind) -> Bool {
+        switch kind {
+        case .header(let name): fields.contains(name)
+        case .query(let name): queries.contains(name.lowercased())
+        case .basic, .cookie: true
+        case .path, .body: false
+        }
     }
 
     /// Everything in the head that looks like a credential, and the path if it holds a stub.

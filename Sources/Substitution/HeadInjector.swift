@@ -3,23 +3,16 @@ public struct HeadInjector: Sendable {
     private struct Token: Sendable {
         var grant: String
         var places: [InjectionPlace]
+        var stub: [UInt8]
         var secret: SecretBytes
-        var raw: PatternTable
-        var percent: PatternTable
     }
 
     private let tokens: [Token]
 
     public init(_ injections: [Injection]) {
         tokens = injections.compactMap { injection in
-            guard case .token(let stub, let secret) = injection.credential else { return nil }
-            func table(_ encoding: TextEncoding) -> PatternTable {
-                var value = secret.copyBytes()
-                defer { value.wipe() }
-                var pairs = [PatternTable.Pair(encoding.encode(stub), encoding.encode(value))]
-                return PatternTable(wiping: &pairs)
-            }
-            return Token(grant: injection.grant, places: injection.places, secret: secret, raw: table(.raw), percent: table(.percent))
+            guard case .token(let stub, let secret) = injection.credential, !stub.isEmpty else { return nil }
+            return Token(grant: injection.grant, places: injection.places, stub: stub, secret: secret)
         }
     }
 
@@ -52,7 +45,7 @@ public struct HeadInjector: Sendable {
         var isPresent = false
         for index in head.fields.indices where head.fields[index].isNamed(name) {
             isPresent = true
-            guard let value = token.raw.replacing(in: head.fields[index].value) else { continue }
+            guard let value = replace(token, in: head.fields[index].value) else { continue }
             try checkField(token.secret)
             head.fields[index].value = value
             changed = true
@@ -75,7 +68,7 @@ public struct HeadInjector: Sendable {
             guard let encoded = BasicCredentials.encoded(field.value) else { continue }
             guard var text = Base64.decode(encoded) else { throw InjectionError(.malformed, "the basic credentials are not base64") }
             defer { text.wipe() }
-            guard var replaced = token.raw.replacing(in: text) else { continue }
+            guard var replaced = replace(token, in: text) else { continue }
             head.fields[index].value = "Basic " + String(decoding: Base64.encode(replaced), as: UTF8.self)
             replaced.wipe()
             changed = true
@@ -98,7 +91,7 @@ public struct HeadInjector: Sendable {
         for index in parts.indices {
             guard let pair = QueryPair(parts[index]), pair.name == Array(name.utf8) else { continue }
             isPresent = true
-            guard var value = token.raw.replacing(in: pair.value) else { continue }
+            guard var value = replace(token, in: pair.value) else { continue }
             defer { value.wipe() }
             parts[index] =
                 String(parts[index].prefix { $0 != "=" }) + "=" + String(decoding: TextEncoding.percentEncoded(value), as: UTF8.self)
@@ -124,7 +117,7 @@ public struct HeadInjector: Sendable {
             }
             for place in crumbs.indices where CookieCrumb.name(of: crumbs[place]) == name {
                 isPresent = true
-                guard let value = token.raw.replacing(in: crumbs[place]) else { continue }
+                guard let value = replace(token, in: crumbs[place]) else { continue }
                 try checkCookie(token.secret)
                 crumbs[place] = value
                 changed = true
@@ -141,15 +134,40 @@ public struct HeadInjector: Sendable {
 
     private func path(_ token: Token, _ head: inout RequestHead) -> Bool {
         let path = String(head.path)
-        guard let replaced = token.percent.replacing(in: path) else { return false }
+        guard let replaced = replace(token, in: path, .percent) else { return false }
         head.target = replaced + head.target.dropFirst(path.count)
         return true
     }
 
     private func fill(_ template: String, _ secret: SecretBytes) -> String {
-        var value = secret.copyBytes()
+        let pieces = Token(grant: "", places: [], stub: Array("{value}".utf8), secret: secret)
+        return replace(pieces, in: template) ?? template
+    }
+
+    private func replace(_ token: Token, in text: String, _ encoding: TextEncoding = .raw) -> String? {
+        guard var bytes = replace(token, in: Array(text.utf8), encoding) else { return nil }
+        defer { bytes.wipe() }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// A plain search: values in a head are short, and a table of its own for each request would cost more than it saves.
+    private func replace(_ token: Token, in bytes: [UInt8], _ encoding: TextEncoding = .raw) -> [UInt8]? {
+        let found = Search.positions(of: token.stub, in: bytes)
+        if found.isEmpty { return nil }
+        var plain = token.secret.copyBytes()
+        var value = encoding.encode(plain)
+        plain.wipe()
         defer { value.wipe() }
-        return PatternTable([.init(Array("{value}".utf8), value)]).replacing(in: template) ?? template
+        var result: [UInt8] = []
+        result.reserveCapacity(bytes.count + found.count * value.count)
+        var done = 0
+        for hit in found {
+            result.append(contentsOf: bytes[done..<hit])
+            result.append(contentsOf: value)
+            done = hit + token.stub.count
+        }
+        result.append(contentsOf: bytes[done...])
+        return result
     }
 
     /// RFC 9110, section 5.5: neither line breaks nor NUL, which would begin another field; other controls are no better.

@@ -74,34 +74,37 @@ public final class PatternTable: Sendable {
         }
         pairs.removeAll()
 
-        let shortest = entries.map(\.pattern.count).min() ?? 0
-        let buckets = 1 << PatternTable.bucketBits
+        let shortest = entries.lazy.map(\.pattern.count).min() ?? 0
+        let buckets = entries.isEmpty ? 0 : 1 << PatternTable.bucketBits
         // One byte a bucket: a window longer than 255 just moves a little less far.
         let window = min(shortest, 255)
-        var shift = [UInt8](repeating: UInt8(max(0, window - 1)), count: entries.isEmpty ? 0 : buckets)
+        var shift = [UInt8](repeating: UInt8(max(0, window - 1)), count: buckets)
         var isFirst = [Bool](repeating: false, count: 256)
-        var members = [[UInt16]](repeating: [], count: entries.isEmpty ? 0 : buckets)
+        var bucketStart = [UInt16](repeating: 0, count: buckets + 1)
+        var placed: [(bucket: Int, length: Int, index: UInt16)] = []
+        placed.reserveCapacity(entries.count)
         bytes.withBytes { all in
-            let byLength = entries.indices.sorted { entries[$0].pattern.count > entries[$1].pattern.count }
-            for index in byLength {
-                let start = entries[index].pattern.lowerBound
+            for (index, entry) in entries.enumerated() {
+                let start = entry.pattern.lowerBound
                 isFirst[Int(all[start])] = true
                 for end in 1..<window {
                     let bucket = PatternTable.bucket(all[start + end - 1], all[start + end])
                     shift[bucket] = min(shift[bucket], UInt8(window - 1 - end))
                 }
-                members[PatternTable.bucket(all[start + window - 2], all[start + window - 1])].append(UInt16(index))
+                let bucket = PatternTable.bucket(all[start + window - 2], all[start + window - 1])
+                bucketStart[bucket + 1] += 1
+                placed.append((bucket, entry.pattern.count, UInt16(index)))
             }
         }
-        var bucketStart: [UInt16] = [0]
-        for list in members { bucketStart.append((bucketStart.last ?? 0) + UInt16(list.count)) }
+        if buckets > 0 { for bucket in 0..<buckets { bucketStart[bucket + 1] += bucketStart[bucket] } }
+        placed.sort { $0.bucket != $1.bucket ? $0.bucket < $1.bucket : $0.length > $1.length }
         self.bytes = bytes
         self.entries = entries
         self.shortest = window
-        longest = entries.map(\.pattern.count).max() ?? 0
+        longest = entries.lazy.map(\.pattern.count).max() ?? 0
         self.shift = shift
         self.bucketStart = bucketStart
-        order = members.flatMap { $0 }
+        order = placed.map(\.index)
         self.isFirst = isFirst
         keepsLength = entries.allSatisfy { $0.pattern.count == $0.replacement.count }
     }

@@ -56,7 +56,7 @@ public struct SecretFingerprints: Sendable, Equatable {
 
     @inline(__always)
     static func tail(_ bytes: UnsafeRawBufferPointer, _ position: Int, _ multiplier: UInt64) -> UInt32 {
-        UInt32(truncatingIfNeeded: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self) &* multiplier &>> 32)
+        UInt32(truncatingIfNeeded: (bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self) &* multiplier) &>> 32)
     }
 
     // MARK: Wire form

@@ -27,19 +27,39 @@ public final class SecretScanner {
         /// The secret that stands in `bytes`, looking only at forms that end after `start`.
         func find(in bytes: UnsafeRawBufferPointer, endingAfter start: Int) -> Int? {
             let first = max(0, start - 7)
-            guard longest > 0, bytes.count - 8 >= first else { return nil }
-            return filter.withUnsafeBufferPointer { filter in
-                for position in first...bytes.count - 8 {
-                    let tail = SecretFingerprints.tail(bytes, position, multiplier)
-                    let place = Int(tail &>> (32 - UInt32(Index.bits)))
-                    if filter[place &>> 6] &>> (UInt64(place) & 63) & 1 == 0 { continue }
-                    if let found = confirm(tail, bytes, end: position + 8) { return found }
+            guard longest > 0, bytes.count - 8 >= first, let base = bytes.baseAddress else { return nil }
+            return filter.withUnsafeBufferPointer { filter -> Int? in
+                guard let bits = filter.baseAddress else { return nil }
+                let end = bytes.count - 7
+                var position = first
+                // Four positions at a time: none of them depends on another, and one branch serves all.
+                while position + 4 <= end {
+                    let hits =
+                        isMarked(base + position, bits) | isMarked(base + position + 1, bits) | isMarked(base + position + 2, bits)
+                        | isMarked(base + position + 3, bits)
+                    if hits & 1 != 0 {
+                        for place in position..<position + 4 { if let found = confirm(bytes, at: place) { return found } }
+                    }
+                    position += 4
+                }
+                while position < end {
+                    if let found = confirm(bytes, at: position) { return found }
+                    position += 1
                 }
                 return nil
             }
         }
 
-        private func confirm(_ tail: UInt32, _ bytes: UnsafeRawBufferPointer, end: Int) -> Int? {
+        /// The lowest bit says whether the tail at an address may be one that is known.
+        @inline(__always)
+        private func isMarked(_ address: UnsafeRawPointer, _ bits: UnsafePointer<UInt64>) -> UInt64 {
+            let place = (address.loadUnaligned(as: UInt64.self) &* multiplier) &>> (64 - UInt64(Index.bits))
+            return bits[Int(truncatingIfNeeded: place &>> 6)] &>> (place & 63)
+        }
+
+        private func confirm(_ bytes: UnsafeRawBufferPointer, at position: Int) -> Int? {
+            let end = position + 8
+            let tail = SecretFingerprints.tail(bytes, position, multiplier)
             for entry in entries[tail] ?? [] where entry.length <= end {
                 let code = hash(UnsafeRawBufferPointer(rebasing: bytes[end - entry.length..<end]))
                 if code.prefix(SecretFingerprints.codeLength).elementsEqual(entry.code) { return entry.secret }

@@ -20,10 +20,15 @@ public enum TextEncoding: Sendable, Equatable, CaseIterable {
 
     static func jsonEscaped(_ bytes: some Sequence<UInt8>, escapingSlash: Bool = false) -> [UInt8] {
         var result: [UInt8] = []
+        result.reserveCapacity(bytes.underestimatedCount + 8)
         for byte in bytes {
             switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): result += [UInt8(ascii: "\\"), byte]
-            case UInt8(ascii: "/") where escapingSlash: result += [UInt8(ascii: "\\"), byte]
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                result.append(UInt8(ascii: "\\"))
+                result.append(byte)
+            case UInt8(ascii: "/") where escapingSlash:
+                result.append(UInt8(ascii: "\\"))
+                result.append(byte)
             case 0x08: result += Array("\\b".utf8)
             case 0x09: result += Array("\\t".utf8)
             case 0x0A: result += Array("\\n".utf8)
@@ -41,13 +46,16 @@ public enum TextEncoding: Sendable, Equatable, CaseIterable {
         _ bytes: some Sequence<UInt8>, upper: Bool = true, spaceAsPlus: Bool = false, keep: (UInt8) -> Bool = { _ in false }
     ) -> [UInt8] {
         var result: [UInt8] = []
+        result.reserveCapacity(bytes.underestimatedCount * 3)
         for byte in bytes {
             if byte.isUnreserved || keep(byte) {
                 result.append(byte)
             } else if byte == 0x20, spaceAsPlus {
                 result.append(UInt8(ascii: "+"))
             } else {
-                result += [UInt8(ascii: "%"), hexDigit(byte >> 4, upper: upper), hexDigit(byte & 15, upper: upper)]
+                result.append(UInt8(ascii: "%"))
+                result.append(hexDigit(byte >> 4, upper: upper))
+                result.append(hexDigit(byte & 15, upper: upper))
             }
         }
         return result
@@ -69,7 +77,13 @@ public enum TextEncoding: Sendable, Equatable, CaseIterable {
     }
 
     static func hex(_ bytes: some Sequence<UInt8>, upper: Bool = false) -> [UInt8] {
-        bytes.flatMap { [hexDigit($0 >> 4, upper: upper), hexDigit($0 & 15, upper: upper)] }
+        var result: [UInt8] = []
+        result.reserveCapacity(bytes.underestimatedCount * 2)
+        for byte in bytes {
+            result.append(hexDigit(byte >> 4, upper: upper))
+            result.append(hexDigit(byte & 15, upper: upper))
+        }
+        return result
     }
 
     static func hexDigit(_ value: UInt8, upper: Bool = false) -> UInt8 {
