@@ -44,12 +44,20 @@ let package = Package(
         .target(name: "Projects", dependencies: ["CoopErrors", "LinuxKernel", "TOML"]),
         .target(name: "Substitution", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
         .testTarget(name: "SubstitutionTests", dependencies: ["Substitution"]),
+        .target(
+            name: "Vault",
+            dependencies: [
+                "CLinux", "CoopErrors", "LinuxKernel", "TOML", "Substitution", .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            resources: [.embedInCode("Providers")]),
+        .testTarget(name: "VaultTests", dependencies: ["Vault", "Substitution", "CoopErrors", "LinuxKernel"]),
         .target(name: "Workspaces", dependencies: ["CLinux", "CoopErrors", "LinuxKernel"]),
         .testTarget(name: "WorkspacesTests", dependencies: ["Workspaces", "CoopErrors", "LinuxKernel"]),
         .executableTarget(
             name: "coop",
             dependencies: [
                 "CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol", "Sandbox", "NativeEngine", "Projects", "Workspaces", "Seccomp",
+                "Substitution", "TOML", "Vault",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: testHooks, linkerSettings: staticExecutable + staticFoundation),

@@ -33,7 +33,11 @@ public struct CredentialSurvey: Sendable {
         "x-goog-signature", "password", "secret", "session_token", "code_verifier", "subscription-key",
     ]
 
+    /// Words that may stand before a stub, in lower case. Anything else there could be a credential of its own.
+    public static let schemes: Set<String> = ["bearer", "token", "apikey", "api-key", "key", "bot", "pat"]
+
     private let stubs: [[UInt8]]
+    private let schemes: Set<[UInt8]>
     private let table: PatternTable
     private let fields: Set<String>
     private let queries: Set<String>
@@ -41,7 +45,9 @@ public struct CredentialSurvey: Sendable {
     /// - Parameters:
     ///   - stubs: all stubs of the sandbox.
     ///   - places: further places where grants put credentials.
-    public init(stubs: [[UInt8]], places: [InjectionPlace.Kind] = []) {
+    ///   - schemes: further words that grants' templates put before them.
+    public init(stubs: [[UInt8]], places: [InjectionPlace.Kind] = [], schemes: [String] = []) {
+        self.schemes = Set(CredentialSurvey.schemes.union(schemes.map { $0.lowercased() }).map { Array($0.utf8) })
         self.stubs = stubs
         table = PatternTable(stubs.enumerated().map { PatternTable.Pair($1, CredentialSurvey.mark($0)) })
         var fields = CredentialSurvey.fieldNames
@@ -137,7 +143,7 @@ public struct CredentialSurvey: Sendable {
         }
         while rest.first == 0x20 { rest.removeFirst() }
         while rest.last == 0x20 { rest.removeLast() }
-        let isScheme = rest.count <= 16 && rest.allSatisfy { $0.isASCIILetterOrDigit || $0 == UInt8(ascii: "-") }
+        let isScheme = rest.isEmpty || schemes.contains(rest.map(\.asciiLowercased))
         return Sighting(kind: kind, stubs: found, isWhole: found.count == 1 && isScheme)
     }
 

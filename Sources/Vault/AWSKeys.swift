@@ -11,7 +11,8 @@ struct AWSKeys {
         var bytes = value.copyBytes()
         defer { bytes.wipe() }
         if bytes.first(where: { $0 > 0x20 }) == UInt8(ascii: "{") {
-            guard let json = try? JSONValue.parse(bytes), let keyID = json["AccessKeyId"]?.string, let secret = json["SecretAccessKey"]?.string
+            guard let json = try? JSONValue.parse(bytes), let keyID = json["AccessKeyId"]?.string,
+                let secret = json["SecretAccessKey"]?.string
             else { throw problem("the JSON has no AccessKeyId and SecretAccessKey") }
             return AWSKeys(
                 keyID: SecretBytes(copying: keyID.utf8), secret: SecretBytes(copying: secret.utf8),

@@ -13,20 +13,30 @@ public struct CompiledGrants: Sendable {
 
     private let members: [GrantedCredential]
     private let known: [Stub]
-    /// Reads credentials out of a head with all stubs of this sandbox. The worker makes its own from `stubs` and `places`.
+    /// Reads credentials out of a head with all stubs of this sandbox. The worker makes its own from `stubs`, `places` and
+    /// `schemes`.
     public let survey: CredentialSurvey
 
     public init(_ members: [GrantedCredential]) {
         self.members = members
         known = members.enumerated().flatMap { index, member in member.stubs.map { Stub(text: Array($0.utf8), member: index) } }
-        survey = CredentialSurvey(stubs: known.map(\.text), places: members.flatMap { $0.rules.flatMap { $0.places.map(\.kind) } })
+        places = members.flatMap { $0.rules.flatMap { $0.places.map(\.kind) } }
+        let marker = PatternTable([.init(Array("{value}".utf8), [])])
+        schemes = members.flatMap { $0.rules.flatMap(\.places) }.compactMap { place in
+            guard place.kind != .basic, let text = place.whenAbsent, let scheme = marker.replacing(in: text) else { return nil }
+            return scheme.split(separator: " ").joined(separator: " ")
+        }
+        survey = CredentialSurvey(stubs: known.map(\.text), places: places, schemes: schemes)
     }
 
     /// All stubs; their positions are what a `Sighting` names.
     public var stubs: [[UInt8]] { known.map(\.text) }
 
     /// Where grants put credentials, for the worker's survey.
-    public var places: [InjectionPlace.Kind] { members.flatMap { $0.rules.flatMap { $0.places.map(\.kind) } } }
+    public let places: [InjectionPlace.Kind]
+
+    /// Words that grants' templates put before a credential, for the worker's survey.
+    public let schemes: [String]
 
     public var isEmpty: Bool { members.isEmpty }
 
@@ -58,7 +68,9 @@ public struct CompiledGrants: Sendable {
             }
         }
         let signs = sightings.contains { sighting in
-            sighting.stubs.contains { known.indices.contains($0) && members[known[$0].member].kind == .aws && places[known[$0].member] != nil }
+            sighting.stubs.contains {
+                known.indices.contains($0) && members[known[$0].member].kind == .aws && places[known[$0].member] != nil
+            }
         }
         var misplaced: [Int] = []
         for sighting in sightings {
@@ -69,7 +81,8 @@ public struct CompiledGrants: Sendable {
             }
             for owner in owners {
                 let member = known[owner].member
-                let isRight = members[member].kind == .aws ? places[member] != nil : places[member]?.contains { $0.kind == sighting.kind } ?? false
+                let isRight =
+                    members[member].kind == .aws ? places[member] != nil : places[member]?.contains { $0.kind == sighting.kind } ?? false
                 if !isRight { misplaced.append(owner) }
             }
         }
@@ -78,7 +91,8 @@ public struct CompiledGrants: Sendable {
             for index in here {
                 guard let places = places[index] else { continue }
                 // A value that the request can use nowhere is not fetched.
-                let isUsed = places.contains { $0.whenAbsent != nil || $0.kind == .body || $0.kind == .path }
+                let isUsed =
+                    places.contains { $0.whenAbsent != nil || $0.kind == .body || $0.kind == .path }
                     || sightings.contains { $0.stubs.contains { known.indices.contains($0) && known[$0].member == index } }
                 if isUsed { injections.append(try members[index].injection(places: places)) }
             }

@@ -37,7 +37,8 @@ public struct Grant: Sendable, Equatable {
     ///   - template: the text around the value, `Bearer {value}`; for `basic` the user name.
     ///   - variables: environment variables that get the stub; the secret's own name if it is one.
     public init(
-        name: String, domain: GrantDomain, kind place: InjectionPlace.Kind, template: String?, basicUser: String? = nil, source: SecretSource,
+        name: String, domain: GrantDomain, kind place: InjectionPlace.Kind, template: String?, basicUser: String? = nil,
+        source: SecretSource,
         variables: [String]? = nil
     ) {
         self.name = name

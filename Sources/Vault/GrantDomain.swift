@@ -16,7 +16,9 @@ public struct GrantDomain: Sendable, Hashable, CustomStringConvertible {
         var rest = text.lowercased()[...]
         var port = 443
         if let colon = rest.lastIndex(of: ":") {
-            guard let number = Int(rest[rest.index(after: colon)...]), (1...65535).contains(number), rest[colon...].dropFirst().allSatisfy(\.isNumber) else {
+            guard let number = Int(rest[rest.index(after: colon)...]), (1...65535).contains(number),
+                rest[colon...].dropFirst().allSatisfy(\.isNumber)
+            else {
                 throw problem("the port must be a number up to 65535")
             }
             port = number
@@ -42,7 +44,8 @@ public struct GrantDomain: Sendable, Hashable, CustomStringConvertible {
     public func contains(_ host: String, port: Int) -> Bool {
         guard port == self.port else { return false }
         if !isWildcard { return host.utf8.elementsEqual(self.host.utf8) }
-        return host.utf8.count > self.host.utf8.count + 1 && host.utf8.suffix(self.host.utf8.count + 1).elementsEqual(("." + self.host).utf8)
+        return host.utf8.count > self.host.utf8.count + 1
+            && host.utf8.suffix(self.host.utf8.count + 1).elementsEqual(("." + self.host).utf8)
     }
 
     public var description: String { (isWildcard ? "*." : "") + host + (port == 443 ? "" : ":\(port)") }

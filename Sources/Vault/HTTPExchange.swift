@@ -17,7 +17,8 @@ public struct HTTPRequest: Sendable, Equatable {
 
     static func json(_ url: String, _ value: JSONValue) -> HTTPRequest {
         HTTPRequest(
-            method: "POST", url: url, fields: ["content-type": "application/json", "accept": "application/json"], body: Array(value.text().utf8))
+            method: "POST", url: url, fields: ["content-type": "application/json", "accept": "application/json"],
+            body: Array(value.text().utf8))
     }
 
     static func form(_ url: String, _ pairs: [(String, String)]) -> HTTPRequest {

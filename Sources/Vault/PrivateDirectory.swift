@@ -42,7 +42,8 @@ struct PrivateDirectory: Sendable {
         var found = stat()
         try check("fstat", path) { fstat(handle.number, &found) }
         guard found.st_uid == geteuid() else {
-            throw CoopError(.refused, "cannot use \(path.printable)", "it belongs to user \(found.st_uid)", next: "ls -ld \(path.printable)")
+            throw CoopError(
+                .refused, "cannot use \(path.printable)", "it belongs to user \(found.st_uid)", next: "ls -ld \(path.printable)")
         }
         guard found.st_mode & 0o077 == 0 else {
             throw CoopError(
@@ -98,7 +99,9 @@ struct PrivateDirectory: Sendable {
         do {
             var done = 0
             while done < bytes.count {
-                done += try check("write") { bytes.withUnsafeBytes { Glibc.write(number, $0.baseAddress.map { $0 + done }, bytes.count - done) } }
+                done += try check("write") {
+                    bytes.withUnsafeBytes { Glibc.write(number, $0.baseAddress.map { $0 + done }, bytes.count - done) }
+                }
             }
             try check("fsync") { fsync(number) }
             try check("rename") {
@@ -133,7 +136,8 @@ struct PrivateDirectory: Sendable {
         } catch {
             throw failure("cannot lock", ".lock", error.reason)
         }
-        for entry in (try? FileSystem.list("/proc/self/fd/\(handle.number)")) ?? [] where entry.hasPrefix(PrivateDirectory.temporaryPrefix) {
+        for entry in (try? FileSystem.list("/proc/self/fd/\(handle.number)")) ?? [] where entry.hasPrefix(PrivateDirectory.temporaryPrefix)
+        {
             _ = entry.withOSBytes { unlinkat(handle.number, $0, 0) }
         }
         return try withExtendedLifetime(lock) { () throws(CoopError) in try body() }

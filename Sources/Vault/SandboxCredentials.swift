@@ -28,7 +28,8 @@ public struct SandboxCredentials: Sendable, Equatable {
     public mutating func add(_ grant: Grant, _ credential: GrantedCredential) throws(CoopError) {
         // For AWS the names come in the order of the stubs; a session token is added on the way out, and not needed inside.
         for (index, name) in grant.variables.enumerated() {
-            let stub: String? = grant.kind == .aws ? (index < credential.stubs.count ? credential.stubs[index] : nil) : credential.stubs.first
+            let stub: String? =
+                grant.kind == .aws ? (index < credential.stubs.count ? credential.stubs[index] : nil) : credential.stubs.first
             if let stub { try set(name, stub, grant.name) }
         }
         for (name, value) in grant.constants { try set(name, value, grant.name) }

@@ -12,7 +12,9 @@ public struct SecretName: Sendable, Hashable, CustomStringConvertible {
         }
         guard !text.isEmpty else { throw problem("it is empty") }
         guard text.utf8.count <= 128 else { throw problem("it has more than 128 bytes") }
-        let isValid = text.utf8.allSatisfy { $0.isLetterOrDigit || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") }
+        let isValid = text.utf8.allSatisfy {
+            $0.isLetterOrDigit || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".")
+        }
         guard isValid else { throw problem("only letters, digits, _, - and . may stand in it") }
         guard let first = text.utf8.first, first.isLetterOrDigit || first == UInt8(ascii: "_") else {
             throw problem("it must begin with a letter, a digit or _")

@@ -24,7 +24,9 @@ public struct SecretResolver: Sendable {
     /// - Throws: `CoopError` that says what is missing and how to provide it, never the value.
     public func value(_ source: SecretSource) throws(CoopError) -> SecretBytes {
         let value = try read(source)
-        guard value.count > 0 else { throw CoopError(.notReady, "the credential from \(source.text.printable) is empty", "there is nothing in it") }
+        guard value.count > 0 else {
+            throw CoopError(.notReady, "the credential from \(source.text.printable) is empty", "there is nothing in it")
+        }
         return value
     }
 
@@ -32,7 +34,9 @@ public struct SecretResolver: Sendable {
         switch source {
         case .stored(let name):
             guard let found = try store.find(try SecretName(name)) else {
-                throw CoopError(.notReady, "there is no secret `\(name.printable)`", "nothing of that name is stored", next: "coop secret add \(name.printable)")
+                throw CoopError(
+                    .notReady, "there is no secret `\(name.printable)`", "nothing of that name is stored",
+                    next: "coop secret add \(name.printable)")
             }
             return found.value
         case .environment(let name):
@@ -64,27 +68,29 @@ public struct SecretResolver: Sendable {
         }
         guard let text = value.pointed(by: pointer)?.string else {
             throw CoopError(
-                .notReady, "cannot read a secret from \(path.printable)", "there is no text at \(pointer.printable)", next: "ls -l \(path.printable)")
+                .notReady, "cannot read a secret from \(path.printable)", "there is no text at \(pointer.printable)",
+                next: "ls -l \(path.printable)")
         }
         return SecretBytes(copying: text.utf8)
     }
 
     private func secretService(_ attributes: [String]) throws(CoopError) -> SecretBytes {
-        var words = ["secret-tool", "lookup"]
+        var words = ["lookup"]
         for attribute in attributes {
             let parts = attribute.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             words += parts.count == 2 ? parts : [attribute, ""]
         }
-        let path = (environment("PATH") ?? "").split(separator: ":").map { FileSystem.join(String($0), "secret-tool") }
-        guard path.contains(where: { FileSystem.isExecutable($0) }) else {
+        let candidates = (environment("PATH") ?? "").split(separator: ":").map { FileSystem.join(String($0), "secret-tool") }
+        guard let program = candidates.first(where: { FileSystem.isExecutable($0) }) else {
             throw CoopError(
-                .notReady, "cannot ask the Secret Service", "the program secret-tool is not installed", next: "sudo apt-get install libsecret-tools")
+                .notReady, "cannot ask the Secret Service", "the program secret-tool is not installed",
+                next: "sudo apt-get install libsecret-tools")
         }
         guard environment("DBUS_SESSION_BUS_ADDRESS") != nil || FileSystem.kind("/run/user/\(getuid())/bus") == .socket else {
             throw CoopError(
                 .notReady, "cannot ask the Secret Service", "there is no session bus, so nobody is logged in at a desktop here",
                 next: "coop secret add NAME   # keeps it in coop's own store")
         }
-        return try ProgramOutput.run(words, timeout: timeout, limit: SecretStore.sizeLimit)
+        return try ProgramOutput.run([program] + words, timeout: timeout, limit: SecretStore.sizeLimit)
     }
 }

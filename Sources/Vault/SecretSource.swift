@@ -24,7 +24,8 @@ public enum SecretSource: Sendable, Equatable {
         guard !rest.isEmpty, rest.printable == rest else { throw problem("nothing readable follows the colon") }
         switch text[..<colon] {
         case "env":
-            guard rest.utf8.allSatisfy({ $0.isLetterOrDigit || $0 == UInt8(ascii: "_") }), rest.utf8.first.map({ $0 > 0x39 }) ?? false else {
+            guard rest.utf8.allSatisfy({ $0.isLetterOrDigit || $0 == UInt8(ascii: "_") }), rest.utf8.first.map({ $0 > 0x39 }) ?? false
+            else {
                 throw problem("`\(rest)` is not the name of a variable")
             }
             self = .environment(rest)
@@ -38,7 +39,8 @@ public enum SecretSource: Sendable, Equatable {
             guard let words = CommandWords.split(rest), !words.isEmpty else { throw problem("a quote is not closed") }
             self = .command(words)
         case "secret-service":
-            guard let words = CommandWords.split(rest), !words.isEmpty, words.allSatisfy({ $0.contains("=") && !$0.hasPrefix("=") && !$0.hasPrefix("-") })
+            guard let words = CommandWords.split(rest), !words.isEmpty,
+                words.allSatisfy({ $0.contains("=") && !$0.hasPrefix("=") && !$0.hasPrefix("-") })
             else { throw problem("write attributes as NAME=VALUE, separated by spaces") }
             self = .secretService(words)
         default: throw problem("write env:VAR, file:PATH, cmd:COMMAND or secret-service:NAME=VALUE")

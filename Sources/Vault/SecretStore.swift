@@ -84,7 +84,8 @@ public struct SecretStore: Sendable {
         _ name: SecretName, _ value: SecretBytes, scope: Scope, provider: String? = nil, replace: Bool = true, now: Int64 = Int64(time(nil))
     ) throws(CoopError) -> Bool {
         guard value.count > 0 else {
-            throw CoopError(.usage, "cannot keep `\(name)`", "the value is empty", next: "coop secret add \(name)   # then type or paste it")
+            throw CoopError(
+                .usage, "cannot keep `\(name)`", "the value is empty", next: "coop secret add \(name)   # then type or paste it")
         }
         guard value.count <= SecretStore.sizeLimit else {
             throw CoopError(.usage, "cannot keep `\(name)`", "the value has more than \(SecretStore.sizeLimit >> 10) KiB")
@@ -94,7 +95,8 @@ public struct SecretStore: Sendable {
             var old = try load(name, scope, directory)
             old?.value.wipe()
             if old != nil, !replace {
-                throw CoopError(.failed, "cannot keep `\(name)`", "there is a secret of that name", next: "coop secret add \(name) --replace")
+                throw CoopError(
+                    .failed, "cannot keep `\(name)`", "there is a secret of that name", next: "coop secret add \(name) --replace")
             }
             var lines = [SecretStore.header, "created=\(old?.record.created ?? now)", "changed=\(now)"]
             if let provider = provider ?? old?.record.provider { lines.append("provider=\(provider)") }
@@ -127,7 +129,9 @@ public struct SecretStore: Sendable {
         return found.path
     }
 
-    private func load(_ name: SecretName, _ scope: Scope, _ directory: PrivateDirectory) throws(CoopError) -> (record: Record, value: [UInt8])? {
+    private func load(_ name: SecretName, _ scope: Scope, _ directory: PrivateDirectory) throws(CoopError) -> (
+        record: Record, value: [UInt8]
+    )? {
         let file = name.text + SecretStore.suffix
         guard var bytes = try directory.read(file, limit: SecretStore.sizeLimit + 4096) else { return nil }
         defer { bytes.wipe() }
