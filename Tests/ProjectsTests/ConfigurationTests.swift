@@ -153,7 +153,7 @@ struct ConfigurationTests {
             ("[[network.rules]]\nhots = 'a'\naction = 'deny'", "3:1: unknown key `hots` in `network.rules`; did you mean `host`?"),
             (
                 "[[grants]]\nname = 'g'\ndomain = 'a'\nsecret = 'S'",
-                "2:1: `grants`: needs exactly one of `header`, `query` and `basic_user`"
+                "2:1: `grants`: needs exactly one of `header`, `query`, `cookie` and `basic_user`"
             ),
             (
                 "[[grants]]\nname = 'g'\ndomain = 'a'\nheader = 'A'\nsecret = 'S'\nsource = 'env:X'",
@@ -165,7 +165,12 @@ struct ConfigurationTests {
             ),
             (
                 "[[grants]]\nname = 'g'\ndomain = 'a'\nheader = 'A'\nsource = 'x'",
-                "6:10: `grants.source`: `x` is not env:VAR, file:PATH or cmd:COMMAND"
+                "6:10: `grants.source`: `x` is not env:VAR, file:PATH, cmd:COMMAND or secret-service:NAME=VALUE"
+            ),
+            ("[[grants]]\nname = 'g'\nsecret = 'S'", "2:1: `grants`: needs `domain` or `provider`"),
+            (
+                "[[grants]]\nname = 'g'\nprovider = 'github'\ndomain = 'a'\nsecret = 'S'",
+                "2:1: `grants`: needs no `domain`, place or `template` beside `provider`, which knows them"
             ),
             ("[grants]\nname = 'g'", "2:1: `grants` must be an array of tables, [[grants]], not a table"),
             ("[commands.git]\nalow = []", "3:1: unknown key `alow` in `commands.git`; did you mean `allow`?"),
