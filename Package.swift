@@ -43,14 +43,14 @@ let package = Package(
             swiftSettings: testHooks),
         .target(name: "Projects", dependencies: ["CoopErrors", "LinuxKernel", "TOML"]),
         .target(name: "Substitution", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
-        .testTarget(name: "SubstitutionTests", dependencies: ["Substitution"]),
+        .testTarget(name: "SubstitutionTests", dependencies: ["Substitution", "TestSupport"]),
         .target(
             name: "Vault",
             dependencies: [
                 "CLinux", "CoopErrors", "LinuxKernel", "TOML", "Substitution", .product(name: "Crypto", package: "swift-crypto"),
             ],
             resources: [.embedInCode("Providers")]),
-        .testTarget(name: "VaultTests", dependencies: ["Vault", "Substitution", "CoopErrors", "LinuxKernel"]),
+        .testTarget(name: "VaultTests", dependencies: ["Vault", "Substitution", "CoopErrors", "LinuxKernel", "TestSupport"]),
         .target(name: "Workspaces", dependencies: ["CLinux", "CoopErrors", "LinuxKernel"]),
         .testTarget(name: "WorkspacesTests", dependencies: ["Workspaces", "CoopErrors", "LinuxKernel"]),
         .executableTarget(

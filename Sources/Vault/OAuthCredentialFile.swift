@@ -29,7 +29,7 @@ public struct OAuthCredentialFile: Sendable {
     func document() throws(CoopError) -> JSONValue {
         var bytes: [UInt8]
         do {
-            bytes = try FileSystem.read(path, limit: 1 << 20)
+            bytes = try SecretRead.file(path, limit: 1 << 20)
         } catch {
             throw CoopError(.notReady, "\(service.name) is not logged in", "\(error)", next: service.loginCommand)
         }

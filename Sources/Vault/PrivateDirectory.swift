@@ -64,7 +64,7 @@ struct PrivateDirectory: Sendable {
         }
     }
 
-    /// The contents of a file; nil when there is none.
+    /// The contents of a file; nil when there is none. Who asks for it wipes it.
     ///
     /// - Throws: `CoopError` for a link, a file of somebody else's, one that others can read, one with a second name, or a larger one.
     func read(_ name: String, limit: Int) throws(CoopError) -> [UInt8]? {
@@ -84,7 +84,7 @@ struct PrivateDirectory: Sendable {
                 .refused, "cannot use \(shown(name))", "other users can read it", next: "chmod 600 \(shown(name))")
         }
         do {
-            return try file.readAll(limit: limit, subject: shown(name))
+            return try SecretRead.all(of: file, limit: limit, subject: shown(name))
         } catch {
             throw failure("cannot read", name, error.reason)
         }

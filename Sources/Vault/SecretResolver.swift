@@ -54,7 +54,7 @@ public struct SecretResolver: Sendable {
         let path = written.hasPrefix("~/") ? FileSystem.join(userHome, String(written.dropFirst(2))) : written
         var bytes: [UInt8]
         do {
-            bytes = try FileSystem.read(path, limit: pointer == nil ? SecretStore.sizeLimit : 4 << 20)
+            bytes = try SecretRead.file(path, limit: pointer == nil ? SecretStore.sizeLimit : 4 << 20)
         } catch {
             throw CoopError(.notReady, "cannot read a secret from \(path.printable)", error.reason, next: "ls -l \(path.printable)")
         }

@@ -73,6 +73,15 @@ public struct SecretStore: Sendable {
         return nil
     }
 
+    /// Every secret that can be used here, with its value.
+    public func all() throws(CoopError) -> [(name: String, value: SecretBytes)] {
+        var result: [(name: String, value: SecretBytes)] = []
+        for record in try list() {
+            if let found = try find(record.name, scope: record.scope) { result.append((record.name.text, found.value)) }
+        }
+        return result
+    }
+
     /// Keeps a value, durably. One that exists is replaced.
     ///
     /// - Parameters:

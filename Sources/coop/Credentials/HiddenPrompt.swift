@@ -2,6 +2,7 @@ import CoopErrors
 import Glibc
 import LinuxKernel
 import Substitution
+import Vault
 
 /// Takes a secret from where it cannot be seen: the terminal without echo, or standard input. Never from the command line, which every
 /// user of the machine can read.
@@ -14,7 +15,7 @@ enum HiddenPrompt {
         let input = Descriptor(owning: dup(0))
         var bytes: [UInt8]
         do {
-            bytes = try input.readAll(limit: limit, subject: "standard input")
+            bytes = try SecretRead.all(of: input, limit: limit, subject: "standard input")
         } catch {
             let why = error.errno == EFBIG ? "it is longer than \(limit >> 10) KiB" : error.reason
             throw CoopError(.usage, "cannot read the value", why, next: "coop secret add --help")
