@@ -61,12 +61,21 @@ public struct CompiledGrants: Sendable {
 
         let cleanPath = CompiledGrants.normalized(path)
         var places: [Int: [InjectionPlace]] = [:]
+        var allowed: [InjectionPlace.Kind] = []
+        var needsPath = false
         for index in here {
             for rule in members[index].rules where rule.domains.contains(where: { $0.contains(host, port: port) }) {
-                let applies = rule.paths.isEmpty || rule.paths.contains { WildcardText.matches(Array($0.utf8), cleanPath.utf8) }
-                if applies { places[index, default: []] += rule.places }
+                let applies = rule.paths.isEmpty || rule.paths.contains { matches($0, cleanPath, members[index]) }
+                if applies {
+                    places[index, default: []] += rule.places
+                    allowed += rule.allows
+                } else if rule.places.contains(where: { $0.kind == .path }) {
+                    needsPath = true
+                }
             }
         }
+        // Where the credential is a part of the path, a path without the stub holds another one.
+        if needsPath, places.isEmpty { return .foreign(place: InjectionPlace.Kind.path.written) }
         let signs = sightings.contains { sighting in
             sighting.stubs.contains {
                 known.indices.contains($0) && members[known[$0].member].kind == .aws && places[known[$0].member] != nil
@@ -77,7 +86,7 @@ public struct CompiledGrants: Sendable {
             let owners = sighting.stubs.filter { known.indices.contains($0) }
             if owners.isEmpty || !sighting.isWhole {
                 if signs, CompiledGrants.isPartOfSignature(sighting.kind) { continue }
-                if isForeign(sighting.kind) { return .foreign(place: sighting.kind.written) }
+                if isForeign(sighting.kind), !allowed.contains(sighting.kind) { return .foreign(place: sighting.kind.written) }
             }
             for owner in owners {
                 let member = known[owner].member
@@ -128,6 +137,12 @@ public struct CompiledGrants: Sendable {
             }
         }
         return result
+    }
+
+    private func matches(_ pattern: String, _ path: String, _ member: GrantedCredential) -> Bool {
+        let stub = Array((member.stubs.first ?? "").utf8)
+        let filled = PatternTable([.init(Array("{stub}".utf8), stub)]).replacing(in: pattern) ?? pattern
+        return WildcardText.matches(Array(filled.utf8), path.utf8)
     }
 
     private func isForeign(_ kind: InjectionPlace.Kind) -> Bool {

@@ -43,8 +43,12 @@ public final class OAuthGrant: Sendable {
     }
 
     /// The access token as a grant on the service's hosts. It is refreshed before it ends, without the sandbox's doing.
+    ///
+    /// The hosts that refresh tokens are pinned as well, without a place for a credential: their requests must be inspected to be answered.
     public var credential: GrantedCredential {
-        GrantedCredential(name: service.name, rules: service.rules, stubs: [access]) { [self] () throws(CoopError) in
+        let endpoints = service.endpoints.compactMap { (try? MCPServerURL($0)).flatMap { try? GrantDomain("\($0.host):\($0.port)") } }
+        let rules = service.rules + [Provider.Rule(domains: endpoints, places: [])]
+        return GrantedCredential(name: service.name, rules: rules, stubs: [access]) { [self] () throws(CoopError) in
             let tokens = try refresher.current()
             used.withLock { $0 = tokens.access }
             return SecretBytes(copying: tokens.access.utf8)

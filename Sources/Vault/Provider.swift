@@ -11,8 +11,17 @@ public struct Provider: Sendable, Equatable {
     public struct Rule: Sendable, Equatable {
         public var domains: [GrantDomain]
         public var places: [InjectionPlace]
-        /// With `*` for any text; empty for all paths.
+        /// With `*` for any text, and `{stub}` for the grant's stub; empty for all paths.
         public var paths: [String]
+        /// Credentials of the service's own making that may be in requests to these hosts: a token in an address that it gave out.
+        public var allows: [InjectionPlace.Kind]
+
+        public init(domains: [GrantDomain], places: [InjectionPlace], paths: [String] = [], allows: [InjectionPlace.Kind] = []) {
+            self.domains = domains
+            self.places = places
+            self.paths = paths
+            self.allows = allows
+        }
     }
 
     public var name: String
@@ -56,12 +65,17 @@ public struct Provider: Sendable, Equatable {
             let absent = rule.optionalText("absent")
             var domains: [GrantDomain] = []
             for host in try rule.texts("hosts") { domains.append(try GrantDomain(host)) }
+            var allows: [InjectionPlace.Kind] = []
+            for place in try rule.texts("allows", isOptional: true) {
+                guard let kind = InjectionPlace.Kind(written: place) else { throw rule.problem("`\(place)` is not a place") }
+                allows.append(kind)
+            }
             var places: [InjectionPlace] = []
             for (index, place) in try rule.texts("places").enumerated() where place != "signature" {
                 guard let kind = InjectionPlace.Kind(written: place) else { throw rule.problem("`\(place)` is not a place") }
                 places.append(InjectionPlace(kind, whenAbsent: index == 0 ? absent : nil))
             }
-            rules.append(Rule(domains: domains, places: places, paths: try rule.texts("paths", isOptional: true)))
+            rules.append(Rule(domains: domains, places: places, paths: try rule.texts("paths", isOptional: true), allows: allows))
         }
         self.rules = rules
     }

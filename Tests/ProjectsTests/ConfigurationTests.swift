@@ -102,6 +102,33 @@ struct ConfigurationTests {
         #expect(network.allow.map(\.origin.description) == ["coop.toml:24:10", "coop.toml:24:29"])
     }
 
+    @Test("grants for known services, other places and other sources")
+    func grants() throws {
+        let resolved = try load(
+            """
+            name = "x"
+            [[grants]]
+            name = "github"
+            provider = "github"
+            source = "secret-service:service=github user=me"
+            env = ["GH_TOKEN"]
+            [[grants]]
+            name = "site"
+            domain = "*.example.com:8443"
+            cookie = "session"
+            source = "file:~/token#/a"
+            """)
+        #expect(
+            resolved.effective.grants.map(\.value) == [
+                .init(
+                    name: "github", target: .provider("github"), source: .secretService("service=github user=me"), variables: ["GH_TOKEN"]),
+                .init(name: "site", domain: "*.example.com:8443", place: .cookie("session"), source: .file("~/token#/a")),
+            ])
+        let items = resolved.requests.map(\.text)
+        #expect(items.contains { $0.contains("keyring") && $0.contains("the hosts of github, with a stub in GH_TOKEN") }, "\(items)")
+        #expect(items.contains { $0.contains("the cookie session") }, "\(items)")
+    }
+
     @Test(
         "that is wrong is refused with file, line, column and the nearest key",
         arguments: [

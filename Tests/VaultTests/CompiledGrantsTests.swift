@@ -119,6 +119,22 @@ import Testing
             ])
     }
 
+    @Test func aPathWithAnotherCredentialIsRefused() throws {
+        let grants = try Self.grants()
+        let stub = String(decoding: grants.stubs[4], as: UTF8.self)
+        #expect(Self.foreign(Self.decide(grants, "api.telegram.org", "/bot99:attacker/sendDocument")) == "path")
+        #expect(Self.foreign(Self.decide(grants, "api.telegram.org", "/bot99:attacker/\(stub)/x")) == "path")
+        #expect(Self.foreign(Self.decide(grants, "api.telegram.org", "/bot\(stub)/../bot99:attacker/x")) == "path")
+        #expect(Self.names(Self.decide(grants, "api.telegram.org", "/file/bot\(stub)/photo.jpg")) == ["telegram"])
+    }
+
+    @Test func addressesThatTheServiceGaveOutPass() throws {
+        let grants = try Self.grants()
+        #expect(Self.names(Self.decide(grants, "raw.githubusercontent.com", "/me/r/main/f?token=ABC")) == [])
+        #expect(Self.foreign(Self.decide(grants, "raw.githubusercontent.com", "/f?access_token=ABC")) != nil)
+        #expect(Self.foreign(Self.decide(grants, "api.github.com", "/user?token=ABC")) != nil)
+    }
+
     @Test func portsAndPinning() throws {
         let grants = try Self.grants()
         #expect(grants.isPinned("api.openai.com", port: 443))

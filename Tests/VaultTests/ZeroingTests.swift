@@ -95,6 +95,16 @@ import Testing
         #expect(watched.map(\.name) == ["github", "claude", "claude", "claude", "OTHER"])
         #expect(session.login(method: "POST", host: "console.anthropic.com", port: 443, path: "/v1/oauth/token") != nil)
         #expect(session.login(method: "POST", host: "api.anthropic.com", port: 443, path: "/v1/oauth/token") == nil)
+        // The host that refreshes tokens must be inspected, and takes no credential.
+        #expect(session.compiled.isPinned("console.anthropic.com", port: 443))
+        guard
+            case .inject(let none, _) = session.compiled.decide(
+                host: "console.anthropic.com", port: 443, path: "/v1/oauth/token", sightings: [])
+        else {
+            Issue.record("the request for new tokens is refused")
+            return
+        }
+        #expect(none.isEmpty)
         #expect(throws: CoopError.self) {
             try SessionGrants([grant, grant], stubs: OAuthTests.maker, resolver: SecretSourceTests.resolver(place))
         }
