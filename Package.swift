@@ -76,6 +76,15 @@ let package = Package(
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol", "Seccomp", "Sandbox"],
             swiftSettings: testHooks),
         .target(name: "Projects", dependencies: ["CoopErrors", "LinuxKernel", "TOML"]),
+        .target(name: "Substitution", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
+        .testTarget(name: "SubstitutionTests", dependencies: ["Substitution", "TestSupport"]),
+        .target(
+            name: "Vault",
+            dependencies: [
+                "CLinux", "CoopErrors", "LinuxKernel", "TOML", "Substitution", .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            resources: [.embedInCode("Providers")]),
+        .testTarget(name: "VaultTests", dependencies: ["Vault", "Substitution", "CoopErrors", "LinuxKernel", "TestSupport"]),
         .target(name: "Workspaces", dependencies: ["CLinux", "CoopErrors", "LinuxKernel"]),
         .testTarget(name: "WorkspacesTests", dependencies: ["Workspaces", "CoopErrors", "LinuxKernel"]),
         .target(
@@ -100,7 +109,7 @@ let package = Package(
             name: "coop",
             dependencies: [
                 "Audit", "Certificates", "CLinux", "CoopErrors", "Egress", "GatewayProtocol", "LinuxKernel", "NativeEngine", "Policy",
-                "Projects", "Sandbox", "Seccomp", "WardenProtocol", "Workspaces",
+                "Projects", "Sandbox", "Seccomp", "Substitution", "TOML", "Vault", "WardenProtocol", "Workspaces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: testHooks, linkerSettings: staticExecutable + staticFoundation),

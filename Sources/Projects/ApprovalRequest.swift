@@ -74,14 +74,29 @@ extension GrantSetting {
             case .environment(let name): "your variable \(name)"
             case .file(let path): "the contents of \(path)"
             case .command(let command): "what `\(command)`, run on this machine, prints"
+            case .secretService(let attributes): "the entry of your keyring with \(attributes)"
             }
-        let place =
-            switch self.place {
-            case .header(let name): "the header \(name)"
-            case .query(let name): "the query parameter \(name)"
-            case .basic(let user): "basic authentication as \(user)"
-            }
-        return "send \(what) to \(domain) in \(place)" + (template.map { ", as `\($0)`" } ?? "") + " (grant \(name))"
+        let inside = variables.map { $0.isEmpty ? "" : ", with a stub in \($0.joined(separator: ", "))" } ?? ""
+        switch target {
+        case .provider(let provider): return "send \(what) to the hosts of \(provider)\(inside) (grant \(name))"
+        case .place(let domain, let place):
+            let place =
+                switch place {
+                case .header(let name): "the header \(name)"
+                case .query(let name): "the query parameter \(name)"
+                case .cookie(let name): "the cookie \(name)"
+                case .basic(let user): "basic authentication as \(user)"
+                }
+            return "send \(what) to \(domain) in \(place)" + (template.map { ", as `\($0)`" } ?? "") + inside + " (grant \(name))"
+        }
+    }
+
+    /// `api.example.com`, or the provider's name.
+    public var destination: String {
+        switch target {
+        case .provider(let provider): provider
+        case .place(let domain, _): domain
+        }
     }
 }
 
@@ -113,7 +128,7 @@ extension ConfigurationItem {
         case .rule(let rule):
             "\(rule.action.rawValue) \(rule.methods.isEmpty ? "*" : rule.methods.joined(separator: "|")) \(rule.host)"
                 + (rule.paths.isEmpty ? "" : " " + rule.paths.joined(separator: "|"))
-        case .grant(let grant): "\(grant.name)@\(grant.domain)"
+        case .grant(let grant): "\(grant.name)@\(grant.destination)"
         case .service(let service): "\(service.name) \(service.version)"
         default: name
         }

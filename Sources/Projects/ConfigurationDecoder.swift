@@ -223,22 +223,30 @@ private struct RecordFields {
     }
 
     func grant() -> Result<ConfigurationItem, ValueProblem> {
-        guard let name = texts["name"], let domain = texts["domain"] else { return .failure("needs `name` and `domain`") }
+        guard let name = texts["name"] else { return .failure("needs `name`") }
         let places: [GrantSetting.Place] = [
             texts["header"].map { .header($0) }, texts["query"].map { .query($0) }, texts["basic_user"].map { .basic(user: $0) },
+            texts["cookie"].map { .cookie($0) },
         ].compactMap { $0 }
-        guard places.count == 1, let place = places.first else {
-            return .failure("needs exactly one of `header`, `query` and `basic_user`")
+        let target: GrantSetting.Target
+        switch (texts["provider"], texts["domain"], places.first) {
+        case (let provider?, nil, nil) where texts["template"] == nil: target = .provider(provider)
+        case (_?, _, _): return .failure("needs no `domain`, place or `template` beside `provider`, which knows them")
+        case (nil, nil, _): return .failure("needs `domain` or `provider`")
+        case (nil, let domain?, let place?) where places.count == 1: target = .place(domain: domain, place)
+        default: return .failure("needs exactly one of `header`, `query`, `cookie` and `basic_user`")
         }
         let source: GrantSetting.Source
         switch (texts["secret"], texts["source"]) {
         case (let secret?, nil): source = .stored(secret)
         case (nil, let text?) where text.hasPrefix("env:"): source = .environment(String(text.dropFirst(4)))
         case (nil, let text?) where text.hasPrefix("file:"): source = .file(String(text.dropFirst(5)))
+        case (nil, let text?) where text.hasPrefix("secret-service:"): source = .secretService(String(text.dropFirst(15)))
         case (nil, let text?): source = .command(String(text.dropFirst(4)))
         default: return .failure("needs exactly one of `secret` and `source`")
         }
-        let grant = GrantSetting(name: name, domain: domain, place: place, template: texts["template"], source: source)
+        let grant = GrantSetting(
+            name: name, target: target, template: texts["template"], source: source, variables: lists["env"].map { $0.map(\.name) })
         return .success(ConfigurationItem(name: name, content: .grant(grant), origin: .defaults))
     }
 }

@@ -46,6 +46,59 @@ public struct ConfigurationEditor: Sendable {
         return true
     }
 
+    /// Adds a table to an array of tables, `[[grants]]`, in one step.
+    ///
+    /// - Throws: `CoopError` as `set` does.
+    public func append(_ pairs: [(key: String, value: RecordValue)], to key: ConfigurationKey) throws(CoopError) {
+        try change(key.path) { document throws(TOMLError) in
+            try document.appending(
+                pairs.map { pair in
+                    switch pair.value {
+                    case .text(let text): (pair.key, .string(text))
+                    case .list(let texts): (pair.key, .strings(texts))
+                    }
+                }, to: key.path)
+        }
+    }
+
+    /// A field's value of a table in an array of tables.
+    public enum RecordValue: Sendable {
+        case text(String)
+        case list([String])
+    }
+
+    /// The names of the tables in an array of tables; none where the file cannot be read as TOML.
+    public static func recordNames(_ bytes: [UInt8], _ file: ConfigurationFile, key: ConfigurationKey) -> [String] {
+        guard let root = try? TOMLDocument(parsing: bytes, name: file.name).root, case .array(let elements)? = root[key.path]?.value else {
+            return []
+        }
+        return elements.compactMap { element in
+            guard case .table(let table) = element.value, case .string(let name)? = table["name"]?.value else { return nil }
+            return name
+        }
+    }
+
+    /// Removes the tables of an array of tables whose `name` is the given one, in one step.
+    ///
+    /// - Returns: whether there was one.
+    @discardableResult
+    public func remove(named name: String, from key: ConfigurationKey) throws(CoopError) -> Bool {
+        func place(_ document: TOMLDocument) -> Int? {
+            guard case .array(let elements)? = document.root[key.path]?.value else { return nil }
+            return elements.firstIndex { element in
+                guard case .table(let table) = element.value, case .string(let found)? = table["name"]?.value else { return false }
+                return found.utf8.elementsEqual(name.utf8)
+            }
+        }
+        guard let bytes = try file.read(), place(try document(bytes)) != nil else { return false }
+        try change(key.path) { document throws(TOMLError) in
+            var result = document
+            while let index = place(result) { result = try result.removing(element: index, of: key.path) }
+            return result
+        }
+        return true
+    }
+
     private func change(_ key: String, _ edit: (TOMLDocument) throws(TOMLError) -> TOMLDocument) throws(CoopError) {
         let opened = try file.open()
         let before = try file.read()

@@ -229,13 +229,16 @@ public enum ConfigurationSchema {
 
     static let grantFields: [Field] = [
         Field("name", .text(.name), required: true, "The grant's name."),
-        Field("domain", .text(.hostPattern), required: true, "The host that receives the credential."),
+        Field("provider", .text(.name), "A service that coop knows: `coop grant providers`."),
+        Field("domain", .text(.hostPattern), "Or the host that receives the credential."),
         Field("header", .text(.headerName), "The header it goes into."),
         Field("query", .text(.name), "Or the query parameter."),
+        Field("cookie", .text(.headerName), "Or the cookie."),
         Field("basic_user", .text(.any), "Or the user name for basic authentication."),
         Field("template", .text(.template), "The text around it: Bearer {value}."),
         Field("secret", .text(.name), "The stored secret."),
-        Field("source", .text(.secretSource), "Or where it is read: env:VAR, file:PATH, cmd:COMMAND."),
+        Field("source", .text(.secretSource), "Or where it is read: env:VAR, file:PATH, cmd:COMMAND, secret-service:NAME=VALUE."),
+        Field("env", .list(.variable), "Variables that hold the stub inside, in place of the usual ones."),
     ]
 
     static let commandFields: [Field] = [

@@ -60,6 +60,7 @@ public struct GrantSetting: Sendable, Equatable {
         case header(String)
         case query(String)
         case basic(user: String)
+        case cookie(String)
     }
 
     /// Where the credential comes from.
@@ -68,21 +69,36 @@ public struct GrantSetting: Sendable, Equatable {
         case environment(String)
         case file(String)
         case command(String)
+        /// Attributes of an entry of the desktop's keyring.
+        case secretService(String)
+    }
+
+    /// What the credential is for.
+    public enum Target: Sendable, Equatable {
+        /// One place in requests to one host.
+        case place(domain: String, Place)
+        /// The hosts and places of a service that coop knows.
+        case provider(String)
     }
 
     public var name: String
-    public var domain: String
-    public var place: Place
+    public var target: Target
     /// Holds `{value}` once.
     public var template: String?
     public var source: Source
+    /// Variables that hold the stub inside; nil for the usual ones.
+    public var variables: [String]?
 
-    public init(name: String, domain: String, place: Place, template: String? = nil, source: Source) {
+    public init(name: String, domain: String, place: Place, template: String? = nil, source: Source, variables: [String]? = nil) {
+        self.init(name: name, target: .place(domain: domain, place), template: template, source: source, variables: variables)
+    }
+
+    public init(name: String, target: Target, template: String? = nil, source: Source, variables: [String]? = nil) {
         self.name = name
-        self.domain = domain
-        self.place = place
+        self.target = target
         self.template = template
         self.source = source
+        self.variables = variables
     }
 }
 

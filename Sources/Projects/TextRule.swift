@@ -162,6 +162,9 @@ enum TextRule {
         if text.hasPrefix("cmd:") {
             return text.utf8.count > 4 && !hasControls(text) ? nil : "the command is empty or holds control characters"
         }
-        return "`\(text.printable)` is not env:VAR, file:PATH or cmd:COMMAND"
+        if text.hasPrefix("secret-service:") {
+            return text.utf8.count > 15 && !hasControls(text) ? nil : "the attributes are empty or hold control characters"
+        }
+        return "`\(text.printable)` is not env:VAR, file:PATH, cmd:COMMAND or secret-service:NAME=VALUE"
     }
 }

@@ -58,6 +58,52 @@ extension TOMLDocument {
         return try applying(Splice(range: range, text: ""), wanted: pruned(wanted, path), path: path)
     }
 
+    /// The document with one more table at the end of an array of tables, `[[NAME]]`, which is begun if there is none.
+    ///
+    /// - Throws: `TOMLError` where the array is written in another form.
+    public func appending(_ pairs: [(key: String, value: TOMLValue)], to name: String) throws(TOMLError) -> TOMLDocument {
+        var elements: [TOMLNode] = []
+        if let node = root[name] {
+            guard case .array(let found) = node.value, case .table(let first)? = found.first?.value, first.definition == .header else {
+                throw cannotEdit([name], at: node.position, "it is not written as [[\(TOMLValue.keyText(name))]]")
+            }
+            elements = found
+        }
+        var text = bytes.isEmpty ? "" : (bytes.last == .newline ? "" : newline) + newline
+        text += "[[\(TOMLValue.keyText(name))]]" + newline
+        for pair in pairs { text += "\(TOMLValue.keyText(pair.key)) = \(pair.value.text)" + newline }
+        elements.append(TOMLNode(value: .table(TOMLTable(pairs)), position: .start))
+        var wanted = root
+        _ = wanted.set(at: [name], .array(elements))
+        return try applying(Splice(range: bytes.count..<bytes.count, text: text), wanted: wanted, path: [name])
+    }
+
+    /// The document without one table of an array of tables, `[[NAME]]`.
+    ///
+    /// - Throws: `TOMLError` where it holds comments or tables with headers of their own, or is written in another form.
+    public func removing(element index: Int, of name: String) throws(TOMLError) -> TOMLDocument {
+        guard let node = root[name], case .array(var elements) = node.value, elements.indices.contains(index),
+            case .table(let table) = elements[index].value, table.definition == .header
+        else { throw cannotEdit([name], at: root[name]?.position ?? .start, "it is not written as [[\(TOMLValue.keyText(name))]]") }
+        let isPlain = table.entries.allSatisfy { entry in
+            if case .table(let inner) = entry.node.value { return inner.definition != .header && inner.definition != .implicit }
+            return true
+        }
+        guard isPlain else { throw cannotEdit([name], at: elements[index].position, "it holds tables of its own") }
+        let edit = try removal(of: table, elements[index], at: [name])
+        // The empty line before it goes as well.
+        var start = edit.range.lowerBound
+        if start >= 2, bytes[start - 1] == .newline,
+            lineStart(before: start - 1) == start - 1 || bytes[lineStart(before: start - 1)] == .carriageReturn
+        {
+            start = lineStart(before: start - 1)
+        }
+        elements.remove(at: index)
+        var wanted = root
+        _ = wanted.set(at: [name], elements.isEmpty ? nil : .array(elements))
+        return try applying(Splice(range: start..<edit.range.upperBound, text: ""), wanted: wanted, path: [name])
+    }
+
     // MARK: One splice
 
     /// Bytes to take out, and text to put in their place.

@@ -5,12 +5,16 @@ import Testing
 /// The commands of this version. What a user types is a contract: to add is fine, to rename needs a reason.
 enum Contract {
     static let commands = [
-        "run", "shell", "exec", "explain", "why", "ps", "stop", "trust", "config", "audit", "doctor", "version", "capabilities",
-        "completions",
+        "run", "shell", "exec", "explain", "why", "ps", "stop", "trust", "config", "secret", "grant", "audit", "doctor", "version",
+        "capabilities", "completions",
     ]
     static let configCommands = ["get", "set", "unset", "list", "validate"]
+    static let secretCommands = ["add", "list", "show", "rm"]
+    static let grantCommands = ["add", "list", "remove", "providers"]
     static let auditCommands = ["show", "verify", "export"]
-    static let all = commands.map { [$0] } + configCommands.map { ["config", $0] } + auditCommands.map { ["audit", $0] }
+    static let all =
+        commands.map { [$0] } + configCommands.map { ["config", $0] } + secretCommands.map { ["secret", $0] }
+        + grantCommands.map { ["grant", $0] } + auditCommands.map { ["audit", $0] }
 
     /// The options that the command contract promises for `run` and `shell` in this version.
     static let runOptions = [

@@ -102,6 +102,33 @@ struct ConfigurationTests {
         #expect(network.allow.map(\.origin.description) == ["coop.toml:24:10", "coop.toml:24:29"])
     }
 
+    @Test("grants for known services, other places and other sources")
+    func grants() throws {
+        let resolved = try load(
+            """
+            name = "x"
+            [[grants]]
+            name = "github"
+            provider = "github"
+            source = "secret-service:service=github user=me"
+            env = ["GH_TOKEN"]
+            [[grants]]
+            name = "site"
+            domain = "*.example.com:8443"
+            cookie = "session"
+            source = "file:~/token#/a"
+            """)
+        #expect(
+            resolved.effective.grants.map(\.value) == [
+                .init(
+                    name: "github", target: .provider("github"), source: .secretService("service=github user=me"), variables: ["GH_TOKEN"]),
+                .init(name: "site", domain: "*.example.com:8443", place: .cookie("session"), source: .file("~/token#/a")),
+            ])
+        let items = resolved.requests.map(\.text)
+        #expect(items.contains { $0.contains("keyring") && $0.contains("the hosts of github, with a stub in GH_TOKEN") }, "\(items)")
+        #expect(items.contains { $0.contains("the cookie session") }, "\(items)")
+    }
+
     @Test(
         "that is wrong is refused with file, line, column and the nearest key",
         arguments: [
@@ -153,7 +180,7 @@ struct ConfigurationTests {
             ("[[network.rules]]\nhots = 'a'\naction = 'deny'", "3:1: unknown key `hots` in `network.rules`; did you mean `host`?"),
             (
                 "[[grants]]\nname = 'g'\ndomain = 'a'\nsecret = 'S'",
-                "2:1: `grants`: needs exactly one of `header`, `query` and `basic_user`"
+                "2:1: `grants`: needs exactly one of `header`, `query`, `cookie` and `basic_user`"
             ),
             (
                 "[[grants]]\nname = 'g'\ndomain = 'a'\nheader = 'A'\nsecret = 'S'\nsource = 'env:X'",
@@ -165,7 +192,12 @@ struct ConfigurationTests {
             ),
             (
                 "[[grants]]\nname = 'g'\ndomain = 'a'\nheader = 'A'\nsource = 'x'",
-                "6:10: `grants.source`: `x` is not env:VAR, file:PATH or cmd:COMMAND"
+                "6:10: `grants.source`: `x` is not env:VAR, file:PATH, cmd:COMMAND or secret-service:NAME=VALUE"
+            ),
+            ("[[grants]]\nname = 'g'\nsecret = 'S'", "2:1: `grants`: needs `domain` or `provider`"),
+            (
+                "[[grants]]\nname = 'g'\nprovider = 'github'\ndomain = 'a'\nsecret = 'S'",
+                "2:1: `grants`: needs no `domain`, place or `template` beside `provider`, which knows them"
             ),
             ("[grants]\nname = 'g'", "2:1: `grants` must be an array of tables, [[grants]], not a table"),
             ("[commands.git]\nalow = []", "3:1: unknown key `alow` in `commands.git`; did you mean `allow`?"),

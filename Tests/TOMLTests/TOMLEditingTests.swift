@@ -38,6 +38,43 @@ struct TOMLEditingTests {
         ("[[g]]\nn = 1\n", "h.i", .integer(2), "[[g]]\nn = 1\n\n[h]\ni = 2\n"),
     ]
 
+    static let tables = "# top\na = 1\n\n[[g]]\nn = 1 # one\n\n# about two\n[[g]]\nn = 2\nd = { x = 1 }\n\n[t]\ny = 1\n"
+
+    @Test("adds a table to an array of tables at the end, and leaves the rest as it was")
+    func appending() throws {
+        let pair: [(key: String, value: TOMLValue)] = [("n", .integer(3)), ("l m", .strings(["x"]))]
+        let added = "[[g]]\nn = 3\n\"l m\" = [\"x\"]\n"
+        for (text, wanted) in [
+            ("", added), ("a = 1", "a = 1\n\n" + added), (Self.tables, Self.tables + "\n" + added), ("[[g]]\n", "[[g]]\n\n" + added),
+            ("[g2]\nx = 1\n", "[g2]\nx = 1\n\n" + added), ("a = 1\r\n", "a = 1\r\n\r\n[[g]]\r\nn = 3\r\n\"l m\" = [\"x\"]\r\n"),
+        ] {
+            #expect(String(decoding: try parse(text).appending(pair, to: "g").bytes, as: UTF8.self) == wanted)
+        }
+        for text in ["g = []\n", "g = [{ n = 1 }]\n", "g = 1\n", "[g]\nn = 1\n", "g.h = 1\n"] {
+            #expect(throws: TOMLError.self) { try parse(text).appending(pair, to: "g") }
+        }
+    }
+
+    @Test("removes a table of an array of tables, and leaves the rest as it was")
+    func removingElements() throws {
+        #expect(
+            String(decoding: try parse(Self.tables).removing(element: 1, of: "g").bytes, as: UTF8.self)
+                == "# top\na = 1\n\n[[g]]\nn = 1 # one\n\n# about two\n\n[t]\ny = 1\n")
+        // A comment is not lost unasked.
+        #expect(throws: TOMLError.self) { try parse(Self.tables).removing(element: 0, of: "g") }
+        #expect(String(decoding: try parse("[[g]]\nn = 1\n").removing(element: 0, of: "g").bytes, as: UTF8.self) == "")
+        #expect(
+            String(decoding: try parse("a = 1\n\n[[g]]\nn = 1\n\n[[g]]\n").removing(element: 0, of: "g").bytes, as: UTF8.self)
+                == "a = 1\n\n[[g]]\n")
+        #expect(
+            String(decoding: try parse("a = 1\r\n\r\n[[g]]\r\nn = 1\r\n").removing(element: 0, of: "g").bytes, as: UTF8.self) == "a = 1\r\n"
+        )
+        for text in ["g = [{ n = 1 }]\n", "[[g]]\nn = 1\n[g.h]\nx = 1\n", "a = 1\n", "[[g]]\nn = 1\n[[g.h]]\nx = 1\n"] {
+            #expect(throws: TOMLError.self) { try parse(text).removing(element: 0, of: "g") }
+        }
+        #expect(throws: TOMLError.self) { try parse("[[g]]\n").removing(element: 1, of: "g") }
+    }
+
     @Test("sets a key and leaves the rest as it was", arguments: TOMLEditingTests.setCases.indices)
     func sets(index: Int) throws {
         let (text, key, value, expected) = Self.setCases[index]

@@ -1,0 +1,86 @@
+import Glibc
+
+/// The bytes of a secret, in pages of their own that are wiped when the last owner lets go.
+///
+/// The pages are kept out of core dumps (madvise(2), MADV_DONTDUMP), are empty in a forked child (MADV_WIPEONFORK), and are kept
+/// out of swap where the limit of locked memory allows (mlock(2)). It has no description: interpolating one into a message prints
+/// its type's name and nothing else.
+public final class SecretBytes: @unchecked Sendable {
+    // Written only by the initialisers, before anybody else can have the object.
+    private let base: UnsafeMutableRawPointer
+    /// How many bytes the secret has.
+    public let count: Int
+    private let mapped: Int
+
+    /// Makes a secret of `count` bytes, which `fill` writes. They are zero before.
+    public init(count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        mapped = max(1, (count + page - 1) / page) * page
+        let address = mmap(nil, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let address, address != MAP_FAILED else { fatalError("no memory for a secret") }
+        base = address
+        self.count = count
+        _ = madvise(base, mapped, Int32(MADV_DONTDUMP))
+        _ = madvise(base, mapped, Int32(MADV_WIPEONFORK))
+        // Beyond RLIMIT_MEMLOCK this fails: the secret may then be swapped, which the user's own shell history is as well.
+        _ = mlock(base, mapped)
+        try fill(UnsafeMutableRawBufferPointer(start: base, count: count))
+    }
+
+    /// A copy of `bytes`. Who made them has to wipe them; see `init(wiping:)`.
+    public convenience init(_ bytes: UnsafeRawBufferPointer) {
+        self.init(count: bytes.count) { $0.copyMemory(from: bytes) }
+    }
+
+    /// A copy of `bytes`. Who made them has to wipe them; see `init(wiping:)`.
+    public convenience init(copying bytes: some Collection<UInt8>) {
+        self.init(count: bytes.count) { $0.copyBytes(from: bytes) }
+    }
+
+    /// Takes the bytes over and wipes the array.
+    public convenience init(wiping bytes: inout [UInt8]) {
+        self.init(count: bytes.count) { target in bytes.withUnsafeBytes { target.copyMemory(from: $0) } }
+        bytes.wipe()
+    }
+
+    deinit {
+        explicit_bzero(base, mapped)
+        munmap(base, mapped)
+    }
+
+    /// The bytes, for as long as `body` runs. It must not let them out.
+    @inlinable
+    public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(self) { try body(buffer) }
+    }
+
+    /// A copy in ordinary memory. Who asks for it wipes it: `defer { copy.wipe() }`.
+    public func copyBytes() -> [UInt8] { withBytes { Array($0) } }
+
+    @usableFromInline
+    var buffer: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
+}
+
+extension SecretBytes: Equatable {
+    /// Compares in a time that depends on the lengths only.
+    public static func == (left: SecretBytes, right: SecretBytes) -> Bool {
+        guard left.count == right.count else { return false }
+        return left.withBytes { a in
+            right.withBytes { b in
+                var difference: UInt8 = 0
+                for index in 0..<a.count { difference |= a[index] ^ b[index] }
+                return difference == 0
+            }
+        }
+    }
+}
+
+extension Array where Element == UInt8 {
+    /// Overwrites the bytes and makes the array empty (explicit_bzero(3), which a compiler does not leave out).
+    ///
+    /// Works on this array's storage; a second array that shares it forces a copy, so nobody may hold one.
+    public mutating func wipe() {
+        withUnsafeMutableBytes { if let base = $0.baseAddress { explicit_bzero(base, $0.count) } }
+        removeAll()
+    }
+}

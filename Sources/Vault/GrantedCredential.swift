@@ -1,0 +1,63 @@
+import CoopErrors
+import Substitution
+
+/// A grant in one sandbox: the stubs that it was given, and the way to the real value.
+public struct GrantedCredential: Sendable {
+    /// The grant's name.
+    public var name: String
+    public var kind: Provider.Kind
+    public var rules: [Provider.Rule]
+    /// For `token` the stub; for `aws` the key's id and the secret key.
+    public var stubs: [String]
+    /// The real value now. Called on the supervisor's side for each request that is to use it.
+    public var value: @Sendable () throws(CoopError) -> SecretBytes
+
+    public init(
+        name: String, kind: Provider.Kind = .token, rules: [Provider.Rule], stubs: [String],
+        value: @escaping @Sendable () throws(CoopError) -> SecretBytes
+    ) {
+        self.name = name
+        self.kind = kind
+        self.rules = rules
+        self.stubs = stubs
+        self.value = value
+    }
+
+    /// The grant with stubs of this sandbox.
+    public init(_ grant: Grant, stubs maker: StubMaker, resolver: SecretResolver) {
+        let cache = ValueCache(seconds: grant.source.cacheSeconds) { () throws(CoopError) in try resolver.value(grant.source) }
+        let stubs: [String]
+        switch grant.kind {
+        case .token: stubs = [maker.stub(grant.name, grant.shape)]
+        case .aws:
+            stubs = [
+                maker.stub(grant.name, grant.shape), maker.stub(grant.name + "/secret", StubShape(length: 40, alphabet: .alphanumeric)),
+            ]
+        }
+        self.init(name: grant.name, kind: grant.kind, rules: grant.rules, stubs: stubs) { () throws(CoopError) in try cache.value() }
+    }
+
+    /// What a request gets that may use it.
+    func injection(places: [InjectionPlace]) throws(CoopError) -> Injection {
+        let value = try value()
+        switch kind {
+        case .token:
+            return Injection(
+                grant: name, credential: .token(stub: Array((stubs.first ?? "").utf8), secret: value), places: places)
+        case .aws:
+            guard stubs.count == 2 else { throw CoopError(.failed, "the grant `\(name)` is incomplete", "it has no stub of a secret key") }
+            return Injection(
+                grant: name, credential: .aws(try AWSKeys.read(value).credential(stubKeyID: stubs[0], stubSecret: stubs[1])), places: [])
+        }
+    }
+}
+
+extension SecretSource {
+    /// How long a value may be used before it is asked for again: programs and keyrings are slow, and some ask the user.
+    var cacheSeconds: Int {
+        switch self {
+        case .stored, .environment, .file: 1
+        case .command, .secretService: 300
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import CoopErrors
+import Glibc
+import LinuxKernel
+import Substitution
+
+/// The logins at MCP servers, one file each, readable by the user alone.
+public struct MCPLoginStore: Sendable {
+    private let directory: String
+    private static let suffix = ".json"
+    private static let sizeLimit = 256 << 10
+
+    /// - Parameter directory: `$COOP_HOME/global/auth/mcp`, or a project's.
+    public init(directory: String) { self.directory = directory }
+
+    /// The names and logins, in order.
+    public func list() throws(CoopError) -> [(name: SecretName, login: MCPLogin)] {
+        guard let place = try PrivateDirectory.open(directory) else { return [] }
+        var result: [(name: SecretName, login: MCPLogin)] = []
+        for file in try place.names() where file.hasSuffix(MCPLoginStore.suffix) {
+            guard let name = try? SecretName(String(file.dropLast(MCPLoginStore.suffix.count))) else { continue }
+            if let login = try load(name, place) { result.append((name, login)) }
+        }
+        return result
+    }
+
+    public func find(_ name: SecretName) throws(CoopError) -> MCPLogin? {
+        guard let place = try PrivateDirectory.open(directory) else { return nil }
+        return try load(name, place)
+    }
+
+    public func set(_ name: SecretName, _ login: MCPLogin) throws(CoopError) {
+        let place = try PrivateDirectory.make(directory)
+        try place.locked { () throws(CoopError) in try write(name, login, place) }
+    }
+
+    @discardableResult
+    public func remove(_ name: SecretName) throws(CoopError) -> Bool {
+        guard let place = try PrivateDirectory.open(directory) else { return false }
+        return try place.locked { () throws(CoopError) in try place.remove(name.text + MCPLoginStore.suffix) }
+    }
+
+    /// A login that is good for a while, refreshed if it was not, once for all processes.
+    ///
+    /// - Parameters:
+    ///   - now: seconds since 1970.
+    ///   - access: refresh whatever the time is, unless the access token is another one by now.
+    public func current(_ name: SecretName, now: Int64, unlessChangedFrom access: String? = nil, transport: HTTPTransport) throws(CoopError)
+        -> MCPLogin
+    {
+        guard let place = try PrivateDirectory.open(directory), let login = try load(name, place) else { throw missing(name) }
+        if !MCPLoginStore.needsRefresh(login, now, access) { return login }
+        return try place.locked { () throws(CoopError) in
+            guard var login = try load(name, place) else { throw missing(name) }
+            if !MCPLoginStore.needsRefresh(login, now, access) { return login }
+            guard let refresh = login.tokens.refresh else { throw ended(login, "it cannot be refreshed") }
+            var pairs = [
+                ("grant_type", "refresh_token"), ("refresh_token", refresh), ("client_id", login.clientID),
+                ("resource", try MCPServerURL(login.server).resource),
+            ]
+            if let secret = login.clientSecret { pairs.append(("client_secret", secret)) }
+            let reply = try transport(.form(login.tokenEndpoint, pairs))
+            guard reply.status == 200, let json = reply.json, let access = json["access_token"]?.string, !access.isEmpty else {
+                let why = reply.json?["error_description"]?.string ?? reply.json?["error"]?.string ?? "no reason was given"
+                throw ended(login, "the server answered \(reply.status): \(why.printable)")
+            }
+            login.tokens = OAuthTokens(
+                access: access, refresh: json["refresh_token"]?.string ?? refresh,
+                expiresAt: json["expires_in"]?.integer.map { (now + $0) * 1000 })
+            try write(name, login, place)
+            return login
+        }
+    }
+
+    private static func needsRefresh(_ login: MCPLogin, _ now: Int64, _ access: String?) -> Bool {
+        if let access { return login.tokens.access == access }
+        return login.tokens.expiresAt.map { $0 / 1000 <= now + OAuthRefresher.margin } ?? false
+    }
+
+    private func load(_ name: SecretName, _ place: PrivateDirectory) throws(CoopError) -> MCPLogin? {
+        guard var bytes = try place.read(name.text + MCPLoginStore.suffix, limit: MCPLoginStore.sizeLimit) else { return nil }
+        defer { bytes.wipe() }
+        guard let value = try? JSONValue.parse(bytes), let login = MCPLogin(value) else {
+            throw CoopError(.failed, "cannot read the login `\(name)`", "its file is damaged", next: "coop grant mcp remove \(name)")
+        }
+        return login
+    }
+
+    private func write(_ name: SecretName, _ login: MCPLogin, _ place: PrivateDirectory) throws(CoopError) {
+        var bytes = Array(login.json.text(indented: true).utf8)
+        defer { bytes.wipe() }
+        try place.replace(name.text + MCPLoginStore.suffix, with: bytes)
+    }
+
+    private func missing(_ name: SecretName) -> CoopError {
+        CoopError(.notReady, "there is no login `\(name)`", "nothing of that name is kept", next: "coop grant mcp auth URL")
+    }
+
+    private func ended(_ login: MCPLogin, _ why: String) -> CoopError {
+        CoopError(.notReady, "the login at \(login.server.printable) has ended", why, next: "coop grant mcp auth \(login.server.printable)")
+    }
+}
+
+extension MCPLoginStore {
+    /// A login as a grant on its server: the sandbox needs to know nothing of it.
+    ///
+    /// - Parameter now: seconds since 1970.
+    public func credential(
+        _ name: SecretName, stubs: StubMaker, now: @escaping @Sendable () -> Int64, transport: @escaping HTTPTransport
+    ) throws(CoopError) -> GrantedCredential {
+        guard let login = try find(name) else { throw missing(name) }
+        let server = try MCPServerURL(login.server)
+        let rule = Provider.Rule(
+            domains: [try GrantDomain("\(server.host):\(server.port)")],
+            places: [InjectionPlace(.header("authorization"), whenAbsent: "Bearer {value}")], paths: [])
+        let stub = stubs.stub("mcp/\(name)", StubShape())
+        return GrantedCredential(name: "mcp:\(name)", rules: [rule], stubs: [stub]) { () throws(CoopError) in
+            SecretBytes(copying: try current(name, now: now(), transport: transport).tokens.access.utf8)
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import CoopErrors
+import Glibc
+import LinuxKernel
+import Substitution
+
+/// Keeps a login fresh, on the host, once for all sandboxes.
+///
+/// Refresh tokens are often used up by their use, so two processes that refresh at once log each other out. Whoever comes first takes
+/// the lock beside the credential file; the others find new tokens in the file when their turn comes.
+public struct OAuthRefresher: Sendable {
+    public let file: OAuthCredentialFile
+    private let transport: HTTPTransport
+    /// Seconds since 1970.
+    private let now: @Sendable () -> Int64
+
+    /// Tokens are refreshed this many seconds before their end: a request that has begun must not outlive its token.
+    public static let margin: Int64 = 300
+
+    public init(
+        _ file: OAuthCredentialFile, transport: @escaping HTTPTransport, now: @escaping @Sendable () -> Int64 = { Int64(time(nil)) }
+    ) {
+        self.file = file
+        self.transport = transport
+        self.now = now
+    }
+
+    /// Tokens that are good for a while, refreshed if they were not.
+    public func current() throws(CoopError) -> OAuthTokens {
+        let tokens = try file.tokens()
+        guard let expiry = tokens.expiresAt, expiry / 1000 <= now() + OAuthRefresher.margin else { return tokens }
+        return try refresh(unlessChangedFrom: tokens.access)
+    }
+
+    /// New tokens in the place of those with this access token. If the file holds others already, those are returned and nobody is asked.
+    public func refresh(unlessChangedFrom access: String) throws(CoopError) -> OAuthTokens {
+        try file.locked { () throws(CoopError) in
+            let tokens = try file.tokens()
+            if tokens.access != access { return tokens }
+            guard let refresh = tokens.refresh else {
+                throw CoopError(
+                    .notReady, "the login of \(file.service.name) has ended", "it has no refresh token", next: file.service.loginCommand)
+            }
+            guard let endpoint = file.service.endpoints.first else {
+                throw CoopError(.failed, "cannot refresh the login of \(file.service.name)", "no address is known for it")
+            }
+            var body = JSONValue([
+                "grant_type": .string("refresh_token"), "refresh_token": .string(refresh), "client_id": .string(file.service.clientID),
+            ])
+            if let scope = file.service.scope { body["scope"] = .string(scope) }
+            let reply = try transport(.json(endpoint, body))
+            guard reply.status == 200 else {
+                // The agent on the host does not know our lock, and may have refreshed in between.
+                let again = try file.tokens()
+                if again.access != access { return again }
+                let why = reply.json?["error_description"]?.string ?? reply.json?["error"]?.string ?? "no reason was given"
+                throw CoopError(
+                    .notReady, "cannot refresh the login of \(file.service.name)", "the server answered \(reply.status): \(why.printable)",
+                    next: file.service.loginCommand)
+            }
+            guard let answer = reply.json, let new = answer["access_token"]?.string, !new.isEmpty else {
+                throw CoopError(
+                    .notReady, "cannot refresh the login of \(file.service.name)", "the server's answer has no access token",
+                    next: file.service.loginCommand)
+            }
+            let result = OAuthTokens(
+                access: new, refresh: answer["refresh_token"]?.string ?? refresh, id: answer["id_token"]?.string ?? tokens.id,
+                expiresAt: answer["expires_in"]?.integer.map { (now() + $0) * 1000 }
+                    ?? JSONWebToken.claims(new)?["exp"]?.integer.map { $0 * 1000 })
+            try file.write(result, now: now())
+            return result
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import Glibc
+import LinuxKernel
+
+/// A look through this process's own memory, for tests of what must not be left there.
+public enum OwnMemory {
+    /// How often a text stands in this process's writable memory. The text is put together from two halves, so that the search itself
+    /// does not count.
+    public static func occurrences(_ first: [UInt8], _ second: [UInt8]) throws -> Int {
+        let descriptor = open("/proc/self/mem", O_RDONLY)
+        guard descriptor >= 0 else { throw SystemError("open", "/proc/self/mem") }
+        defer { close(descriptor) }
+        var count = 0
+        let size = 1 << 20
+        let buffer = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
+        defer { buffer.deallocate() }
+        let own = UInt(bitPattern: buffer)..<UInt(bitPattern: buffer) + UInt(size)
+        for line in try text("/proc/self/maps").split(separator: "\n") {
+            let parts = line.split(separator: " ")
+            guard parts.count > 1, parts[1].hasPrefix("rw") else { continue }
+            let bounds = parts[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
+            guard bounds.count == 2 else { continue }
+            var address = bounds[0]
+            while address < bounds[1] {
+                if own.contains(address) {
+                    address = own.upperBound
+                    continue
+                }
+                let end = address < own.lowerBound ? min(bounds[1], own.lowerBound) : bounds[1]
+                let wanted = min(size, Int(end - address))
+                let got = pread(descriptor, buffer, wanted, Int(address))
+                if got <= 0 { break }
+                var place = 0
+                while got - place >= 24, let found = memchr(buffer + place, Int32(first[0]), got - place - 23) {
+                    if memcmp(found, first, 12) == 0, memcmp(found + 12, second, 12) == 0 { count += 1 }
+                    place = found - buffer + 1
+                }
+                address += UInt(got)
+            }
+        }
+        return count
+    }
+
+    public static func text(_ path: String) throws -> String {
+        let descriptor = open(path, O_RDONLY)
+        guard descriptor >= 0 else { throw SystemError("open", path) }
+        defer { close(descriptor) }
+        var result: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 65536)
+        while case let count = read(descriptor, &piece, piece.count), count > 0 { result += piece[..<count] }
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    /// Random halves, so that no constant of the program holds them.
+    public static func halves() -> ([UInt8], [UInt8]) {
+        ((0..<12).map { _ in UInt8.random(in: 1...255) }, (0..<12).map { _ in UInt8.random(in: 1...255) })
+    }
+}

@@ -1,0 +1,38 @@
+import Glibc
+import LinuxKernel
+
+/// A directory for one test, removed with it.
+final class Scratch: Sendable {
+    let path: String
+
+    init() throws {
+        path = "/tmp/coop-vault-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
+        try FileSystem.makeDirectories(path, mode: 0o700)
+    }
+
+    deinit { try? FileSystem.removeTree(path) }
+
+    func path(_ name: String) -> String { FileSystem.join(path, name) }
+
+    func write(_ name: String, _ text: String, mode: mode_t = 0o600) throws {
+        try FileSystem.makeDirectories(FileSystem.parent(of: path(name)))
+        try FileSystem.replace(path(name), with: Array(text.utf8), mode: mode)
+    }
+
+    func read(_ name: String) throws -> String { String(decoding: try FileSystem.read(path(name)), as: UTF8.self) }
+}
+
+/// A small generator with a fixed seed (splitmix64).
+struct Generator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(_ seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
