@@ -9,7 +9,7 @@ enum EgressReport {
     static func lines(_ egress: EgressSession) -> [String] {
         var result: [String] = []
         if let failure = egress.failure {
-            result.append("coop: \(failure.what): \(failure.why.printable)\nNext: \(failure.next.printable)\n")
+            result.append("coop: \(failure.what): \(failure.why.printable)\nNext: \(failure.next?.printable ?? "coop doctor")\n")
         }
         let refusals = egress.summary.refusals
         for refusal in refusals.prefix(limit) {
