@@ -167,7 +167,7 @@ struct EgressJudge {
             switch rule {
             case "host_ports": "coop config set network.host_ports \(port)"
             case EgressJudge.serverName, "network = none": ""
-            default: rule.hasSuffix("address") && rule != "direct address" ? "" : "coop run --allow \(place) -- …"
+            default: rule.hasSuffix("address") && rule != "direct address" ? "" : "coop run --allow \(place) -- COMMAND"
             }
         return Judgement(
             verdict: .deny(Denial(rule: rule, reason: "\(place): \(reason)", next: next)), rule: rule)

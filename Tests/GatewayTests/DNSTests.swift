@@ -38,9 +38,9 @@ private final class Responder {
         let answer = try #require(responder.answer(query[...]))
         #expect(Array(answer[..<4]) == [0xAB, 0xCD, 0x81, 0x80] && DNSBytes.counts(answer) == [1, 1, 0, 0])
         #expect(Array(answer[12..<query.count]) == Array(query[12...]))
-        #expect(Array(answer.suffix(4)) == [198, 18, 0, 1])
-        #expect(responder.table.name(of: IPv4Address(198, 18, 0, 1)) == "example.com")
-        #expect(responder.answer(DNSBytes.query("example.com")[...])?.suffix(4) == [198, 18, 0, 1])
+        #expect(Array(answer.suffix(4)) == [198, 18, 1, 0])
+        #expect(responder.table.name(of: IPv4Address(198, 18, 1, 0)) == "example.com")
+        #expect(responder.answer(DNSBytes.query("example.com")[...])?.suffix(4) == [198, 18, 1, 0])
     }
 
     @Test(
@@ -144,12 +144,12 @@ private final class Responder {
         let supervisor = try ScriptedSupervisor([.dns, .dnsStream], script: ScriptedSupervisor.denying)
         let datagram = try Loopback.connectDatagram(supervisor.ports[0])
         try datagram.sendAll(DNSBytes.query("a.example"))
-        #expect(try datagram.receiveSome().suffix(4) == [198, 18, 0, 1])
+        #expect(try datagram.receiveSome().suffix(4) == [198, 18, 1, 0])
         let stream = try Loopback.connect(supervisor.ports[1])
         let queries = ["b.example", "a.example"].map { DNSBytes.query($0) }
         let bytes: [UInt8] = queries.flatMap { [0, UInt8($0.count)] + $0 }
         for byte in bytes { try stream.sendAll([byte]) }
-        for (index, expected) in [[198, 18, 0, 2], [198, 18, 0, 1]].enumerated() {
+        for (index, expected) in [[198, 18, 1, 1], [198, 18, 1, 0]].enumerated() {
             let length = try stream.receive(2)
             let answer = try stream.receive(Int(length[0]) << 8 | Int(length[1]))
             #expect(answer.suffix(4).map { Int($0) } == expected && answer.count == queries[index].count + 16)
