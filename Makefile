@@ -43,6 +43,7 @@ build:
 	@Scripts/require-swift.sh $(SWIFT)
 	$(SWIFT) build -c release --product coop
 	$(SWIFT) build -c release --product coop-warden
+	$(SWIFT) build -c release --product coop-gateway
 
 # The tests drive the built programs, so those are built first.
 test:
@@ -64,6 +65,7 @@ install: build
 	install -d -m 755 "$$(dirname '$(BASH_COMPLETION)')" "$$(dirname '$(ZSH_COMPLETION)')" "$$(dirname '$(FISH_COMPLETION)')"
 	install -s -m 755 $(RELEASE)/coop '$(BIN)/coop'
 	install -s -m 755 $(RELEASE)/coop-warden '$(LIBEXEC)/coop-warden'
+	install -s -m 755 $(RELEASE)/coop-gateway '$(LIBEXEC)/coop-gateway'
 	install -m 644 packaging/apparmor/coop '$(APPARMOR)/coop'
 	$(RELEASE)/coop completions bash > '$(BASH_COMPLETION)'
 	$(RELEASE)/coop completions zsh > '$(ZSH_COMPLETION)'
@@ -74,7 +76,7 @@ install: build
 
 # Directories go only where they are empty: others may have put something there.
 uninstall:
-	rm -f '$(BIN)/coop' '$(LIBEXEC)/coop-warden' '$(APPARMOR)/coop'
+	rm -f '$(BIN)/coop' '$(LIBEXEC)/coop-warden' '$(LIBEXEC)/coop-gateway' '$(APPARMOR)/coop'
 	rm -f '$(BASH_COMPLETION)' '$(ZSH_COMPLETION)' '$(FISH_COMPLETION)'
 	for directory in '$(LIBEXEC)' '$(APPARMOR)' '$(SHARE)/coop'; do \
 	    if [ -d "$$directory" ]; then rmdir --ignore-fail-on-non-empty "$$directory"; fi; done

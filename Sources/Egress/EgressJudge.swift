@@ -64,6 +64,18 @@ struct EgressJudge {
     /// The name of the rule that TLS must ask for the host that is connected to.
     private static let serverName = "server name"
 
+    /// The verdict on a destination, whatever is said to it.
+    func judgement(on destination: Policy.Destination, port: UInt16) -> Judgement {
+        let address = destination.address?.v4.map(IPv4Address.init)
+        let protocols: [ApplicationProtocol] = [.tls(serverName: destination.name?.text, protocols: []), .other]
+        let judgements = protocols.map {
+            decide(
+                Opening(
+                    destination: address.map { .address($0) } ?? .name("\(destination)"), port: port, via: .redirect, protocol: $0), destination)
+        }
+        return judgements.first { $0.verdict.denial == nil } ?? judgements[0]
+    }
+
     private func decide(_ opening: Opening, _ destination: Policy.Destination) -> Judgement {
         if opening.via == .hostPort {
             guard policy.policy.hostPorts.contains(opening.port) else {

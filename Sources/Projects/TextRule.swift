@@ -26,7 +26,7 @@ enum TextRule {
         case .path: return pathProblem(text)
         case .hostPattern: return hostProblem(text, wildcard: true, port: .optional)
         case .hostName: return hostProblem(text, wildcard: false, port: .none)
-        case .hostPort: return hostProblem(text, wildcard: false, port: .required)
+        case .hostPort: return hostProblem(text, wildcard: false, port: .optional)
         case .proxy: return proxyProblem(text)
         case .method:
             let valid =

@@ -13,6 +13,8 @@ func end(_ code: Int32) -> Never {
 }
 
 func runWarden() -> Never {
+    // What the plan makes has the modes of the plan, whatever the caller's mask: the command may be another user than the warden.
+    umask(0o022)
     // Neither the command nor anything else of the same user may look into or attach to this process.
     _ = coop_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     guard fcntl(3, F_SETFD, FD_CLOEXEC) == 0 else {

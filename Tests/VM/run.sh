@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh [--keep] BIN_DIR TEST...: boots the test VM with the programs of BIN_DIR (static: coop, coop-warden) in its
+# run.sh [--keep] BIN_DIR TEST...: boots the test VM with the programs of BIN_DIR (static: coop, coop-warden, coop-gateway) in its
 # PATH, runs the tests in it, prints their lines and 'N passed, N failed', and fails when one failed or none ran.
 #
 #   --keep                 leaves the logs and drives of the run in place and prints where
@@ -22,7 +22,7 @@ image=${COOP_VM_DIR:-$here/../../.build/vm}
 for file in vmlinuz initrd root.ext4; do
     [ -f "$image/$file" ] || { echo "test-vm: no image in $image" >&2; echo "Next: $here/build-image.sh" >&2; exit 1; }
 done
-for program in coop coop-warden; do
+for program in coop coop-warden coop-gateway; do
     [ -x "$binaries/$program" ] || { echo "test-vm: no $program in $binaries" >&2; echo "Next: swift build" >&2; exit 1; }
 done
 
@@ -43,7 +43,7 @@ trap 'exit 143' TERM
 # The second drive: programs and tests, read-only.
 payload=$work/payload
 mkdir -p "$payload/bin" "$payload/tests"
-cp -L "$binaries"/coop "$binaries"/coop-warden "$payload/bin/"
+cp -L "$binaries"/coop "$binaries"/coop-warden "$binaries"/coop-gateway "$payload/bin/"
 # A test may bring a program of its own (`# needs: NAME`), which the caller put beside coop.
 for test in "$@"; do
     cp "$test" "$payload/tests/"

@@ -13,15 +13,24 @@ struct NetworkSettings {
     /// What there is of the network, with the policy that decides over it.
     func network() throws(CoopError) -> Network {
         let settings = configuration.network
-        let mode: Network.Mode =
-            switch settings.mode?.value ?? .none {
+        let mode = self.mode
+        guard mode != .none else { return Network() }
+        let hostPorts = settings.hostPorts.map { UInt16(clamping: $0.value) }
+        return Network(mode: mode, hostPorts: hostPorts, policy: try policy(mode: mode, hostPorts: hostPorts))
+    }
+
+    /// The mode that is set; where none is, whoever lets something through wants the mode in which that has a meaning.
+    private var mode: Network.Mode {
+        let settings = configuration.network
+        if let stated = settings.mode, stated.origin.layer != .defaults {
+            return switch stated.value {
             case .none: .none
             case .scoped: .scoped
             case .open: .open
             }
-        guard mode != .none else { return Network() }
-        let hostPorts = settings.hostPorts.map { UInt16(clamping: $0.value) }
-        return Network(mode: mode, hostPorts: hostPorts, policy: try policy(mode: mode, hostPorts: hostPorts))
+        }
+        let asks = !settings.allow.isEmpty || !settings.bundles.isEmpty || !settings.rules.isEmpty || !settings.hostPorts.isEmpty
+        return asks ? .scoped : .none
     }
 
     private func policy(mode: Network.Mode, hostPorts: [UInt16]) throws(CoopError) -> NetworkPolicy {

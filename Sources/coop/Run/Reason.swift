@@ -1,5 +1,8 @@
+import CoopErrors
+import Egress
 import Glibc
 import LinuxKernel
+import Policy
 import Projects
 import Sandbox
 import WardenProtocol
@@ -58,7 +61,22 @@ struct Reason {
     }
 
     private func host(_ name: String) -> Answer {
-        Answer(subject: name, verdict: .denied, rule: "network \(spec.network.mode.rawValue): nothing leaves the sandbox")
+        guard spec.network.usesGateway else {
+            return Answer(
+                subject: name, verdict: .denied, rule: "network none: nothing leaves the sandbox",
+                next: "coop run --allow \(name.shellQuoted) -- COMMAND")
+        }
+        let parts = name.split(separator: ":", maxSplits: 1).map(String.init)
+        let port = parts.count == 2 ? UInt16(parts[1]) ?? 443 : 443
+        do throws(CoopError) {
+            let found = try PolicyExplanation(host: parts[0], port: port, policy: CompiledNetworkPolicy(spec.network.policy))
+            if found.action == "deny" { return Answer(subject: name, verdict: .denied, rule: found.reason, next: found.next) }
+            return Answer(
+                subject: name, verdict: .allowed,
+                rule: found.action == "inspect" ? "it depends on the request: coop policy test https://\(name)/PATH" : found.rule)
+        } catch {
+            return Answer(subject: name, verdict: .denied, rule: error.message, next: error.next)
+        }
     }
 
     private func path(_ text: String) -> Answer {
