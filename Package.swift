@@ -117,7 +117,7 @@ let package = Package(
         .executableTarget(
             name: "GatewayAcceptor", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "NativeEngine", "Sandbox", "WardenProtocol"],
             path: "Tests/GatewayAcceptor", swiftSettings: testHooks, linkerSettings: staticExecutable),
-        .target(name: "TestSupport", dependencies: ["CLinux", "LinuxKernel"], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["CLinux", "LinuxKernel"], path: "Tests/TestSupport", exclude: ["upstream.py"]),
         .testTarget(name: "EscapeTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"], exclude: ["Attacks"]),
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"]),
         .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),

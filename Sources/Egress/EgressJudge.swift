@@ -71,7 +71,8 @@ struct EgressJudge {
         let judgements = protocols.map {
             decide(
                 Opening(
-                    destination: address.map { .address($0) } ?? .name("\(destination)"), port: port, via: .redirect, protocol: $0), destination)
+                    destination: address.map { .address($0) } ?? .name("\(destination)"), port: port, via: .redirect, protocol: $0),
+                destination)
         }
         return judgements.first { $0.verdict.denial == nil } ?? judgements[0]
     }

@@ -202,7 +202,9 @@ public final class EgressSession {
 
     private func open(_ id: ConnectionID, _ opening: Opening) throws {
         // A client of a proxy is asked about twice: before it speaks, and when it has.
-        guard connections[id] == nil || connections[id]?.opening.protocol == .awaited else { throw WireError("a connection is opened twice") }
+        guard connections[id] == nil || connections[id]?.opening.protocol == .awaited else {
+            throw WireError("a connection is opened twice")
+        }
         guard connections.count < EgressSession.connectionLimit else { throw WireError("too many connections") }
         guard let destination = EgressJudge.destination(of: opening) else { throw WireError("a destination that is no name") }
         var connection = Connection(opening: opening, destination: destination)

@@ -20,7 +20,7 @@ import Testing
         (["--timeout", "9999999999999h"], 125, "too long"), (["--timeout", "-5s"], 125, "Missing value for '--timeout <TIME>'"),
         (["--network", "foo"], 125, "`foo` is not one of none, scoped, open"), (["--network", "host"], 125, "`host` is not one of"),
         (["--network", "scoped", "--allow", "*"], 125, "every host"), (["--allow", "https://example.com/"], 125, "URL"),
-        (["--allow", "10.0.0.1"], 125, "private"), (["--deny", "a b"], 125, "`a b`"), (["--allow", "evil\u{0}.example.com"], 125, "--allow"),
+        (["--allow", "10.0.0.1"], 125, "private"), (["--deny", "a b"], 125, "`a b`"), (["--allow", "-evil.example.com"], 125, "--allow"),
         (["--engine", "foo"], 125, "`foo` is not one of native"), (["--engine", "microvm"], 125, "not in this version"),
         (["--workspace", "zip"], 125, "`zip` is not one of"), (["--workspace", "overlay"], 125, "not in this version"),
         (["--workdir", "/nope"], 125, "cannot start in the working directory: No such file or directory (inside the sandbox)"),

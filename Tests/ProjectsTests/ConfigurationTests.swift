@@ -171,7 +171,7 @@ struct ConfigurationTests {
             ),
             ("[network]\nhost_ports = [70000]", "3:15: `network.host_ports`: `70000` is not a port between 1 and 65535"),
             ("[network]\nproxy = 'proxy:1'", "3:9: `network.proxy`: `proxy:1` is not a proxy; write http://HOST:PORT"),
-            ("[network.hosts]\n'a.org' = 'b.org:x'", "3:11: `network.hosts.\"a.org\"`: `b.org:x` has no port between 1 and 65535"),
+            ("[network.hosts]\n'a.org' = 'b.org:x'", "3:11: `network.hosts.\"a.org\"`: `b.org:x` has no valid port"),
             ("[[network.rules]]\nhost = 'a'", "2:1: `network.rules` needs `action`"),
             (
                 "[[network.rules]]\nhost = 'a'\naction = 'alow'",

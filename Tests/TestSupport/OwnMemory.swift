@@ -1,18 +1,29 @@
 import Glibc
 import LinuxKernel
+import Synchronization
 
 /// A look through this process's own memory, for tests of what must not be left there.
 public enum OwnMemory {
     /// How often a text stands in this process's writable memory. The text is put together from two halves, so that the search itself
     /// does not count.
     public static func occurrences(_ first: [UInt8], _ second: [UInt8]) throws -> Int {
+        // Another look at the same time would find what this one has copied into its buffer.
+        try looking.withLock { _ in try count(first, second) }
+    }
+
+    private static let looking = Mutex(())
+
+    private static func count(_ first: [UInt8], _ second: [UInt8]) throws -> Int {
         let descriptor = open("/proc/self/mem", O_RDONLY)
         guard descriptor >= 0 else { throw SystemError("open", "/proc/self/mem") }
         defer { close(descriptor) }
         var count = 0
         let size = 1 << 20
         let buffer = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
-        defer { buffer.deallocate() }
+        defer {
+            memset(buffer, 0, size)
+            buffer.deallocate()
+        }
         let own = UInt(bitPattern: buffer)..<UInt(bitPattern: buffer) + UInt(size)
         for line in try text("/proc/self/maps").split(separator: "\n") {
             let parts = line.split(separator: " ")

@@ -180,3 +180,12 @@ public final class Sandboxed {
         return result
     }
 }
+
+extension Sandboxed {
+    /// Writes the user's own configuration, `$COOP_HOME/config.toml`.
+    public func configure(_ text: String) throws {
+        let path = FileSystem.join(coopHome, "config.toml")
+        try ChildProcess.spawning.withLock { _ in try FileSystem.replace(path, with: text.osBytes, mode: 0o600) }
+        try give(path)
+    }
+}

@@ -30,7 +30,8 @@ enum FirstBytes: Hashable {
         }
         if bytes.starts(with: preface) { return .http2 }
         if preface.starts(with: bytes) { return .incomplete }
-        guard first >= UInt8(ascii: "A"), first <= UInt8(ascii: "z"), ProxyRequest.isToken(bytes.prefix(1)) else { return .other }
+        // Methods are written in capitals; many other protocols begin with a word in small letters, and wait for an answer to it.
+        guard first >= UInt8(ascii: "A"), first <= UInt8(ascii: "Z") else { return .other }
         // A token, a space, a target, and the version at the end of the line.
         guard let space = bytes.firstIndex(of: UInt8(ascii: " ")) else {
             return bytes.count <= 32 && ProxyRequest.isToken(bytes) ? .incomplete : .other

@@ -5,7 +5,13 @@ import Policy
 
 struct NetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "net", abstract: "What of the network can be named.", subcommands: [NetBundles.self])
+        commandName: "net", abstract: "Show what of the network can be named.",
+        discussion: """
+            Examples:
+              coop net bundles
+              coop net bundles npm
+            """,
+        subcommands: [NetBundles.self])
 }
 
 struct NetBundles: ParsableCommand {
@@ -39,7 +45,8 @@ struct NetBundles: ParsableCommand {
             FileHandleOutput.standardOutput(NetworkBundle.text(named: name) ?? "")
         } else {
             FileHandleOutput.standardOutput(
-                Table.text([["NAME", "HOSTS"]] + bundles.map { [$0.name, Set($0.rules.map { "\($0.host)" }).sorted().joined(separator: " ")] }))
+                Table.text(
+                    [["NAME", "HOSTS"]] + bundles.map { [$0.name, Set($0.rules.map { "\($0.host)" }).sorted().joined(separator: " ")] }))
         }
     }
 }

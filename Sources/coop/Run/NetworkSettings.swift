@@ -54,7 +54,8 @@ struct NetworkSettings {
         }
         if !settings.bundles.isEmpty {
             let registries = RegistryHosts(
-                variables: Dictionary(EnvironmentBuilder.host().map { ($0.name, $0.value) }) { first, _ in first }, home: context.home.userHome,
+                variables: Dictionary(EnvironmentBuilder.host().map { ($0.name, $0.value) }) { first, _ in first },
+                home: context.home.userHome,
                 project: project.root)
             for setting in settings.bundles {
                 rules += try NetworkBundle(named: setting.value).rules

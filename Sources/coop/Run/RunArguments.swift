@@ -77,7 +77,8 @@ struct RunArguments: ParsableArguments {
     /// What they say.
     var options: RunOptions {
         RunOptions(
-            mount: mount, env: env, envFile: envFile, envAllow: envAllow, envBlock: envBlock, network: network, allow: allow, deny: deny, engine: engine,
+            mount: mount, env: env, envFile: envFile, envAllow: envAllow, envBlock: envBlock, network: network, allow: allow, deny: deny,
+            engine: engine,
             workspace: workspace, workdir: workdir, memory: memory, cpus: cpus, pids: pids, disk: disk, timeout: timeout, name: name,
             seccomp: seccomp, allowSyscalls: allowSyscalls, degraded: degraded, ephemeral: ephemeral, keep: keep, tty: tty,
             noInput: noInput)

@@ -86,11 +86,13 @@ final class SandboxRun {
         let control = try session.listen()
         self.control = control
         supervisor.listen(control)
-        if let egress { supervisor.whenListening = { [sandbox] listeners in
-            egress.listen(listeners)
-            // The gateway alone is to hold them: with it they go.
-            sandbox.closeListeners()
-        } }
+        if let egress {
+            supervisor.whenListening = { [sandbox] listeners in
+                egress.listen(listeners)
+                // The gateway alone is to hold them: with it they go.
+                sandbox.closeListeners()
+            }
+        }
         if let seconds = spec.timeout { supervisor.limit(seconds: seconds) }
         self.supervisor = supervisor
         return supervisor
@@ -125,7 +127,9 @@ final class SandboxRun {
         if let failure = supervisor.failure { throw failure }
     }
 
-    private static func egress(_ spec: SandboxSpec, _ authority: TrustedAuthority, context: Context, loop: EventLoop) throws -> EgressSession {
+    private static func egress(_ spec: SandboxSpec, _ authority: TrustedAuthority, context: Context, loop: EventLoop) throws
+        -> EgressSession
+    {
         let policy = try CompiledNetworkPolicy(spec.network.policy, addressGuard: AddressGuard(own: HostAddresses.own()))
         let directory = context.home.directory(.audit)
         return EgressSession(
