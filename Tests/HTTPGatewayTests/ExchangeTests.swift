@@ -125,7 +125,7 @@ import Testing
     func webSocket() throws {
         let server = try EchoTunnel()
         let gateway = try TestGateway(upstream: server.port, transport: .cleartext) { request, _ in
-            request.kind == .webSocket ? .allow([Injection(.bearer, Secret("real".utf8))]) : .deny(Denial(rule: "r", reason: "no"))
+            request.kind == .webSocket ? .allow([bearer("real")]) : .deny(Denial(rule: "r", reason: "no"))
         }
         let client = try gateway.connect()
         try client.send("GET /chat " + Self.handshake + "early bytes")
