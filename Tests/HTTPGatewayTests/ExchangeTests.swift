@@ -137,7 +137,7 @@ import Testing
             try client.send("\0frame \(index)\u{1}")
             #expect(client.read(until: "\u{1}") == "\0frame \(index)\u{1}")
         }
-        #expect(server.head.contains("Authorization: Bearer real\r\n"))
+        #expect(server.head.contains("authorization: Bearer real\r\n"))
         #expect(server.head.contains("Upgrade: websocket\r\n") && server.head.contains("Connection: Upgrade\r\n"))
         client.endInput()
         #expect(client.readAll() == "")
