@@ -20,7 +20,7 @@ public enum BuiltPrograms {
 
     private static func copy() throws -> String {
         let source = try buildDirectory()
-        let programs = ["coop", "coop-warden", "GatewayAcceptor"].map { FileSystem.join(source, $0) }
+        let programs = ["coop", "coop-warden", "coop-gateway", "GatewayAcceptor"].map { FileSystem.join(source, $0) }
         var hash = StableHash()
         hash.combine(source.osBytes)
         for program in programs {
