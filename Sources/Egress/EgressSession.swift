@@ -33,6 +33,7 @@ public final class EgressSession {
     private let loop: EventLoop
     private let dialer: UpstreamDialer
     private let resolver: NameResolver
+    private var redaction: SecretRedaction?
     private let makeConfiguration: () throws -> WorkerConfiguration
     private let openAudit: () throws -> AuditWriter
     private let credentials: CredentialJudge?
@@ -116,7 +117,9 @@ public final class EgressSession {
             let worker = try GatewayProcess(program: program, arguments: arguments)
             self.worker = worker
             loop.watch(worker.channel.socket.number) { [unowned self] _ in self.read() }
-            try worker.channel.send(.configure(makeConfiguration()))
+            let configuration = try makeConfiguration()
+            redaction = SecretRedaction(configuration.watch)
+            try worker.channel.send(.configure(configuration))
             for listener in listeners {
                 guard let kind = EgressSession.kind(of: listener) else { continue }
                 try worker.channel.send(.listener(kind), descriptors: [listener.descriptor])
@@ -288,13 +291,14 @@ public final class EgressSession {
         ]
         if !grants.isEmpty { details.append(AuditDetail("grants", grants.joined(separator: ", "))) }
         if let request { details += [AuditDetail("method", request.method), AuditDetail("path", EgressJudge.withoutQuery(request.path))] }
-        guard let audit else { return }
-        let ticket = try audit.submit(AuditEntry(.egress, session: session, details: details))
+        guard let ticket = try write(details) else { return }
         waiting.append((ticket, body))
     }
 
-    private func write(_ details: [AuditDetail]) throws {
-        _ = try audit?.submit(AuditEntry(.egress, session: session, details: details))
+    /// - Returns: the number of the record.
+    @discardableResult
+    private func write(_ details: [AuditDetail]) throws -> UInt64? {
+        try audit?.submit(AuditEntry(.egress, session: session, details: redaction?.apply(to: details) ?? details))
     }
 
     /// Acts on what has been written by now.

@@ -42,7 +42,8 @@ final class GatewayProcess {
         var child: pid_t = 0
         let code = program.withOSBytes { posix_spawn(&child, $0, &actions, &attributes, argv, &environment) }
         guard code == 0 else {
-            throw CoopError(.notReady, "cannot start the gateway", "\(program.printable): \(SystemError.text(for: code))", next: "make install")
+            throw CoopError(
+                .notReady, "cannot start the gateway", "\(program.printable): \(SystemError.text(for: code))", next: "make install")
         }
         pid = child
         withExtendedLifetime(theirs) {}
