@@ -116,6 +116,15 @@ import Testing
         #expect(try place.coop(["audit", "verify"]).exitCode == 0)
     }
 
+    @Test("a credential is not sent in clear text")
+    func clearText() throws {
+        let (place, upstream) = try place(TestIdentity.all[0])
+        let outcome = try place.shell(
+            "curl -sSi http://api.coop-test.example:443/clear; curl -sS https://other.coop-test.example/marker")
+        #expect(outcome.output.contains(" 403") && outcome.output.contains("a credential is not sent without TLS"), "\(outcome)")
+        #expect(try !upstream.received(until: "/marker").contains("/clear"))
+    }
+
     @Test("a repository does not say where a credential goes")
     func misled() throws {
         let (place, upstream) = try place(TestIdentity.all[0])
