@@ -55,22 +55,22 @@ let package = Package(
         .target(name: "Policy", dependencies: ["CoopErrors", "LinuxKernel", "TOML"], resources: [.embedInCode("Bundles/Data")]),
         .target(name: "FrameTransport", dependencies: ["CLinux", "LinuxKernel"]),
         .target(name: "WardenProtocol", dependencies: ["FrameTransport"]),
-        .target(name: "GatewayProtocol", dependencies: ["FrameTransport"]),
-        .target(name: "GatewayEngine", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel", "Policy", "Seccomp"]),
+        .target(name: "GatewayProtocol", dependencies: ["FrameTransport", "Substitution"]),
+        .target(name: "GatewayEngine", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel", "Policy", "Seccomp", "Substitution"]),
         .target(
             name: "Certificates",
             dependencies: [.product(name: "Crypto", package: "swift-crypto"), .product(name: "SwiftASN1", package: "swift-asn1")]),
-        .target(name: "HTTPGateway", dependencies: ["Certificates", "LinuxKernel"] + networking),
+        .target(name: "HTTPGateway", dependencies: ["Certificates", "LinuxKernel", "Substitution"] + networking),
         .executableTarget(
             name: "Gateway",
-            dependencies: ["CLinux", "Certificates", "GatewayEngine", "GatewayProtocol", "HTTPGateway", "LinuxKernel"] + networking,
+            dependencies: ["CLinux", "Certificates", "GatewayEngine", "GatewayProtocol", "HTTPGateway", "LinuxKernel", "Substitution"] + networking,
             linkerSettings: staticExecutable + staticFoundation),
         .executableTarget(
             name: "Warden", dependencies: ["CLinux", "LinuxKernel", "Netlink", "WardenProtocol"],
             swiftSettings: testHooks, linkerSettings: staticExecutable),
         .target(name: "Sandbox", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Policy", "WardenProtocol"]),
         .target(
-            name: "Egress", dependencies: ["Audit", "CLinux", "CoopErrors", "GatewayProtocol", "LinuxKernel", "Policy", "Sandbox"]),
+            name: "Egress", dependencies: ["Audit", "CLinux", "CoopErrors", "GatewayProtocol", "LinuxKernel", "Policy", "Sandbox", "Substitution", "Vault"]),
         .target(
             name: "NativeEngine",
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol", "Seccomp", "Sandbox"],
@@ -100,10 +100,10 @@ let package = Package(
             linkerSettings: staticExecutable + staticFoundation),
         .testTarget(
             name: "HTTPGatewayTests",
-            dependencies: ["Certificates", "HTTPGateway", "LinuxKernel", "TestSupport"] + networking),
+            dependencies: ["Certificates", "HTTPGateway", "LinuxKernel", "Substitution", "TestSupport"] + networking),
         .executableTarget(
             name: "http-gateway-benchmark",
-            dependencies: ["Certificates", "HTTPGateway", "LinuxKernel"] + networking,
+            dependencies: ["Certificates", "HTTPGateway", "LinuxKernel", "Substitution"] + networking,
             path: "Benchmarks/HTTPGateway", linkerSettings: staticExecutable + staticFoundation),
         .executableTarget(
             name: "coop",
@@ -125,8 +125,8 @@ let package = Package(
         .testTarget(name: "WardenProtocolTests", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"]),
         .testTarget(
             name: "GatewayTests",
-            dependencies: ["CLinux", "Certificates", "GatewayEngine", "GatewayProtocol", "LinuxKernel", "Seccomp", "TestSupport"]),
-        .testTarget(name: "GatewayProtocolTests", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel"]),
+            dependencies: ["CLinux", "Certificates", "GatewayEngine", "GatewayProtocol", "LinuxKernel", "Seccomp", "Substitution", "TestSupport"]),
+        .testTarget(name: "GatewayProtocolTests", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel", "Substitution"]),
         .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
         .testTarget(
             name: "NativeEngineTests",

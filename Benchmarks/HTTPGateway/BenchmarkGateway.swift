@@ -4,15 +4,20 @@ import HTTPGateway
 import LinuxKernel
 import NIOCore
 import NIOPosix
+import Substitution
 
 /// The proxy on one event loop, behind a listening socket on loopback, with a judge that allows everything and injects one
 /// header.
 final class BenchmarkGateway: Sendable {
     private struct Judge: RequestJudge {
         let eventLoop: any EventLoop
-        let injections = [Injection(.bearer, Secret(Benchmark.secret.utf8))]
+        let injections = [
+            Injection(
+                grant: "benchmark", credential: .token(stub: Array("stub".utf8), secret: SecretBytes(copying: Benchmark.secret.utf8)),
+                places: [InjectionPlace(.header("authorization"), whenAbsent: "Bearer {value}")])
+        ]
 
-        func judge(_ request: RequestHead, on connection: ConnectionInfo) -> EventLoopFuture<Verdict> {
+        func judge(_ request: HTTPGateway.RequestHead, on connection: ConnectionInfo) -> EventLoopFuture<Verdict> {
             eventLoop.makeSucceededFuture(.allow(injections))
         }
     }

@@ -37,6 +37,8 @@ struct EgressJudge {
     }
 
     let policy: CompiledNetworkPolicy
+    /// Nil where no credential is granted.
+    let credentials: CredentialJudge?
 
     /// The destination that an opening names; nil when that is not a name that could be connected to.
     static func destination(of opening: Opening) -> Policy.Destination? {
@@ -84,13 +86,15 @@ struct EgressJudge {
             }
             return Judgement(verdict: .raw, rule: "host_ports")
         }
+        let isPinned = credentials?.isPinned(destination, opening.port) ?? false
         let isSettled: Bool
         let rule: String
         switch policy.connection(destination, port: opening.port) {
         case .settled(let decision):
             rule = describe(decision)
             switch decision.action {
-            case .allow: isSettled = true
+            // Where a credential goes each request is looked at, whatever the rule: it gets the credential, and no other may be in it.
+            case .allow: isSettled = !isPinned
             case .deny: return denied(destination, opening.port, rule: rule, reason(decision))
             case .ask: return denied(destination, opening.port, rule: rule, "nobody is there to be asked")
             }
@@ -117,7 +121,7 @@ struct EgressJudge {
     }
 
     /// The verdict on one request of an inspected connection.
-    func judgement(on head: RequestHead, to destination: Policy.Destination, port: UInt16) -> Judgement {
+    func judgement(on head: GatewayProtocol.RequestHead, to destination: Policy.Destination, port: UInt16) -> Judgement {
         let decision = policy.decide(destination, port: port, method: head.method, target: head.path)
         let rule = describe(decision)
         switch decision.action {

@@ -4,6 +4,8 @@ import GatewayProtocol
 import LinuxKernel
 import Policy
 import Sandbox
+import Substitution
+import Vault
 
 /// The supervisor's side of one sandbox's way out: it judges what the confined worker asks, records every decision, and connects.
 ///
@@ -31,8 +33,10 @@ public final class EgressSession {
     private let loop: EventLoop
     private let dialer: UpstreamDialer
     private let resolver: NameResolver
+    private var redaction: SecretRedaction?
     private let makeConfiguration: () throws -> WorkerConfiguration
     private let openAudit: () throws -> AuditWriter
+    private let credentials: CredentialJudge?
     private var judge: EgressJudge
     private var audit: AuditWriter?
     private var listeners: [GatewayListener] = []
@@ -47,18 +51,22 @@ public final class EgressSession {
     /// - Parameters:
     ///   - program: the path of `coop-gateway`.
     ///   - arguments: of the program.
+    ///   - grants: the credentials that its requests may use. Asking for one may block the loop: programs and keyrings are asked again
+    ///     after some minutes, files and stored secrets after a second. Who has called `CompiledGrants.verify` begins with fresh values.
     ///   - session: the sandbox's id, for the record.
     ///   - configuration: what the worker must know, asked for when it is needed.
     ///   - audit: opens the audit log, when there is something to record for the first time.
     public init(
-        program: String, arguments: [String] = [], policy: CompiledNetworkPolicy, session: String, loop: EventLoop,
+        program: String, arguments: [String] = [], policy: CompiledNetworkPolicy, grants: SessionGrants? = nil, session: String,
+        loop: EventLoop,
         configuration: @escaping () throws -> WorkerConfiguration, audit: @escaping () throws -> AuditWriter
     ) {
         self.program = program
         self.arguments = arguments
         self.session = session
         self.loop = loop
-        judge = EgressJudge(policy: policy)
+        credentials = grants.map(CredentialJudge.init)
+        judge = EgressJudge(policy: policy, credentials: credentials)
         resolver = NameResolver(loop: loop)
         dialer = UpstreamDialer(loop: loop, resolver: resolver)
         makeConfiguration = configuration
@@ -75,7 +83,7 @@ public final class EgressSession {
 
     /// Judges by another policy from now on; what it no longer allows is cut off.
     public func replace(policy: CompiledNetworkPolicy) throws {
-        judge = EgressJudge(policy: policy)
+        judge = EgressJudge(policy: policy, credentials: credentials)
         for (id, connection) in connections where judge.verdict(on: connection.opening, to: connection.destination).denial != nil {
             try tell(.revoke(id))
         }
@@ -109,7 +117,9 @@ public final class EgressSession {
             let worker = try GatewayProcess(program: program, arguments: arguments)
             self.worker = worker
             loop.watch(worker.channel.socket.number) { [unowned self] _ in self.read() }
-            try worker.channel.send(.configure(makeConfiguration()))
+            let configuration = try makeConfiguration()
+            redaction = SecretRedaction(configuration.watch)
+            try worker.channel.send(.configure(configuration))
             for listener in listeners {
                 guard let kind = EgressSession.kind(of: listener) else { continue }
                 try worker.channel.send(.listener(kind), descriptors: [listener.descriptor])
@@ -178,25 +188,44 @@ public final class EgressSession {
         case .request(let id, let stream, let head):
             guard let connection = connections[id], connection.isInspected else { throw WireError("a connection that is not inspected") }
             if let denial = connection.denial { return try tell(.denyRequest(id, stream, denial)) }
-            let judgement = judge.judgement(on: head, to: connection.destination, port: connection.opening.port)
-            try record(judgement, connection, request: head) { [unowned self] in
-                if let denial = judgement.verdict.denial {
-                    try self.tell(.denyRequest(id, stream, denial))
-                } else {
-                    try self.tell(.allowRequest(id, stream, []))
-                }
-            }
+            try request(id, stream, head, connection)
         case .closed(let id, let bytesIn, let bytesOut):
             guard connections.removeValue(forKey: id) != nil else { break }
             summary.transferred(bytesIn: bytesIn, bytesOut: bytesOut)
-        case .incident(let id, let kind, let detail):
-            let connection = connections[id]
-            summary.incident(kind, at: connection.map { "\($0.destination)" } ?? "", detail)
-            try write(
-                [
-                    AuditDetail("action", "incident"), AuditDetail("incident", "\(kind)"), AuditDetail("detail", detail),
-                    AuditDetail("host", connection.map { "\($0.destination)" } ?? ""),
-                ])
+        case .incident(let id, let kind, let detail): try incident(kind, at: connections[id].map { "\($0.destination)" } ?? "", detail)
+        }
+    }
+
+    private func incident(_ kind: IncidentKind, at host: String, _ detail: String) throws {
+        summary.incident(kind, at: host, detail)
+        try write([
+            AuditDetail("action", "incident"), AuditDetail("incident", "\(kind)"), AuditDetail("detail", detail), AuditDetail("host", host),
+        ])
+    }
+
+    /// The policy first; then the grants.
+    private func request(_ id: ConnectionID, _ stream: StreamID, _ head: GatewayProtocol.RequestHead, _ connection: Connection) throws {
+        let port = connection.opening.port
+        var judgement = judge.judgement(on: head, to: connection.destination, port: port)
+        var injections: [Injection] = []
+        if judgement.verdict.denial == nil, let credentials {
+            switch credentials.verdict(on: head, to: connection.destination, port: port) {
+            case .allow(let found, let misplaced):
+                injections = found
+                if !misplaced.isEmpty {
+                    try incident(.stubLeaving, at: "\(connection.destination)", misplaced.joined(separator: ", "))
+                }
+            case .deny(let denial, let kind):
+                judgement = EgressJudge.Judgement(verdict: .deny(denial), rule: denial.rule)
+                if let kind { try incident(kind, at: "\(connection.destination)", denial.reason) }
+            }
+        }
+        try record(judgement, connection, request: head, grants: injections.map(\.grant)) { [unowned self] in
+            if let denial = judgement.verdict.denial {
+                try self.tell(.denyRequest(id, stream, denial))
+            } else {
+                try self.tell(.allowRequest(id, stream, injections))
+            }
         }
     }
 
@@ -251,22 +280,25 @@ public final class EgressSession {
 
     /// Writes a decision down, and acts on it once it is written: what cannot be recorded does not happen.
     private func record(
-        _ judgement: EgressJudge.Judgement, _ connection: Connection, request: RequestHead? = nil, _ body: @escaping () throws -> Void
+        _ judgement: EgressJudge.Judgement, _ connection: Connection, request: GatewayProtocol.RequestHead? = nil, grants: [String] = [],
+        _ body: @escaping () throws -> Void
     ) throws {
         let opening = connection.opening
         summary.decided(judgement, host: "\(connection.destination)", port: opening.port)
         var details = [
-            AuditDetail("action", judgement.action), AuditDetail("host", "\(connection.destination)"), AuditDetail("port", opening.port),
-            AuditDetail("via", "\(opening.via)"), AuditDetail("rule", judgement.rule),
+            AuditDetail("action", grants.isEmpty ? judgement.action : "inject"), AuditDetail("host", "\(connection.destination)"),
+            AuditDetail("port", opening.port), AuditDetail("via", "\(opening.via)"), AuditDetail("rule", judgement.rule),
         ]
+        if !grants.isEmpty { details.append(AuditDetail("grants", grants.joined(separator: ", "))) }
         if let request { details += [AuditDetail("method", request.method), AuditDetail("path", EgressJudge.withoutQuery(request.path))] }
-        guard let audit else { return }
-        let ticket = try audit.submit(AuditEntry(.egress, session: session, details: details))
+        guard let ticket = try write(details) else { return }
         waiting.append((ticket, body))
     }
 
-    private func write(_ details: [AuditDetail]) throws {
-        _ = try audit?.submit(AuditEntry(.egress, session: session, details: details))
+    /// - Returns: the number of the record.
+    @discardableResult
+    private func write(_ details: [AuditDetail]) throws -> UInt64? {
+        try audit?.submit(AuditEntry(.egress, session: session, details: redaction?.apply(to: details) ?? details))
     }
 
     /// Acts on what has been written by now.

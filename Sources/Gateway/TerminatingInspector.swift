@@ -7,6 +7,7 @@ import HTTPGateway
 import LinuxKernel
 import NIOCore
 import NIOPosix
+import Substitution
 import Synchronization
 
 /// Joins the worker with the pipelines that terminate TLS and read HTTP: what they ask goes to the supervisor as messages, and
@@ -16,12 +17,13 @@ final class TerminatingInspector: Inspector {
     private struct Connection {
         var socket: Descriptor
         var lastAttempt: AttemptID = 0
-        var requests: [StreamID: (promise: EventLoopPromise<Verdict>, head: HTTPGateway.RequestHead)] = [:]
+        var requests: [StreamID: EventLoopPromise<Verdict>] = [:]
         var dials: [AttemptID: EventLoopPromise<Descriptor>] = [:]
     }
 
     private let connections = Mutex<[ConnectionID: Connection]>([:])
-    private let stubs: Mutex<[Stub]>
+    private let watched: Mutex<WatchedCredentials>
+    private let tables = ScrubbingTables()
     private let group: any EventLoopGroup
     private let observer: any InspectorObserver
     private let verdictTime: TimeAmount
@@ -34,7 +36,7 @@ final class TerminatingInspector: Inspector {
     ) throws {
         self.group = group
         self.observer = observer
-        stubs = Mutex(configuration.watch.stubs)
+        watched = Mutex(WatchedCredentials(configuration.watch))
         verdictTime = .seconds(Int64(configuration.limits.verdictSeconds))
         var limits = MessageLimits()
         limits.head = Int(configuration.limits.headBytes)
@@ -46,7 +48,8 @@ final class TerminatingInspector: Inspector {
         let certificates = try CertificateAuthority(certificate: authority.certificate, privateKey: key)
         proxy = try TerminatingProxy(
             .init(authority: certificates, roots: configuration.roots, limits: limits), group: group,
-            judge: Judge(inspector: self), dialer: Dialer(inspector: self)
+            judge: Judge(inspector: self), dialer: Dialer(inspector: self),
+            transforms: Transforms(inspector: self)
         ) { incident in
             observer.send(.incident(incident.connection, IncidentKind(incident.kind), detail: incident.detail))
         }
@@ -74,7 +77,7 @@ final class TerminatingInspector: Inspector {
 
     private func end(_ id: ConnectionID) {
         guard let connection = connections.withLock({ $0.removeValue(forKey: id) }) else { return }
-        for (promise, _) in connection.requests.values { promise.fail(ChannelError.ioOnClosedChannel) }
+        for promise in connection.requests.values { promise.fail(ChannelError.ioOnClosedChannel) }
         for promise in connection.dials.values { promise.fail(ChannelError.ioOnClosedChannel) }
         var received: UInt64 = 0
         var sent: UInt64 = 0
@@ -87,13 +90,13 @@ final class TerminatingInspector: Inspector {
     fileprivate func judge(_ head: HTTPGateway.RequestHead, _ id: ConnectionID) -> EventLoopFuture<Verdict> {
         let promise = group.next().makePromise(of: Verdict.self)
         let stream = StreamID(clamping: head.stream)
-        guard let question = RequestReading.question(head, stubs: stubs.withLock { $0 }) else {
+        guard let question = RequestReading.question(head, watched.withLock { $0.survey }) else {
             promise.succeed(.deny(HTTPGateway.Denial(rule: "limits", reason: "the request's head is too large to be judged")))
             return promise.futureResult
         }
         let isKnown = connections.withLock { connections in
             guard connections[id] != nil, connections[id]?.requests[stream] == nil else { return false }
-            connections[id]?.requests[stream] = (promise, head)
+            connections[id]?.requests[stream] = promise
             return true
         }
         guard isKnown else {
@@ -101,7 +104,7 @@ final class TerminatingInspector: Inspector {
             return promise.futureResult
         }
         let deadline = group.next().scheduleTask(in: verdictTime) { [self] in
-            answer(id, stream) { _ in .deny(HTTPGateway.Denial(rule: "no answer", reason: "nobody has decided in time")) }
+            answer(id, stream, .deny(HTTPGateway.Denial(rule: "no answer", reason: "nobody has decided in time")))
         }
         promise.futureResult.whenComplete { _ in deadline.cancel() }
         observer.send(.request(id, stream, question))
@@ -127,18 +130,15 @@ final class TerminatingInspector: Inspector {
 
     // MARK: - The supervisor's answers
 
-    private func answer(_ id: ConnectionID, _ stream: StreamID, _ verdict: (HTTPGateway.RequestHead) -> Verdict) {
-        if let (promise, head) = connections.withLock({ $0[id]?.requests.removeValue(forKey: stream) }) { promise.succeed(verdict(head)) }
+    private func answer(_ id: ConnectionID, _ stream: StreamID, _ verdict: Verdict) {
+        connections.withLock { $0[id]?.requests.removeValue(forKey: stream) }?.succeed(verdict)
     }
 
-    func allow(_ id: ConnectionID, _ stream: StreamID, _ injections: [GatewayProtocol.Injection]) {
-        answer(id, stream) { RequestReading.verdict($0, injections) }
-    }
+    func allow(_ id: ConnectionID, _ stream: StreamID, _ injections: [Injection]) { answer(id, stream, .allow(injections)) }
 
     func deny(_ id: ConnectionID, _ stream: StreamID, _ denial: GatewayProtocol.Denial) {
-        answer(id, stream) { _ in
-            .deny(HTTPGateway.Denial(rule: denial.rule, reason: denial.reason, next: denial.next.isEmpty ? nil : denial.next))
-        }
+        let next = denial.next.isEmpty ? nil : denial.next
+        answer(id, stream, .deny(HTTPGateway.Denial(rule: denial.rule, reason: denial.reason, next: next)))
     }
 
     func connected(_ id: ConnectionID, _ attempt: AttemptID, socket: Descriptor) {
@@ -156,13 +156,31 @@ final class TerminatingInspector: Inspector {
         shutdown(socket.number, Int32(SHUT_RDWR))
     }
 
-    func watch(_ watch: SecretWatch) { stubs.withLock { $0 = watch.stubs } }
+    func watch(_ watch: SecretWatch) {
+        let made = WatchedCredentials(watch)
+        watched.withLock { $0 = made }
+        tables.removeAll()
+    }
+
+    fileprivate func transforms(_ head: HTTPGateway.RequestHead, _ injections: [Injection]) -> CredentialTransforms? {
+        let watched = watched.withLock { $0 }
+        return injections.isEmpty && watched.secrets == nil ? nil : CredentialTransforms(head, injections, watched, tables)
+    }
 }
 
 private struct Judge: RequestJudge {
     let inspector: TerminatingInspector
     func judge(_ request: HTTPGateway.RequestHead, on connection: ConnectionInfo) -> EventLoopFuture<Verdict> {
         inspector.judge(request, connection.id)
+    }
+}
+
+private struct Transforms: TransformProvider {
+    let inspector: TerminatingInspector
+    func transforms(
+        for request: HTTPGateway.RequestHead, injections: [Injection], on connection: ConnectionInfo
+    ) -> (any ExchangeTransforms)? {
+        inspector.transforms(request, injections)
     }
 }
 

@@ -1,3 +1,5 @@
+import Substitution
+
 /// Bounds on what one sandbox may make the worker hold. All are positive.
 public struct WorkerLimits: Hashable, Sendable {
     /// Connections at a time; one more is refused at once.
@@ -18,46 +20,33 @@ public struct WorkerLimits: Hashable, Sendable {
     public init() {}
 }
 
-/// A placeholder that stands inside for a secret; it is not secret itself.
-public struct Stub: Hashable, Sendable {
-    public var id: UInt32
-    public var value: [UInt8]
-    public init(id: UInt32, value: [UInt8]) {
-        self.id = id
-        self.value = value
-    }
-}
-
-/// A keyed digest of a secret: enough to notice the secret in outgoing bytes, not enough to learn it.
-public struct Fingerprint: Hashable, Sendable {
-    /// Names the secret in incidents.
-    public var id: UInt32
-    /// The secret's length in bytes.
-    public var length: UInt32
-    /// The digest, as the scanner computes it.
-    public var digest: [UInt8]
-    public init(id: UInt32, length: UInt32, digest: [UInt8]) {
-        self.id = id
-        self.length = length
-        self.digest = digest
-    }
-}
-
 /// What the worker looks for in requests and other outgoing bytes.
-public struct SecretWatch: Hashable, Sendable {
-    public var stubs: [Stub]
-    /// The key of the fingerprints.
-    public var key: SecretBytes
-    public var fingerprints: [Fingerprint]
-    public init(stubs: [Stub] = [], key: SecretBytes = SecretBytes([]), fingerprints: [Fingerprint] = []) {
+public struct SecretWatch: Equatable, Sendable {
+    /// The sandbox's stubs; a `Sighting` names them by their positions.
+    public var stubs: [[UInt8]]
+    /// Where grants put credentials, beyond the places that are always looked at.
+    public var places: [InjectionPlace.Kind]
+    /// Words that grants' templates put before a credential.
+    public var schemes: [String]
+    /// Secrets that must not leave. Nil: there is none.
+    public var fingerprints: SecretFingerprints?
+    /// What the secrets of the fingerprints are called, in their order; for incidents.
+    public var names: [String]
+
+    public init(
+        stubs: [[UInt8]] = [], places: [InjectionPlace.Kind] = [], schemes: [String] = [], fingerprints: SecretFingerprints? = nil,
+        names: [String] = []
+    ) {
         self.stubs = stubs
-        self.key = key
+        self.places = places
+        self.schemes = schemes
         self.fingerprints = fingerprints
+        self.names = names
     }
 }
 
 /// The authority that signs the certificates which programs inside see on terminated connections.
-public struct SandboxAuthority: Hashable, Sendable {
+public struct SandboxAuthority: Equatable, Sendable {
     /// The P-256 private key in its raw form, 32 bytes.
     public var key: SecretBytes
     /// The certificate, DER.
@@ -69,7 +58,7 @@ public struct SandboxAuthority: Hashable, Sendable {
 }
 
 /// What the worker must know before it reads anything from the sandbox.
-public struct WorkerConfiguration: Hashable, Sendable {
+public struct WorkerConfiguration: Equatable, Sendable {
     /// Nil when nothing can be terminated in this sandbox.
     public var authority: SandboxAuthority?
     public var limits: WorkerLimits

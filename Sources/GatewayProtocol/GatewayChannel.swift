@@ -23,7 +23,7 @@ public enum ProtocolLimit {
     /// The largest message to the worker, in bytes: extra root certificates are most of it.
     public static let supervisorMessage = 8 << 20
     /// The largest message to the supervisor, in bytes: a request's path is most of it.
-    public static let workerMessage = 160 << 10
+    public static let workerMessage = 512 << 10
     /// A host name in bytes (RFC 1035: 253 and a final dot).
     public static let name = 255
     /// A request's path and query in bytes.
@@ -40,12 +40,16 @@ public enum ProtocolLimit {
     public static let injections = 64
     /// Stubs that are looked for in requests.
     public static let stubs = 1024
-    /// Fingerprints that outgoing bytes are compared with.
-    public static let fingerprints = 8192
+    /// Bytes of the fingerprints that outgoing bytes are compared with: those of some two thousand secrets.
+    public static let fingerprints = 2 << 20
+    /// Secrets that have fingerprints.
+    public static let secrets = 8192
+    /// Places of one injection, and places and schemes of a survey.
+    public static let places = 1024
     /// Extra root certificates.
     public static let certificates = 4096
     /// One certificate or key in bytes.
     public static let certificate = 64 << 10
     /// Places of a request that hold something like a credential.
-    public static let credentials = 64
+    public static let sightings = 512
 }

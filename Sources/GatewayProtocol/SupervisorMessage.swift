@@ -1,5 +1,7 @@
+import Substitution
+
 /// What the supervisor says to the worker.
-public enum SupervisorMessage: Hashable, Sendable {
+public enum SupervisorMessage: Equatable, Sendable {
     /// The first message, once.
     case configure(WorkerConfiguration)
     /// A listening socket, or the UDP socket of the DNS, comes along (one descriptor).
@@ -79,7 +81,8 @@ extension SupervisorMessage: WireMessage {
     /// At least the size of a message that carries secrets.
     private var sizeBound: Int {
         switch self {
-        case .configure(let configuration): configuration.roots.reduce(4096) { $0 + $1.count + 4 }
+        case .configure(let configuration): configuration.roots.reduce(4096 + configuration.watch.sizeBound) { $0 + $1.count + 4 }
+        case .watch(let watch): 64 + watch.sizeBound
         case .allowRequest(_, _, let injections): injections.reduce(64) { $0 + $1.sizeBound }
         default: 64
         }

@@ -1,3 +1,5 @@
+import Substitution
+
 extension WorkerLimits: WireCodable {
     public func encode(to writer: inout WireWriter) {
         for value in [connections, names, handshakeSeconds, verdictSeconds, idleSeconds, headBytes, pooled] { writer.write(value) }
@@ -22,27 +24,41 @@ extension WorkerLimits: WireCodable {
 
 extension SecretWatch: WireCodable {
     public func encode(to writer: inout WireWriter) {
-        writer.write(stubs) {
-            $0.write($1.id)
-            $0.write($1.value)
+        writer.write(stubs) { $0.write($1) }
+        writer.write(places) { $1.encode(to: &$0) }
+        writer.write(schemes) { $0.write($1) }
+        writer.writeOptional(fingerprints) { writer, fingerprints in
+            var bytes = fingerprints.encoded()
+            writer.write(bytes)
+            bytes.wipe()
         }
-        key.encode(to: &writer)
-        writer.write(fingerprints) {
-            $0.write($1.id)
-            $0.write($1.length)
-            $0.write($1.digest)
-        }
+        writer.write(names) { $0.write(clipped: $1) }
     }
 
     public init(from reader: inout WireReader) throws(WireError) {
         self.init(
             stubs: try reader.readList(limit: ProtocolLimit.stubs) { (one) throws(WireError) in
-                Stub(id: try one.read(), value: try one.readBytes(limit: ProtocolLimit.secret))
+                try one.readBytes(limit: ProtocolLimit.secret)
             },
-            key: try SecretBytes(from: &reader, limit: 64),
-            fingerprints: try reader.readList(limit: ProtocolLimit.fingerprints) { (one) throws(WireError) in
-                Fingerprint(id: try one.read(), length: try one.read(), digest: try one.readBytes(limit: 64))
+            places: try reader.readList(limit: ProtocolLimit.places) { (one) throws(WireError) in try InjectionPlace.Kind(from: &one) },
+            schemes: try reader.readList(limit: ProtocolLimit.places) { (one) throws(WireError) in
+                try one.readString(limit: ProtocolLimit.text)
+            },
+            fingerprints: try reader.readOptional { (one) throws(WireError) in
+                var bytes = try one.readBytes(limit: ProtocolLimit.fingerprints)
+                defer { bytes.wipe() }
+                guard let found = SecretFingerprints(decoding: bytes) else { throw WireError("fingerprints that cannot be read") }
+                return found
+            },
+            names: try reader.readList(limit: ProtocolLimit.secrets) { (one) throws(WireError) in
+                try one.readString(limit: ProtocolLimit.text)
             })
+    }
+
+    /// At least the size of its wire form.
+    var sizeBound: Int {
+        let texts = stubs.reduce(0) { $0 + $1.count + 4 } + (schemes + names).reduce(0) { $0 + $1.utf8.count + 4 }
+        return texts + places.reduce(64) { $0 + $1.sizeBound } + (fingerprints?.sizeBound ?? 0)
     }
 }
 

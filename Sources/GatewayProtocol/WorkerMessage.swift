@@ -1,5 +1,5 @@
 /// What the worker says to the supervisor, which takes every byte of it for hostile.
-public enum WorkerMessage: Hashable, Sendable {
+public enum WorkerMessage: Equatable, Sendable {
     /// The worker is confined and can read the sandbox's bytes; with its protocol version.
     case ready(version: UInt16)
     /// A connection waits for `deny`, `pass`, `inspect` or `raw`; or for `deny` or `proceed` (`ApplicationProtocol.awaited`).

@@ -2,7 +2,7 @@
 ///
 /// A stub anywhere else stays what it is. A program that mails its environment to a language model sends the stub, and gets
 /// nothing else back.
-public struct Injection: Sendable {
+public struct Injection: Sendable, Equatable {
     /// The grant that gives it; for the record, and to tell injections apart.
     public var grant: String
     public var credential: Credential
@@ -15,7 +15,7 @@ public struct Injection: Sendable {
         self.places = places
     }
 
-    public enum Credential: Sendable {
+    public enum Credential: Sendable, Equatable {
         /// `stub` is replaced by `secret`.
         case token(stub: [UInt8], secret: SecretBytes)
         /// A request signed with the stub's keys is signed anew with the real ones.
@@ -52,7 +52,7 @@ public struct InjectionPlace: Sendable, Equatable {
 }
 
 /// The keys that sign requests to AWS, and the ones that the sandbox has in their place.
-public struct AWSCredential: Sendable {
+public struct AWSCredential: Sendable, Equatable {
     public var stubKeyID: String
     public var stubSecret: [UInt8]
     /// The stub of the session token; nil when the sandbox was given none.

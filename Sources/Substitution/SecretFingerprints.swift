@@ -61,7 +61,10 @@ public struct SecretFingerprints: Sendable, Equatable {
 
     // MARK: Wire form
 
-    /// For the way to the worker.
+    /// The size of the wire form in bytes.
+    public var sizeBound: Int { 5 + key.count + entries.count * (12 + SecretFingerprints.codeLength) }
+
+    /// For the way to the worker. Who asks for it wipes it: the key is in it.
     public func encoded() -> [UInt8] {
         var result: [UInt8] = [UInt8(key.count)] + key
         func append(_ value: UInt32) {

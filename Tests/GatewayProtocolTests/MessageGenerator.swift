@@ -1,5 +1,6 @@
 import GatewayProtocol
 import Glibc
+import Substitution
 
 /// How many random inputs each property gets; `COOP_FUZZ_ITERATIONS` for a long run.
 let iterations = getenv("COOP_FUZZ_ITERATIONS").flatMap { Int(String(cString: $0)) } ?? 3_000
@@ -30,7 +31,7 @@ struct MessageGenerator {
     }
 
     mutating func bytes(_ limit: Int = 40) -> [UInt8] { (0..<pick(limit + 1)).map { _ in number() } }
-    mutating func secret(_ limit: Int = 40) -> SecretBytes { SecretBytes(bytes(limit)) }
+    mutating func secret(_ limit: Int = 40) -> SecretBytes { SecretBytes(copying: bytes(limit)) }
 
     mutating func text(_ limit: Int = 250) -> String {
         let pieces = ["", "/", "a", "é", "\u{301}", "\u{10FF80}", "\0", "two words", "=", "..", "\r\n", String(repeating: "x", count: 60)]
@@ -48,10 +49,14 @@ struct MessageGenerator {
 
     mutating func denial() -> Denial { Denial(rule: text(), reason: text(), next: text()) }
 
+    mutating func fingerprints() -> SecretFingerprints {
+        SecretFingerprints(list(2) { $0.secret(20) }, key: (0..<32).map { _ in number(UInt8.self) })
+    }
+
     mutating func watch() -> SecretWatch {
         SecretWatch(
-            stubs: list(3) { Stub(id: $0.number(), value: $0.bytes()) }, key: secret(),
-            fingerprints: list(3) { Fingerprint(id: $0.number(), length: $0.number(), digest: $0.bytes(32)) })
+            stubs: list(3) { $0.bytes() }, places: list(3) { $0.place() }, schemes: list(3) { $0.text() },
+            fingerprints: pick(20) == 0 ? fingerprints() : nil, names: list(3) { $0.text() })
     }
 
     mutating func configuration() -> WorkerConfiguration {
@@ -59,20 +64,22 @@ struct MessageGenerator {
         limits.connections = max(1, number())
         limits.names = UInt32(pick(1 << 17 - 1) + 1)
         limits.idleSeconds = max(1, number())
-        let authority = SandboxAuthority(key: SecretBytes((0..<32).map { _ in number(UInt8.self) }), certificate: bytes())
+        let authority = SandboxAuthority(key: SecretBytes(copying: (0..<32).map { _ in number(UInt8.self) }), certificate: bytes())
         return WorkerConfiguration(authority: pick(2) == 0 ? nil : authority, limits: limits, roots: list(3) { $0.bytes() }, watch: watch())
     }
 
+    mutating func credential() -> Injection.Credential {
+        if pick(2) == 0 { return .token(stub: bytes(), secret: secret()) }
+        return .aws(
+            AWSCredential(
+                stubKeyID: text(), stubSecret: bytes(), stubToken: pick(2) == 0 ? nil : bytes(), keyID: secret(), secret: secret(),
+                token: pick(2) == 0 ? nil : secret()))
+    }
+
     mutating func injection() -> Injection {
-        switch pick(5) {
-        case 0: .replace(stub: bytes(), secret: secret(), places: CredentialPlaces(rawValue: UInt8(pick(128))))
-        case 1: .header(name: text(), prefix: text(), secret: secret(), suffix: text(), stub: bytes())
-        case 2: .query(name: text(), secret: secret(), stub: bytes())
-        case 3: .basic(user: text(), secret: secret(), stub: bytes())
-        default:
-            .awsSignature(
-                stubKeyID: text(), stubSecretKey: bytes(), keyID: text(), secretKey: secret(), sessionToken: pick(2) == 0 ? nil : secret())
-        }
+        Injection(
+            grant: text(), credential: credential(),
+            places: list(4) { InjectionPlace($0.place(), whenAbsent: $0.pick(2) == 0 ? nil : $0.text()) })
     }
 
     mutating func kind() -> ListenerKind { [.redirect, .proxy, .dns, .dnsStream, .hostPort(number())][pick(5)] }
@@ -112,7 +119,13 @@ struct MessageGenerator {
             via: Via.allCases[pick(Via.allCases.count)], protocol: protocols)
     }
 
-    mutating func place() -> CredentialPlace { [.header(text()), .basic, .query(text()), .path, .body][pick(5)] }
+    mutating func place() -> InjectionPlace.Kind {
+        [.header(text()), .basic, .query(text()), .cookie(text()), .path, .body][pick(6)]
+    }
+
+    mutating func sighting() -> CredentialSurvey.Sighting {
+        CredentialSurvey.Sighting(kind: place(), stubs: list(3) { Int($0.number(UInt32.self)) }, isWhole: pick(2) == 0)
+    }
 
     mutating func workerMessage() -> WorkerMessage {
         switch pick(6) {
@@ -122,9 +135,8 @@ struct MessageGenerator {
         case 3:
             .request(
                 number(), number(),
-                RequestHead(
-                    method: text(60), scheme: text(8), authority: text(), path: text(), stubs: list(3) { $0.number() },
-                    credentials: list(3) { $0.place() }))
+                GatewayProtocol.RequestHead(
+                    method: text(60), scheme: text(8), authority: text(), path: text(), sightings: list(3) { $0.sighting() }))
         case 4: .closed(number(), bytesIn: number(), bytesOut: number())
         default: .incident(number(), IncidentKind.allCases[pick(IncidentKind.allCases.count)], detail: text())
         }

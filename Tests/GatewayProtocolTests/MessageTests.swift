@@ -1,4 +1,5 @@
 import GatewayProtocol
+import Substitution
 import Testing
 
 @Suite struct MessageTests {
@@ -72,12 +73,13 @@ import Testing
     }
 
     private func head(
-        method: Int = 1, authority: Int = 1, path: Int = 1, stubs: Int = 0, credentials: Int = 0
-    ) -> RequestHead {
-        RequestHead(
+        method: Int = 1, authority: Int = 1, path: Int = 1, stubs: Int = 0, sightings: Int = 1
+    ) -> GatewayProtocol.RequestHead {
+        GatewayProtocol.RequestHead(
             method: String(repeating: "M", count: method), scheme: "https", authority: String(repeating: "a", count: authority),
-            path: String(repeating: "p", count: path), stubs: Array(repeating: 1, count: stubs),
-            credentials: Array(repeating: .path, count: credentials))
+            path: String(repeating: "p", count: path),
+            sightings: Array(
+                repeating: .init(kind: .path, stubs: Array(repeating: 1, count: stubs), isWhole: false), count: sightings))
     }
 
     @Test("a field at its limit is accepted, one byte or element beyond it is not")
@@ -87,7 +89,7 @@ import Testing
             (head(method: ProtocolLimit.method), head(method: ProtocolLimit.method + 1)),
             (head(authority: ProtocolLimit.name + 6), head(authority: ProtocolLimit.name + 7)),
             (head(stubs: ProtocolLimit.stubs), head(stubs: ProtocolLimit.stubs + 1)),
-            (head(credentials: ProtocolLimit.credentials), head(credentials: ProtocolLimit.credentials + 1)),
+            (head(sightings: ProtocolLimit.sightings), head(sightings: ProtocolLimit.sightings + 1)),
         ]
         for (within, beyond) in cases {
             let accepted = WorkerMessage.request(1, 1, within)
@@ -110,7 +112,7 @@ import Testing
         configuration.limits.names = 1 << 17
         let names = try body(SupervisorMessage.configure(configuration))
         #expect(throws: WireError.self) { try SupervisorMessage.decode(names) }
-        configuration = WorkerConfiguration(authority: SandboxAuthority(key: SecretBytes([1, 2]), certificate: []))
+        configuration = WorkerConfiguration(authority: SandboxAuthority(key: SecretBytes(copying: [1, 2]), certificate: []))
         let key = try body(SupervisorMessage.configure(configuration))
         #expect(throws: WireError.self) { try SupervisorMessage.decode(key) }
     }

@@ -3,6 +3,7 @@ import CLinux
 import GatewayProtocol
 import Glibc
 import LinuxKernel
+import Substitution
 import Synchronization
 import TestSupport
 import Testing
@@ -11,11 +12,11 @@ import Testing
 @Suite struct InspectionTests {
     /// Inspects everything; each request gets `verdict`.
     private func supervisor(
-        _ server: TLSServer, verdict: @escaping @Sendable (RequestHead) -> (ConnectionID, StreamID) -> SupervisorMessage
+        _ server: TLSServer, verdict: @escaping @Sendable (GatewayProtocol.RequestHead) -> (ConnectionID, StreamID) -> SupervisorMessage
     ) throws -> (ScriptedSupervisor, String) {
         let (certificate, key) = try CertificateAuthority.make(commonName: "coop test", now: Int64(time(nil)))
         var configuration = WorkerConfiguration()
-        configuration.authority = SandboxAuthority(key: SecretBytes(key), certificate: certificate)
+        configuration.authority = SandboxAuthority(key: SecretBytes(copying: key), certificate: certificate)
         configuration.roots = [try server.certificateBytes()]
         let port = server.port
         let supervisor = try ScriptedSupervisor([.proxy], configuration: configuration) { message in

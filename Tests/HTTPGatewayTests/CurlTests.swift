@@ -38,8 +38,8 @@ import Testing
 
     @Test("a secret is put in, and what the client sent there is gone", arguments: ["--http1.1", "--http2"])
     func injects(version: String) throws {
-        let gateway = try gateway { _, _ in .allow([Injection(.bearer, Secret("real-secret".utf8))]) }
-        let result = try Curl.run(gateway, [version, "-H", "Authorization: Bearer stub", Curl.url("/echo")])
+        let gateway = try gateway { _, _ in .allow([bearer("real-secret")]) }
+        let result = try Curl.run(gateway, [version, "-H", "Authorization: Bearer stub-of-the-test", Curl.url("/echo")])
         #expect(result.output.contains("authorization: Bearer real-secret\n"))
         #expect(!result.output.contains("stub"))
     }

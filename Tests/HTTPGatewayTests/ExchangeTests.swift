@@ -125,7 +125,7 @@ import Testing
     func webSocket() throws {
         let server = try EchoTunnel()
         let gateway = try TestGateway(upstream: server.port, transport: .cleartext) { request, _ in
-            request.kind == .webSocket ? .allow([Injection(.bearer, Secret("real".utf8))]) : .deny(Denial(rule: "r", reason: "no"))
+            request.kind == .webSocket ? .allow([bearer("real")]) : .deny(Denial(rule: "r", reason: "no"))
         }
         let client = try gateway.connect()
         try client.send("GET /chat " + Self.handshake + "early bytes")
@@ -137,7 +137,7 @@ import Testing
             try client.send("\0frame \(index)\u{1}")
             #expect(client.read(until: "\u{1}") == "\0frame \(index)\u{1}")
         }
-        #expect(server.head.contains("Authorization: Bearer real\r\n"))
+        #expect(server.head.contains("authorization: Bearer real\r\n"))
         #expect(server.head.contains("Upgrade: websocket\r\n") && server.head.contains("Connection: Upgrade\r\n"))
         client.endInput()
         #expect(client.readAll() == "")

@@ -1,6 +1,7 @@
 import HTTPGateway
 import NIOCore
 import NIOHTTP1
+import Substitution
 import Testing
 
 /// Bodies that are changed while they pass.
@@ -34,13 +35,13 @@ import Testing
     private final class Transforms: ExchangeTransforms {
         let readsResponse = true
 
-        func transformRequestHead(_ head: inout RequestHead) throws {
+        func transformRequestHead(_ head: inout HTTPGateway.RequestHead) throws {
             if head.headers.contains(where: { $0.value.contains("STUB") }) {
                 throw TransformRefusal(kind: .stub, denial: Denial(rule: "stub", reason: "the stub is not granted there"))
             }
             head.headers.replaceOrAdd(name: "X-Signed", value: "yes")
         }
-        func requestBody(for head: RequestHead) -> (any BodyTransform)? { Replace("STUB", "secret-value") }
+        func requestBody(for head: HTTPGateway.RequestHead) -> (any BodyTransform)? { Replace("STUB", "secret-value") }
         func transformResponseHead(_ head: inout ResponseHead) throws {
             head.headers = HTTPHeaders(head.headers.map { ($0.name, $0.value.replacing("secret-value", with: "STUB")) })
         }
@@ -48,7 +49,9 @@ import Testing
     }
 
     private struct Provider: TransformProvider {
-        func transforms(for request: RequestHead, injections: [Injection], on connection: ConnectionInfo) -> (any ExchangeTransforms)? {
+        func transforms(for request: HTTPGateway.RequestHead, injections: [Injection], on connection: ConnectionInfo) -> (
+            any ExchangeTransforms
+        )? {
             Transforms()
         }
     }

@@ -7,7 +7,7 @@ import Testing
     private func outcome(_ context: NIOSSLContext, roots: [[UInt8]], name: String = TestGateway.name) throws -> String {
         let upstream = try TestUpstream(.tls(context))
         let gateway = try TestGateway(upstream: upstream.port, roots: roots) { _, _ in
-            .allow([Injection(.bearer, Secret("real-secret".utf8))])
+            .allow([bearer("real-secret")])
         }
         let results = try ["--http1.1", "--http2"].map { try Curl.run(gateway, [$0, "-w", " %{response_code}", Curl.url("/echo")]) }
         #expect(results[0].output == results[1].output)

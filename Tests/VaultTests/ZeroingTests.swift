@@ -32,10 +32,10 @@ import Testing
         #expect(try store.list().count == 1)
         do {
             let found = try store.find(name)
-            let count = try OwnMemory.occurrences(first, second)
-            withExtendedLifetime(found) { #expect(count == 1) }
+            let isThere = try OwnMemory.holds(first, second, times: 1)
+            withExtendedLifetime(found) { #expect(isThere) }
         }
-        #expect(try OwnMemory.occurrences(first, second) == 0)
+        #expect(try OwnMemory.holds(first, second, times: 0))
     }
 
     @Test func programsAndFiles() throws {
@@ -52,7 +52,7 @@ import Testing
                 let value = try resolver.value(try SecretSource(source))
                 #expect(value.count == 24)
             }
-            #expect(try OwnMemory.occurrences(first, second) == 0, "\(source)")
+            #expect(try OwnMemory.holds(first, second, times: 0), "\(source)")
         }
     }
 
@@ -75,7 +75,7 @@ import Testing
             }
             #expect(PatternTable.scrubbing(injections).longest > 24)
         }
-        #expect(try OwnMemory.occurrences(first, second) == 0)
+        #expect(try OwnMemory.holds(first, second, times: 0))
     }
 
     @Test func aSessionGathersEverything() throws {

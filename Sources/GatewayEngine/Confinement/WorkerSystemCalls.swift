@@ -21,7 +21,7 @@ enum WorkerSystemCalls {
     private static let plain: StaticString = """
         read write readv writev close recvfrom recvmsg recvmmsg accept4 shutdown getsockopt getsockname getpeername \
         epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd2 timerfd_settime splice pipe2 poll ppoll \
-        munmap mremap brk futex futex_wait futex_wake membarrier rseq set_robust_list sched_yield sched_getaffinity \
+        munmap mremap mlock brk futex futex_wait futex_wake membarrier rseq set_robust_list sched_yield sched_getaffinity \
         rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall getrandom clock_gettime clock_getres clock_nanosleep \
         nanosleep gettimeofday getpid gettid exit exit_group fstat lseek
         """

@@ -1,5 +1,6 @@
 import GatewayProtocol
 import LinuxKernel
+import Substitution
 
 /// Where the pipelines report to. All calls may come from any thread.
 public protocol InspectorObserver: Sendable {

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import Substitution
 
 /// One request and its response: judged, changed, and carried between a client's side and an upstream's side.
 ///
@@ -218,13 +219,15 @@ final class Exchange {
             transforms = context.transforms?.transforms(for: request.head, injections: injections, on: connection)
             try transforms?.transformRequestHead(&head)
             if transforms?.readsResponse == true { head.headers.replaceOrAdd(name: "Accept-Encoding", value: "identity") }
-            guard FieldSyntax.areValid(head.headers) else { throw InjectionError(reason: "a field is malformed after injection") }
+            guard FieldSyntax.areValid(head.headers) else {
+                throw InjectionError(.unsafeCharacters, "a field is malformed after injection")
+            }
             head.path = try RequestTarget.normalised(head.path, method: head.method)
         } catch let refusal as TransformRefusal {
-            context.report(refusal.kind, refusal.denial.reason, on: connection)
+            context.report(refusal.kind, refusal.detail ?? refusal.denial.reason, on: connection)
             return refuse(Refusal(refusal.denial, for: request.head))
         } catch {
-            let reason = (error as? InjectionError)?.reason ?? (error as? MessageError)?.detail ?? "the request could not be prepared"
+            let reason = (error as? InjectionError)?.detail ?? (error as? MessageError)?.detail ?? "the request could not be prepared"
             context.report(.judge, reason, on: connection)
             return refuse(Refusal(Denial(rule: "grant", reason: reason), for: request.head))
         }
@@ -284,7 +287,7 @@ final class Exchange {
         let refusal =
             error as? TransformRefusal
             ?? TransformRefusal(kind: .malformed, denial: Denial(rule: "transform", reason: "the message could not be read"))
-        context.report(refusal.kind, refusal.denial.reason, on: connection)
+        context.report(refusal.kind, refusal.detail ?? refusal.denial.reason, on: connection)
         let upstream = self.upstream
         self.upstream = nil
         upstream?.abandon()

@@ -5,11 +5,12 @@ import Projects
 import Sandbox
 
 /// Puts the command's environment together. Later sources win: the host's allowed variables, the configuration,
-/// environment files, `-e`, and what coop itself sets.
+/// what coop itself sets, grants, environment files, and `-e`.
 struct EnvironmentBuilder {
     let context: Context
     let configuration: ResolvedConfiguration
     let options: RunOptions
+    let grants: SandboxGrants?
 
     func build(
         path: String, user: User, home: String, workingDirectory: String, id: String, network: Network
@@ -31,6 +32,8 @@ struct EnvironmentBuilder {
         set("COOP_SESSION", id, "coop")
         for variable in network.proxyEnvironment { set(variable.name, variable.value, variable.origin) }
         for (name, setting) in sandbox.env { set(name, setting.value, setting.origin.description) }
+        for variable in grants?.variables ?? [] { set(variable.name, variable.value, variable.origin) }
+        let granted = result.filter { $0.value.origin.hasPrefix("grant ") }
         for file in options.envFile {
             let path = FileSystem.normalize(FileSystem.join(context.currentDirectory, file))
             for entry in try EnvironmentFile.read(path, shown: file) { set(entry.name, entry.value, "\(file):\(entry.line)") }
@@ -46,7 +49,7 @@ struct EnvironmentBuilder {
             }
         }
         for (name, variable) in result {
-            if variable.origin != "coop", let rule = policy.block.first(where: { Glob.matches($0, name) }) {
+            if variable.origin != "coop", granted[name] != variable, let rule = policy.block.first(where: { Glob.matches($0, name) }) {
                 guard variable.origin.hasPrefix("-e") else {
                     result[name] = nil
                     continue

@@ -30,7 +30,8 @@ struct ExplainCommand: ParsableCommand {
         var command = try CommandWords(words, of: ExplainCommand.self).words
         if command.isEmpty { command = [try ShellCommand.shell()] }
         let builder = SpecBuilder(
-            context: context, project: project, configuration: configuration, options: arguments.options, id: SessionDirectory.newID())
+            context: context, project: project, configuration: configuration, options: arguments.options, id: SessionDirectory.newID(),
+            grants: try SandboxGrants.make(context: context, configuration: configuration.effective))
         var spec = try builder.build(command: command)
         try WorkspaceSession.describe(
             spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))

@@ -49,8 +49,15 @@ final class SandboxRun {
         let id = SessionDirectory.newID()
         session = try SessionDirectory.create(in: context.run, id: id)
         do {
-            let builder = SpecBuilder(context: context, project: project, configuration: configuration, options: options, id: id)
+            let grants = try SandboxGrants.make(context: context, configuration: configuration.effective)
+            let builder = SpecBuilder(
+                context: context, project: project, configuration: configuration, options: options, id: id, grants: grants)
             var spec = try builder.build(command: command)
+            if let grants {
+                // A run that could not work does not start, and what programs and keyrings say is known before the first request.
+                try grants.session.compiled.verify()
+                for note in grants.notes { FileHandleOutput.standardError("coop: \(note.printable)\n") }
+            }
             if let source = spec.home.source { try context.home.prepare(source) }
             work = try WorkspaceSession.prepare(
                 spec: &spec, session: session, context: context, project: project,
@@ -58,7 +65,7 @@ final class SandboxRun {
             if spec.network.usesGateway {
                 let authority = try TrustedAuthority(session: id)
                 try authority.add(to: &spec, file: session.file("ca-bundle.pem"))
-                egress = try SandboxRun.egress(spec, authority, context: context, loop: loop)
+                egress = try SandboxRun.egress(spec, authority, grants, context: context, loop: loop)
             } else {
                 egress = nil
             }
@@ -127,17 +134,18 @@ final class SandboxRun {
         if let failure = supervisor.failure { throw failure }
     }
 
-    private static func egress(_ spec: SandboxSpec, _ authority: TrustedAuthority, context: Context, loop: EventLoop) throws
-        -> EgressSession
-    {
+    private static func egress(
+        _ spec: SandboxSpec, _ authority: TrustedAuthority, _ grants: SandboxGrants?, context: Context, loop: EventLoop
+    ) throws -> EgressSession {
         let policy = try CompiledNetworkPolicy(spec.network.policy, addressGuard: AddressGuard(own: HostAddresses.own()))
         let directory = context.home.directory(.audit)
         return EgressSession(
             program: try GatewayProgram.locate(), arguments: spec.degraded.contains(.landlock) ? ["--degraded=landlock"] : [],
-            policy: policy, session: spec.id, loop: loop,
+            policy: policy, grants: grants?.session, session: spec.id, loop: loop,
             configuration: {
                 WorkerConfiguration(
-                    authority: authority.authority, roots: try TrustedAuthority.roots(further: spec.network.policy.certificateFiles))
+                    authority: authority.authority, roots: try TrustedAuthority.roots(further: spec.network.policy.certificateFiles),
+                    watch: try grants?.watch() ?? SecretWatch())
             },
             audit: {
                 try context.home.prepare(directory)

@@ -12,6 +12,8 @@ struct SpecBuilder {
     let configuration: ResolvedConfiguration
     let options: RunOptions
     let id: String
+    /// Nil without network.
+    let grants: SandboxGrants?
 
     func build(command: [String]) throws(CoopError) -> SandboxSpec {
         let sandbox = configuration.effective.sandbox
@@ -35,8 +37,9 @@ struct SpecBuilder {
         mounts += toolchains.mounts
         let workingDirectory = try self.workingDirectory(workspace: workspace)
         let seccomp = options.seccomp.map { FileSystem.normalize(FileSystem.join(context.currentDirectory, $0)) }
-        let builder = EnvironmentBuilder(context: context, configuration: configuration, options: options)
-        let network = try NetworkSettings(context: context, project: project, configuration: configuration.effective).network()
+        let builder = EnvironmentBuilder(context: context, configuration: configuration, options: options, grants: grants)
+        var network = try NetworkSettings(context: context, project: project, configuration: configuration.effective).network()
+        if let grants { network.policy = try grants.applied(to: network.policy) }
         let environment = try builder.build(
             path: toolchains.path, user: user, home: context.home.userHome, workingDirectory: workingDirectory, id: id, network: network)
         let name = try self.name()

@@ -5,6 +5,7 @@ import GatewayProtocol
 import Glibc
 import LinuxKernel
 import Sandbox
+import Substitution
 
 /// The certificate authority of one sandbox: its key stays in memory, its certificate is added to what programs inside trust.
 struct TrustedAuthority {
@@ -22,7 +23,7 @@ struct TrustedAuthority {
     init(session: String) throws(CoopError) {
         do {
             let made = try CertificateAuthority.make(commonName: "coop sandbox \(session)", now: Int64(time(nil)))
-            authority = SandboxAuthority(key: SecretBytes(made.privateKey), certificate: made.certificate)
+            authority = SandboxAuthority(key: SecretBytes(copying: made.privateKey), certificate: made.certificate)
         } catch {
             throw CoopError(.failed, "cannot make the sandbox's certificate authority", "\(error)", next: "coop run --network none")
         }

@@ -1,0 +1,62 @@
+import Glibc
+import LinuxKernel
+import TestSupport
+
+/// An HTTPS server of the test's own on loopback that sends back what it gets: fields in fields and in the body, and the body.
+final class EchoUpstream {
+    static let names = ["api.coop-test.example", "other.coop-test.example"]
+
+    let port: String
+    /// The certificate's file, PEM.
+    let certificate: String
+    private let process: ChildProcess
+
+    /// - Parameter place: where its files are kept.
+    init(_ place: Sandboxed) throws {
+        certificate = place.home + "/upstream.pem"
+        let key = place.root + "/upstream.key"
+        let made = try ChildProcess.run([
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj",
+            "/CN=coop-test.example", "-addext", "subjectAltName=" + EchoUpstream.names.map { "DNS:" + $0 }.joined(separator: ","),
+            "-addext", "extendedKeyUsage=serverAuth", "-keyout", key, "-out", certificate,
+        ])
+        guard made.exitCode == 0 else { throw TestSupportError("openssl req: \(made)") }
+        _ = certificate.withOSBytes { chmod($0, 0o644) }
+        process = try ChildProcess(["/usr/bin/python3", "-u", "-c", EchoUpstream.script, certificate, key], input: .pipe)
+        guard try process.waitForOutput("PORT "), try process.waitForOutput(" END\n"),
+            let line = process.outputText.split(separator: "\n").first
+        else { throw TestSupportError("no upstream: \(process.outputText) \(process.errorText)") }
+        port = String(line.dropFirst(5).dropLast(4))
+    }
+
+    deinit { kill(process.pid, SIGKILL) }
+
+    /// Everything it has received so far, once it has seen `marker`.
+    func received(until marker: String) throws -> String {
+        guard try process.waitForOutput(marker) else { throw TestSupportError("no \(marker): \(process.outputText)") }
+        return process.outputText
+    }
+
+    private static let script = #"""
+        import http.server, ssl, sys
+        class Echo(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            def do_GET(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                seen = self.requestline.encode() + b"\n" + self.headers.as_bytes() + body
+                sys.stdout.buffer.write(seen + b"\nSEEN\n"); sys.stdout.flush()
+                self.send_response(200)
+                self.send_header("X-Echo", self.headers.get("Authorization") or "none")
+                self.send_header("Content-Length", str(len(seen)))
+                self.end_headers()
+                self.wfile.write(seen)
+            do_POST = do_GET
+            def log_message(self, *rest): pass
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[1], sys.argv[2])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        print("PORT", server.server_port, "END")
+        server.serve_forever()
+        """#
+}
