@@ -63,14 +63,16 @@ let package = Package(
         .target(name: "HTTPGateway", dependencies: ["Certificates", "LinuxKernel", "Substitution"] + networking),
         .executableTarget(
             name: "Gateway",
-            dependencies: ["CLinux", "Certificates", "GatewayEngine", "GatewayProtocol", "HTTPGateway", "LinuxKernel", "Substitution"] + networking,
+            dependencies: ["CLinux", "Certificates", "GatewayEngine", "GatewayProtocol", "HTTPGateway", "LinuxKernel", "Substitution"]
+                + networking,
             linkerSettings: staticExecutable + staticFoundation),
         .executableTarget(
             name: "Warden", dependencies: ["CLinux", "LinuxKernel", "Netlink", "WardenProtocol"],
             swiftSettings: testHooks, linkerSettings: staticExecutable),
         .target(name: "Sandbox", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Policy", "WardenProtocol"]),
         .target(
-            name: "Egress", dependencies: ["Audit", "CLinux", "CoopErrors", "GatewayProtocol", "LinuxKernel", "Policy", "Sandbox", "Substitution", "Vault"]),
+            name: "Egress",
+            dependencies: ["Audit", "CLinux", "CoopErrors", "GatewayProtocol", "LinuxKernel", "Policy", "Sandbox", "Substitution", "Vault"]),
         .target(
             name: "NativeEngine",
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol", "Seccomp", "Sandbox"],
@@ -125,7 +127,9 @@ let package = Package(
         .testTarget(name: "WardenProtocolTests", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"]),
         .testTarget(
             name: "GatewayTests",
-            dependencies: ["CLinux", "Certificates", "GatewayEngine", "GatewayProtocol", "LinuxKernel", "Seccomp", "Substitution", "TestSupport"]),
+            dependencies: [
+                "CLinux", "Certificates", "GatewayEngine", "GatewayProtocol", "LinuxKernel", "Seccomp", "Substitution", "TestSupport",
+            ]),
         .testTarget(name: "GatewayProtocolTests", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel", "Substitution"]),
         .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
         .testTarget(

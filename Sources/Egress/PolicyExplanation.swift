@@ -23,7 +23,7 @@ public struct PolicyExplanation: Sendable {
         do { destination = try Policy.Destination(untrusted: host.utf8) } catch {
             throw CoopError(.usage, "`\(host.printable)` is not a host", "\(error)", next: "coop policy test https://HOST/PATH")
         }
-        let judge = EgressJudge(policy: policy)
+        let judge = EgressJudge(policy: policy, credentials: nil)
         let judgement: EgressJudge.Judgement
         if let request {
             let head = RequestHead(method: request.method, scheme: "https", authority: host, path: request.path)
