@@ -38,6 +38,9 @@ test           | must | tmux                   | tmux               | a terminal
 test           | must | expect                 | expect             | a terminal to test with
 test           | must | runuser                | util-linux         | tests as other users
 test           | must | setpriv                | util-linux         | tests as other users
+test           | must | curl                   | curl               | a client of the network tests
+test           | must | openssl                | openssl            | certificates for the network tests
+test           | must | /etc/ssl/certs/ca-certificates.crt | ca-certificates | what programs inside trust
 test           | must | node                   | nodejs             | Node.js inside
 test           | must | cargo                  | cargo              | Rust inside
 test           | must | rustc/cargo            | rustc              | Rust inside
