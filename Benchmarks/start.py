@@ -125,7 +125,9 @@ def commands(tools):
     table = figures.Table("Commands that start nothing", ["", "p50 ms", "p95 ms", "least ms", "target", ""])
     for label, values in samples.items():
         p50, p95, least = figures.row(values)
-        table.add(label, figures.ms(p50), figures.ms(p95), figures.ms(least), "< 10 ms", figures.verdict(p50 < 0.010))
+        # Nothing is promised for JSON, which Foundation's encoder writes.
+        target, result = ("", "") if label.endswith("--json") else ("< 10 ms", figures.verdict(p50 < 0.010))
+        table.add(label, figures.ms(p50), figures.ms(p95), figures.ms(least), target, result)
     return [table]
 
 
