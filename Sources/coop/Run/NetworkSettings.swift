@@ -58,8 +58,15 @@ struct NetworkSettings {
                 home: context.home.userHome,
                 project: project.root)
             for setting in settings.bundles {
-                rules += try NetworkBundle(named: setting.value).rules
-                for endpoint in registries.endpoints(ofBundle: setting.value) {
+                let known = try NetworkBundle(named: setting.value).rules
+                let own = registries.endpoints(ofBundle: setting.value)
+                if known.isEmpty, own.isEmpty {
+                    FileHandleOutput.standardError(
+                        "coop: the bundle \(setting.value) names no host: the configuration that it follows names none\n"
+                            + "Next: coop run --allow HOST -- COMMAND\n")
+                }
+                rules += known
+                for endpoint in own {
                     rules.append(endpoint.rule)
                     if let placement = endpoint.placement { hosts.append(placement) }
                 }
