@@ -41,7 +41,7 @@ import Testing
     func window(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
         let coop = try place.start(
-            ["run", "--", "bash", "-c", "stty size; trap 'stty size; exit 0' WINCH; echo ready; while :; do read -t 1000 x; done"],
+            ["run", "--", "bash", "-c", "stty size; trap 'stty size; exit 0' WINCH; echo ready; while :; do read -t 1 x; done"],
             input: .terminal(rows: 31, columns: 97))
         #expect(try coop.waitForOutput("ready"))
         #expect(coop.outputText.contains("31 97"))
