@@ -40,6 +40,8 @@ public final class EgressSession {
     private var judge: EgressJudge
     private var audit: AuditWriter?
     private var listeners: [GatewayListener] = []
+    /// Sockets that only keep a port inside from being taken.
+    private var reserved: [GatewayListener] = []
     private var worker: GatewayProcess?
     private var connections: [ConnectionID: Connection] = [:]
     /// What is done once the record of it is written, by the number of the record.
@@ -76,6 +78,7 @@ public final class EgressSession {
     /// Takes the sockets on which the sandbox's traffic arrives.
     public func listen(_ listeners: [GatewayListener]) {
         self.listeners = listeners.filter { $0.socket.purpose != .reserved }
+        reserved = listeners.filter { $0.socket.purpose == .reserved }
         for listener in self.listeners {
             loop.watch(listener.descriptor.number) { [unowned self] _ in self.start() }
         }
@@ -92,6 +95,7 @@ public final class EgressSession {
     /// Ends the worker and everything that goes through it.
     public func end() {
         stopListening()
+        reserved = []
         resolver.stop()
         if let worker {
             loop.unwatch(worker.channel.socket.number)
