@@ -14,7 +14,15 @@ struct NetworkSettings {
     func network() throws(CoopError) -> Network {
         let settings = configuration.network
         let mode = self.mode
-        guard mode != .none else { return Network() }
+        guard mode != .none else {
+            // On one command line, or against a file: what is asked for now must not silently come to nothing.
+            if let asked = settings.allow.first(where: { $0.origin.layer == .flags }), let stated = settings.mode {
+                throw CoopError(
+                    .usage, "cannot allow \(asked.value.printable)", "the network is `none` (\(stated.origin))",
+                    next: "coop config get network.mode")
+            }
+            return Network()
+        }
         let hostPorts = settings.hostPorts.map { UInt16(clamping: $0.value) }
         return Network(mode: mode, hostPorts: hostPorts, policy: try policy(mode: mode, hostPorts: hostPorts))
     }
