@@ -68,6 +68,8 @@ class Podman:
             "--cgroup-manager", "cgroupfs", "--events-backend", "file", "--runtime", "crun",
         ]
         self.limits = ["--network", "none", "--pull", "never"]
+        # Its default network is a bridge, which netavark makes with iptables.
+        self.has_network = os.path.exists("/usr/lib/podman/netavark") and available("iptables")
         archive = os.path.join(scratch, "image.tar")
         with tarfile.open(archive, "w") as tar:
             for path in sorted(self.files()):
@@ -85,6 +87,10 @@ class Podman:
 
     def run(self, command, *options):
         return [*self.base, "run", *self.limits, *options, self.image, *command]
+
+    def run_networked(self, command, *options):
+        """With the network that `podman run` has unless it is told otherwise. To be run in a network namespace of one's own."""
+        return [*self.base, "run", "--pull", "never", *options, self.image, *command]
 
     def exec(self, container, command):
         return [*self.base, "exec", container, *command]

@@ -7,9 +7,11 @@ import figures
 import peers
 
 
-def interleave(tools, rounds, lines):
+def interleave(tools, rounds, lines, around=()):
+    """`around`: words put before the program that runs the contenders."""
     text = subprocess.run(
-        [tools.interleave, str(rounds)], input="\n".join(lines) + "\n", stdout=subprocess.PIPE, text=True, check=True).stdout
+        [*around, tools.interleave, str(rounds)], input="\n".join(lines) + "\n", stdout=subprocess.PIPE, text=True,
+        check=True).stdout
     samples = {}
     for line in text.splitlines():
         name, nanoseconds = line.split("\t")
@@ -25,6 +27,7 @@ def measure(tools):
         explanation = peers.plan(coop, user, user.workspace)
         lines += [
             user.contender(f"{name}: /bin/true", true),
+            user.contender(f"{name}: coop run --network none", [coop, "run", "--network", "none", "--", *true]),
             user.contender(f"{name}: coop run", [coop, "run", "--", *true]),
         ]
         if peers.available("bwrap"):
@@ -38,39 +41,53 @@ def measure(tools):
             tools.root.contender("root: coop run --memory 1G (fresh cgroups)", [coop, "run", "--memory", "1G", "--", *true]),
         ]
     samples = interleave(tools, tools.rounds, lines)
-    podman = {}
-    if tools.podman:
-        # In the same run, fewer rounds: one takes as long as thirty of the others.
-        user = next(iter(tools.users.values()))
-        name = next(iter(tools.users))
-        podman = interleave(tools, max(20, tools.rounds // 8), [
-            tools.root.contender("root: podman run", tools.podman.run(true, "--rm")),
-            user.contender(f"{name}: coop run", [coop, "run", "--", *true]),
-            tools.root.contender("root: coop run --memory 1G (fresh cgroups)", [coop, "run", "--memory", "1G", "--", *true]),
-        ])
+    podman = beside_podman(tools) if tools.podman else {}
     table = figures.Table("Start to end of `/bin/true`", ["", "p50 ms", "p95 ms", "least ms", "to bwrap", "target", ""])
     for label, values in samples.items():
         p50, p95, least = figures.row(values)
         who, what = label.split(": ", 1)
         beside, target, result = "", "", ""
         base = samples.get(f"{who}: bwrap, same mounts")
-        if base and what == "coop run":
+        if base and what == "coop run --network none":
             difference = p50 - figures.median(base)
             beside, target, result = f"{difference * 1000:+.2f} ms", "≤ +5 ms", figures.verdict(difference <= 0.005)
         table.add(label, figures.ms(p50), figures.ms(p95), figures.ms(least), beside, target, result)
     tables = [table]
     if podman:
         table = figures.Table("The same beside podman", ["", "p50 ms", "p95 ms", "least ms", "podman / this", "target", ""])
-        slow = figures.median(podman["root: podman run"])
         for label, values in podman.items():
             p50, p95, least = figures.row(values)
-            ratio = slow / p50
-            wanted = "coop" in label and "cgroups" not in label
+            # None with none, and the default network with the default network.
+            peer = "root: podman run --network none" if "none" in label else "root: podman run"
+            if peer not in podman:
+                continue
+            ratio = figures.median(podman[peer]) / p50
+            wanted = label.endswith(": coop run") and not label.startswith("root")
             table.add(
                 label, figures.ms(p50), figures.ms(p95), figures.ms(least), f"{ratio:.1f} ×", "≥ 15 ×" if wanted else "",
                 figures.verdict(ratio >= 15) if wanted else "")
         tables.append(table)
     return tables
+
+
+def beside_podman(tools):
+    """What is typed, `coop run` and `podman run`, each with its default network; and both without any."""
+    coop, true = tools.coop, ["/bin/true"]
+    name, user = next(iter(tools.users.items()))
+    lines = []
+    if tools.podman.has_network:
+        lines.append(tools.root.contender("root: podman run", tools.podman.run_networked(true, "--rm")))
+    lines += [
+        user.contender(f"{name}: coop run", [coop, "run", "--", *true]),
+        tools.root.contender("root: podman run --network none", tools.podman.run(true, "--rm")),
+        user.contender(f"{name}: coop run --network none", [coop, "run", "--network", "none", "--", *true]),
+        tools.root.contender(
+            "root: coop run --network none --memory 1G (fresh cgroups)",
+            [coop, "run", "--network", "none", "--memory", "1G", "--", *true]),
+    ]
+    # podman's bridge and its rules are made in a network namespace that goes with the measurement. Fewer rounds: one start of podman
+    # takes as long as thirty of the others.
+    return interleave(tools, max(20, tools.rounds // 8), lines, around=["unshare", "--net"])
 
 
 def entering(tools):

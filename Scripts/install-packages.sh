@@ -48,6 +48,8 @@ bench          | must | python3                | python3            | running th
 bench          | may  | bwrap                  | bubblewrap         | a sandbox to compare with
 bench          | may  | podman                 | podman             | containers to compare with
 bench          | may  | crun                   | crun               | the runtime of those containers
+bench          | may  | /usr/lib/podman/netavark | netavark         | the network of those containers
+bench          | may  | iptables               | iptables           | the network of those containers
 END
 }
 
