@@ -77,6 +77,8 @@ let package = Package(
             name: "NativeEngine",
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol", "Seccomp", "Sandbox"],
             swiftSettings: testHooks),
+        .target(name: "Agents", dependencies: ["CoopErrors", "LinuxKernel", "Projects", "TOML"], resources: [.embedInCode("Data")]),
+        .testTarget(name: "AgentsTests", dependencies: ["Agents", "CoopErrors", "LinuxKernel"]),
         .target(name: "Projects", dependencies: ["CoopErrors", "LinuxKernel", "TOML"]),
         .target(name: "Substitution", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
         .testTarget(name: "SubstitutionTests", dependencies: ["Substitution", "TestSupport"]),

@@ -1,0 +1,78 @@
+import CoopErrors
+import LinuxKernel
+import Projects
+
+/// The agents that can be run by name: those that coop knows, with what the user's own files add and change.
+public struct AgentCatalog: Sendable {
+    /// Where the user's files lie, one `NAME.toml` an agent.
+    private let directory: String
+
+    public init(directory: String) { self.directory = directory }
+
+    /// The agent of that name; nil when there is none, and the word is an ordinary command.
+    ///
+    /// Only the one agent's files are read: a run pays for nothing else, and a mistake in another agent's file does not stop it.
+    ///
+    /// - Throws: `configuration` with file, line and column when the user's file is wrong.
+    public func agent(named name: String) throws(CoopError) -> Agent? {
+        let built = try AgentCatalog.builtIn.first { $0.name == name }.map { entry throws(CoopError) in
+            try AgentFile(parsing: entry.bytes, name: "\(name).toml").agent()
+        }
+        guard AgentCatalog.isName(name) else { return nil }
+        let path = FileSystem.join(directory, name + ".toml")
+        guard FileSystem.kind(path) == .file else { return built }
+        return try own(path, over: built)
+    }
+
+    /// All of them, by name.
+    public func all() throws(CoopError) -> [Agent] {
+        var names = Set(AgentCatalog.builtIn.map(\.name))
+        if FileSystem.kind(directory) == .directory {
+            let entries: [String]
+            do { entries = try FileSystem.list(directory) } catch {
+                throw CoopError(.failed, "cannot list the agents", "\(error)", next: "ls -l \(directory.shellQuoted)")
+            }
+            for entry in entries where entry.hasSuffix(".toml") { names.insert(String(entry.dropLast(5))) }
+        }
+        var result: [Agent] = []
+        for name in names.sorted() { if let agent = try agent(named: name) { result.append(agent) } }
+        return result
+    }
+
+    private func own(_ path: String, over base: Agent?) throws(CoopError) -> Agent {
+        let bytes: [UInt8]
+        do { bytes = try FileSystem.read(path, limit: 1 << 20) } catch {
+            throw CoopError(.configuration, "cannot read \(path.printable)", "\(error)", next: "ls -l \(path.shellQuoted)")
+        }
+        let agent = try AgentFile(parsing: bytes, name: path).agent(over: base)
+        let wanted = String(FileSystem.lastComponent(of: path).dropLast(5))
+        guard agent.name == wanted else {
+            throw CoopError(
+                .configuration, "the file of an agent is wrong",
+                "\(path.printable): `name` must be `\(wanted.printable)`, as the file is called",
+                next: "mv \(path.shellQuoted) \(FileSystem.join(FileSystem.parent(of: path), agent.name + ".toml").shellQuoted)")
+        }
+        return agent
+    }
+
+    /// A word with another character than these is a path or an ordinary command, and no file is looked for.
+    private static func isName(_ word: String) -> Bool {
+        !word.isEmpty && word.utf8.count <= 32
+            && word.utf8.allSatisfy { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2D }
+    }
+
+    private static let builtIn: [(name: String, bytes: [UInt8])] = [
+        ("aider", PackageResources.aider_toml),
+        ("amp", PackageResources.amp_toml),
+        ("claude", PackageResources.claude_toml),
+        ("codex", PackageResources.codex_toml),
+        ("copilot", PackageResources.copilot_toml),
+        ("gemini", PackageResources.gemini_toml),
+        ("goose", PackageResources.goose_toml),
+        ("kilo", PackageResources.kilo_toml),
+        ("mini-swe-agent", PackageResources.mini_swe_agent_toml),
+        ("opencode", PackageResources.opencode_toml),
+        ("pi", PackageResources.pi_toml),
+        ("qwen", PackageResources.qwen_toml),
+    ]
+}

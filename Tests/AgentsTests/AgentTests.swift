@@ -1,0 +1,102 @@
+import CoopErrors
+import Glibc
+import LinuxKernel
+import Testing
+
+@testable import Agents
+
+@Suite struct AgentTests {
+    private func agent(_ text: String, over base: Agent? = nil) throws -> Agent {
+        try AgentFile(parsing: Array(text.utf8), name: "x.toml").agent(over: base)
+    }
+
+    private func problem(_ text: String) -> String {
+        do {
+            _ = try agent(text)
+            return "none"
+        } catch { return (error as? CoopError)?.message ?? "\(error)" }
+    }
+
+    @Test("every file that coop brings is right, and is found by its name")
+    func builtIn() throws {
+        let catalog = AgentCatalog(directory: "/nonexistent")
+        let all = try catalog.all()
+        #expect(
+            all.map(\.name) == [
+                "aider", "amp", "claude", "codex", "copilot", "gemini", "goose", "kilo", "mini-swe-agent", "opencode", "pi", "qwen",
+            ])
+        for agent in all {
+            #expect(!agent.title.isEmpty && !agent.install.isEmpty && !agent.state.directories.isEmpty, "\(agent.name)")
+            #expect(!agent.network.bundles.isEmpty || !agent.network.hosts.isEmpty, "\(agent.name)")
+            #expect(agent.prompt != nil, "\(agent.name)")
+            #expect(try catalog.agent(named: agent.name) == agent)
+        }
+        #expect(try catalog.agent(named: "make") == nil)
+        #expect(try catalog.agent(named: "../claude") == nil)
+        #expect(try catalog.agent(named: "") == nil)
+    }
+
+    private let sample = """
+        name = "sample"
+        binary = "sample"
+        [autonomy]
+        flags = ["--yes"]
+        marks = ["--yes", "-y", "--mode"]
+        except = ["login"]
+        environment = { SAMPLE_AUTO = "1" }
+        """
+
+    @Test("the agent's own arguments are passed on whole, behind what makes it work alone")
+    func arguments() throws {
+        let sample = try agent(sample)
+        #expect(sample.arguments(["-p", "fix it", "-m", "x", "-s"], isSafe: false) == ["--yes", "-p", "fix it", "-m", "x", "-s"])
+        #expect(sample.arguments(["-p", "x"], isSafe: true) == ["-p", "x"])
+        for own in [["-y"], ["--mode", "plan"], ["--mode=plan"], ["login", "--now"], ["x", "--yes"]] {
+            #expect(sample.arguments(own, isSafe: false) == own, "\(own)")
+            #expect(sample.variables(own, isSafe: false).isEmpty, "\(own)")
+        }
+        // A task that looks like an option is none.
+        #expect(sample.arguments(["--", "--yes"], isSafe: false) == ["--yes", "--", "--yes"])
+        #expect(sample.arguments(["--modest"], isSafe: false) == ["--yes", "--modest"])
+        #expect(sample.variables([], isSafe: false).map(\.name) == ["SAMPLE_AUTO"])
+    }
+
+    @Test("a mistake is named with its place")
+    func mistakes() {
+        #expect(problem("name = \"a\"") == "the file of an agent is wrong: x.toml:1:1: `binary` is missing")
+        #expect(problem("name = \"A b\"\nbinary = \"a\"").contains("x.toml:1:8: `name` must be 1 to 32 lower-case letters"))
+        #expect(problem("name = \"a\"\nbinary = 1").contains("x.toml:2:10: `binary` must be a string, not an integer"))
+        #expect(problem("name = \"a\"\nbinary = \"a\"\nplace = []").contains("x.toml:3:1: unknown key `place`; did you mean `places`?"))
+        #expect(
+            problem("name = \"a\"\nbinary = \"a\"\n[autonomy]\nflag = []").contains(
+                "x.toml:4:1: unknown key `autonomy.flag`; did you mean `autonomy.flags`?"))
+        #expect(problem("name = \"a\"\nbinary = \"a\"\n[state]\nfiles = [\"../x\"]").contains("x.toml:4:9: `state.files` must be relative"))
+        #expect(problem("name = \"a\"\nbinary = \"a\"\n[prompt]\nheadless = [\"-p\"]").contains("must hold {prompt} exactly once"))
+        #expect(
+            problem("name = \"a\"\nbinary = \"a\"\n[[seeds]]\nfile = \"x\"\nformat = \"ini\"").contains(
+                "x.toml:5:10: `seeds.format` must be"))
+        #expect(problem("name = \"a\"\nbinary = \"a\"\nenvironment = { \"A B\" = \"x\" }").contains("`environment.A B` is not the name"))
+        #expect(problem("name = ").contains("cannot read x.toml: 1:"))
+    }
+
+    @Test("a user's file adds an agent, or changes only the fields that it names")
+    func override() throws {
+        let directory = "/tmp/coop-agents-\(getpid())"
+        try FileSystem.makeDirectories(directory)
+        defer { try? FileSystem.removeTree(directory) }
+        let catalog = AgentCatalog(directory: directory)
+        try FileSystem.replace(
+            directory + "/claude.toml", with: "name = \"claude\"\nplaces = [\"/srv/claude\"]\n[autonomy]\nflags = []\n".utf8)
+        let changed = try #require(try catalog.agent(named: "claude"))
+        let original = try #require(try AgentCatalog(directory: "/nonexistent").agent(named: "claude"))
+        #expect(changed.places == ["/srv/claude"] && changed.autonomy.flags.isEmpty)
+        #expect(changed.autonomy.marks == original.autonomy.marks && changed.state == original.state && changed.login == original.login)
+        try FileSystem.replace(directory + "/mine.toml", with: sample.replacing("sample", with: "mine").utf8)
+        #expect(try catalog.agent(named: "mine")?.binary == "mine")
+        #expect(try catalog.all().count == 13)
+        try FileSystem.replace(directory + "/other.toml", with: sample.utf8)
+        #expect(throws: CoopError.self) { try catalog.agent(named: "other") }
+        // A mistake in one file is no other agent's.
+        #expect(try catalog.agent(named: "mine") != nil)
+    }
+}
