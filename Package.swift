@@ -77,7 +77,8 @@ let package = Package(
             name: "NativeEngine",
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol", "Seccomp", "Sandbox"],
             swiftSettings: testHooks),
-        .target(name: "Agents", dependencies: ["CoopErrors", "LinuxKernel", "Projects", "TOML"], resources: [.embedInCode("Data")]),
+        .target(
+            name: "Agents", dependencies: ["CoopErrors", "LinuxKernel", "Projects", "TOML", "Vault"], resources: [.embedInCode("Data")]),
         .testTarget(name: "AgentsTests", dependencies: ["Agents", "CoopErrors", "LinuxKernel"]),
         .target(name: "Projects", dependencies: ["CoopErrors", "LinuxKernel", "TOML"]),
         .target(name: "Substitution", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
@@ -112,7 +113,8 @@ let package = Package(
         .executableTarget(
             name: "coop",
             dependencies: [
-                "Audit", "Certificates", "CLinux", "CoopErrors", "Egress", "GatewayProtocol", "LinuxKernel", "NativeEngine", "Policy",
+                "Agents", "Audit", "Certificates", "CLinux", "CoopErrors", "Egress", "GatewayProtocol", "LinuxKernel", "NativeEngine",
+                "Policy",
                 "Projects", "Sandbox", "Seccomp", "Substitution", "TOML", "Vault", "WardenProtocol", "Workspaces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

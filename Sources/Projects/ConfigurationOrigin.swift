@@ -2,7 +2,10 @@
 public struct ConfigurationOrigin: Sendable, Equatable {
     /// The sources, nearest first.
     public enum Layer: Int, Sendable, CaseIterable, Comparable {
-        case flags, environment, local, project, user, defaults
+        case flags, environment, local, project, user
+        /// What an agent that is run brings along.
+        case agent
+        case defaults
 
         public static func < (left: Layer, right: Layer) -> Bool { left.rawValue < right.rawValue }
 

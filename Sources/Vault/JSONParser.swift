@@ -170,5 +170,10 @@ struct JSONParser {
 
 extension JSONValue {
     /// - Throws: `JSONParser.Failure` never leaves this module as such: callers say which file or answer it was.
+    /// Reads a whole document.
+    ///
+    /// - Returns: nil for what is not JSON, or is nested too deeply.
+    public static func parsed(_ bytes: [UInt8]) -> JSONValue? { try? parse(bytes) }
+
     static func parse(_ bytes: [UInt8]) throws(JSONParser.Failure) -> JSONValue { try JSONParser.parse(bytes) }
 }

@@ -89,7 +89,7 @@ public struct OAuthCredentialFile: Sendable {
 
 extension JSONValue {
     /// Sets the value at a path of names, making objects on the way.
-    mutating func set(_ path: [String], _ value: JSONValue) {
+    public mutating func set(_ path: [String], _ value: JSONValue) {
         guard let first = path.first else {
             self = value
             return

@@ -100,3 +100,40 @@ import Testing
         #expect(try catalog.agent(named: "mine") != nil)
     }
 }
+
+@Suite struct SeededFileTests {
+    private func seeded(_ name: String, _ files: [String: String] = [:]) throws -> [String: String] {
+        let agent = try #require(try AgentCatalog(directory: "/nonexistent").agent(named: name))
+        let all = try SeededFile.all(of: agent, workspace: "/src/a \"b\"") { path in files[path].map { Array($0.utf8) } }
+        return Dictionary(uniqueKeysWithValues: all.map { ($0.path, $0.contents) })
+    }
+
+    @Test("a fresh home gets what the agent would ask for, and nothing is written twice")
+    func fresh() throws {
+        let first = try seeded("claude")
+        #expect(first[".claude.json"]?.contains("\"hasTrustDialogAccepted\": true") == true)
+        #expect(first[".claude.json"]?.contains(#""/src/a \"b\"": {"#) == true)
+        #expect(try seeded("claude", first).isEmpty)
+        let codex = try seeded("codex")
+        #expect(codex[".codex/config.toml"]?.contains("trusted") == true)
+        #expect(try seeded("codex", codex).isEmpty)
+        #expect(try seeded("pi").isEmpty)
+    }
+
+    @Test("what else a file holds stays as it is")
+    func kept() throws {
+        let old = #"{"numStartups":12345678901234567890,"projects":{"/other":{"x":[1,2]}},"hasCompletedOnboarding":false}"#
+        let new = try #require(try seeded("claude", [".claude.json": old])[".claude.json"])
+        #expect(new.contains("12345678901234567890") && new.contains("/other") && new.contains("\"hasCompletedOnboarding\": true"))
+        let toml = try #require(try seeded("codex", [".codex/config.toml": "# mine\nmodel = \"x\"\n"])[".codex/config.toml"])
+        #expect(toml.contains("# mine\nmodel = \"x\"\n") && toml.contains("trust_level"))
+    }
+
+    @Test("a file that cannot be understood is left to the agent")
+    func broken() throws {
+        for text in ["{", "[]", "1", "\u{0}", String(repeating: "[", count: 100_000)] {
+            #expect(try seeded("claude", [".claude.json": text])[".claude.json"] == nil)
+            #expect(try seeded("codex", [".codex/config.toml": text])[".codex/config.toml"] == nil, "\(text.prefix(9))")
+        }
+    }
+}

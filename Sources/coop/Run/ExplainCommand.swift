@@ -26,12 +26,13 @@ struct ExplainCommand: ParsableCommand {
     func run() throws {
         let context = try Context()
         let project = try context.project(for: arguments.options)
-        let configuration = try context.configuration(of: project, flags: arguments.options.flags)
         var command = try CommandWords(words, of: ExplainCommand.self).words
         if command.isEmpty { command = [try ShellCommand.shell()] }
+        let agent = try AgentRun.find(command, options: arguments.options, context: context)
+        let configuration = try context.configuration(of: project, flags: arguments.options.flags, agent: agent)
         let builder = SpecBuilder(
             context: context, project: project, configuration: configuration, options: arguments.options, id: SessionDirectory.newID(),
-            grants: try SandboxGrants.make(context: context, configuration: configuration.effective))
+            grants: try SandboxGrants.make(context: context, configuration: configuration.effective), agent: agent)
         var spec = try builder.build(command: command)
         try WorkspaceSession.describe(
             spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))

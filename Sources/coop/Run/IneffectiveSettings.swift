@@ -11,7 +11,7 @@ enum IneffectiveSettings {
         }
         let keys: [(ConfigurationKey, String)] = [
             (.proxy, "hosts are connected to directly"), (.commands, "no command runs on the host"),
-            (.services, "no service is started"), (.prepare, "no hook runs"), (.agent, "no agent is started by name"),
+            (.services, "no service is started"), (.prepare, "no hook runs"),
             (.caches, "everything in HOME is kept anyway"),
         ]
         for (key, meaning) in keys {

@@ -74,6 +74,15 @@ struct RunArguments: ParsableArguments {
     @Flag(name: .long, help: "Never ask; refuse what would need an answer.")
     var noInput = false
 
+    @Flag(help: "Let an agent ask before each step, as it does without a sandbox.")
+    var safe = false
+
+    @Option(help: ArgumentHelp("Give an agent this task.", valueName: "TEXT"))
+    var prompt: String?
+
+    @Option(help: ArgumentHelp("Give an agent the task in a file, `-` for standard input.", valueName: "PATH"))
+    var promptFile: String?
+
     /// What they say.
     var options: RunOptions {
         RunOptions(
@@ -81,6 +90,6 @@ struct RunArguments: ParsableArguments {
             engine: engine,
             workspace: workspace, workdir: workdir, memory: memory, cpus: cpus, pids: pids, disk: disk, timeout: timeout, name: name,
             seccomp: seccomp, allowSyscalls: allowSyscalls, degraded: degraded, ephemeral: ephemeral, keep: keep, tty: tty,
-            noInput: noInput)
+            noInput: noInput, safe: safe, prompt: prompt, promptFile: promptFile)
     }
 }

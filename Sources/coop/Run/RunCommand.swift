@@ -6,11 +6,12 @@ import Sandbox
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "Run a command in a sandbox of the current project.",
+        commandName: "run", abstract: "Run an agent or any command in a sandbox of the current project.",
         discussion: """
             Coop's options end at the first word that is not an option, or at `--`; the rest belongs to the command.
 
             Examples:
+              coop run claude
               coop run -- make test
               coop run --memory 4G --timeout 15m -- cargo build
               coop run -m ~/datasets:/data:ro -e MODE=fast -- python3 train.py
@@ -41,9 +42,10 @@ struct RunCommand: ParsableCommand {
     private static func projectCommand(_ options: RunOptions) throws -> [String] {
         let context = try Context()
         let configuration = try context.configuration(of: try context.project(), flags: options.flags)
+        if let agent = configuration.effective.agent { return [agent.value] }
         if let start = configuration.effective.start { return ["/bin/sh", "-c", start.value] }
         throw CoopError(
-            .usage, "there is no command to run", "none was given, and the project's configuration has no `start`",
+            .usage, "there is no command to run", "none was given, and the project's configuration has neither `agent` nor `start`",
             next: "coop run -- COMMAND")
     }
 }

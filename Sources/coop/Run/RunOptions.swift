@@ -1,4 +1,6 @@
 import CoopErrors
+import Glibc
+import LinuxKernel
 import Projects
 import Sandbox
 
@@ -28,6 +30,10 @@ struct RunOptions {
     var keep = false
     var tty: Bool?
     var noInput = false
+    /// An agent asks before each step.
+    var safe = false
+    var prompt: String?
+    var promptFile: String?
 
     /// The options that are also keys of the configuration.
     var flags: [ConfigurationFlag] {
@@ -50,6 +56,26 @@ struct RunOptions {
         add(.timeout, "--timeout", timeout.map { [$0] } ?? [])
         add(.allowSyscalls, "--allow-syscalls", allowSyscalls.flatMap { $0.split(separator: ",").map(String.init) })
         return result
+    }
+
+    /// The task for the agent; nil when none is given.
+    func promptText() throws(CoopError) -> String? {
+        switch (prompt, promptFile) {
+        case (nil, nil): return nil
+        case (let text?, nil): return text
+        case (nil, let path?):
+            do {
+                let bytes = path == "-" ? try Descriptor(owning: dup(0)).readAll(limit: 1 << 20) : try FileSystem.read(path, limit: 1 << 20)
+                guard let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
+                    throw CoopError(.usage, "cannot use \(path.printable) as a prompt", "it is not text in UTF-8")
+                }
+                return text
+            } catch let error as SystemError {
+                throw CoopError(.notFound, "cannot read the prompt", "\(error)", next: "ls -l \(path.shellQuoted)")
+            } catch let error as CoopError { throw error } catch { throw CoopError(.failed, "cannot read the prompt", "\(error)") }
+        case (_?, _?):
+            throw CoopError(.usage, "cannot use both --prompt and --prompt-file", "each gives the whole task", next: "coop run --help")
+        }
     }
 
     /// The layers named in `--degraded`.

@@ -38,7 +38,8 @@ final class SandboxRun {
         self.context = context
         self.options = options
         project = try context.project(for: options)
-        let configuration = try context.configuration(of: project, flags: options.flags)
+        let agent = try AgentRun.find(command, options: options, context: context)
+        let configuration = try context.configuration(of: project, flags: options.flags, agent: agent)
         for note in IneffectiveSettings.notes(configuration.effective) { FileHandleOutput.standardError("coop: \(note.printable)\n") }
         try EarlyStart.current.advance()
         try context.home.prepare(context.run)
@@ -51,7 +52,7 @@ final class SandboxRun {
         do {
             let grants = try SandboxGrants.make(context: context, configuration: configuration.effective)
             let builder = SpecBuilder(
-                context: context, project: project, configuration: configuration, options: options, id: id, grants: grants)
+                context: context, project: project, configuration: configuration, options: options, id: id, grants: grants, agent: agent)
             var spec = try builder.build(command: command)
             if let grants {
                 // A run that could not work does not start, and what programs and keyrings say is known before the first request.
@@ -69,6 +70,7 @@ final class SandboxRun {
             } else {
                 egress = nil
             }
+            if let agent { FileHandleOutput.standardError(agent.introduction(spec)) }
             self.spec = spec
         } catch {
             // What was prepared goes with the directory; if even that fails the next command sweeps.

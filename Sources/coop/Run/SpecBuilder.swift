@@ -14,6 +14,8 @@ struct SpecBuilder {
     let id: String
     /// Nil without network.
     let grants: SandboxGrants?
+    /// Nil for an ordinary command.
+    let agent: AgentRun?
 
     func build(command: [String]) throws(CoopError) -> SandboxSpec {
         let sandbox = configuration.effective.sandbox
@@ -35,13 +37,17 @@ struct SpecBuilder {
         }
         try MountTargets(workspace: workspace, mounts: mounts, systemDirectories: SpecBuilder.systemDirectories).check()
         mounts += toolchains.mounts
+        let installation = try agent.map { agent throws(CoopError) in
+            try self.installation(of: agent, workspace: workspace, mounts: &mounts)
+        }
         let workingDirectory = try self.workingDirectory(workspace: workspace)
         let seccomp = options.seccomp.map { FileSystem.normalize(FileSystem.join(context.currentDirectory, $0)) }
         let builder = EnvironmentBuilder(context: context, configuration: configuration, options: options, grants: grants)
         var network = try NetworkSettings(context: context, project: project, configuration: configuration.effective).network()
         if let grants { network.policy = try grants.applied(to: network.policy) }
         let environment = try builder.build(
-            path: toolchains.path, user: user, home: context.home.userHome, workingDirectory: workingDirectory, id: id, network: network)
+            path: searched(toolchains.path, installation), user: user, home: context.home.userHome, workingDirectory: workingDirectory,
+            id: id, network: network)
         let name = try self.name()
         let excludes = try self.excludes(workspace: workspace)
         return SandboxSpec(
@@ -54,7 +60,31 @@ struct SpecBuilder {
                 disk: sandbox.disk?.value),
             network: network, systemCalls: SystemCalls(groups: sandbox.allowSyscalls.map(\.value), profile: seccomp),
             degraded: try options.degradedLayers(),
-            timeout: sandbox.timeout.map { seconds(of: $0.value) }, command: command)
+            timeout: sandbox.timeout.map { seconds(of: $0.value) },
+            command: try agent.map { agent throws(CoopError) in try agent.command(installation?.program ?? "") } ?? command)
+    }
+
+    /// Adds what an agent's installation consists of to the mounts.
+    private func installation(of agent: AgentRun, workspace: Workspace, mounts: inout [Mount]) throws(CoopError) -> Installation {
+        let home = context.home.userHome
+        let program = try agent.locate(home: home)
+        let before = mounts
+        func isVisible(_ path: String) -> Bool {
+            SpecBuilder.systemDirectories.contains { FileSystem.contains($0, path) }
+                || workspace.mode == .bind && FileSystem.contains(workspace.path, path)
+                || before.contains { FileSystem.contains($0.target, path) }
+        }
+        let found = Installation.find(
+            program, home: home, path: environmentVariable("PATH") ?? "", reason: "agent \(agent.agent.name)", isVisible: isVisible)
+        mounts += found.mounts
+        mounts += agent.exposed(home: home) { path in isVisible(path) || found.mounts.contains { FileSystem.contains($0.target, path) } }
+        return found
+    }
+
+    /// PATH with the directories in which the interpreters of an agent were found.
+    private func searched(_ path: String, _ installation: Installation?) -> String {
+        let known = path.split(separator: ":").map(String.init)
+        return (known + (installation?.searched.filter { !known.contains($0) } ?? [])).joined(separator: ":")
     }
 
     static let systemDirectories = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/nix"]

@@ -45,8 +45,13 @@ struct Context {
     }
 
     /// The project's configuration, with what its repository asks approved or refused.
-    func configuration(of project: Project, flags: [ConfigurationFlag]) throws(CoopError) -> ResolvedConfiguration {
-        let loaded = try LoadedConfiguration.load(project: project, home: home, flags: flags)
+    ///
+    /// - Parameter agent: the agent that is run, whose needs are the lowest layer.
+    func configuration(
+        of project: Project, flags: [ConfigurationFlag], agent: AgentRun? = nil
+    ) throws(CoopError) -> ResolvedConfiguration {
+        var loaded = try LoadedConfiguration.load(project: project, home: home, flags: flags)
+        if let agent { loaded.layers.append(try agent.layer(over: loaded.resolve().effective, context: self)) }
         let asking = loaded.resolve()
         let store = TrustStore(home: home)
         switch try store.verdict(project, digest: loaded.contentDigest, requests: asking.requests) {

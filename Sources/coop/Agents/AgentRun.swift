@@ -1,0 +1,127 @@
+import Agents
+import CoopErrors
+import Glibc
+import LinuxKernel
+import Projects
+import Sandbox
+import Vault
+
+/// An agent that a command names, with what its file adds to the sandbox.
+struct AgentRun {
+    let agent: Agent
+    /// What stands behind its name.
+    private let own: [String]
+    private let options: RunOptions
+
+    /// - Returns: nil when the command's first word is no agent.
+    static func find(_ command: [String], options: RunOptions, context: Context) throws(CoopError) -> AgentRun? {
+        guard let name = command.first, let agent = try AgentCatalog(directory: context.home.directory(.agents)).agent(named: name) else {
+            return nil
+        }
+        return AgentRun(agent: agent, own: Array(command.dropFirst()), options: options)
+    }
+
+    // MARK: - Configuration
+
+    /// What it needs of the network and of credentials, as the lowest layer of the configuration but for the defaults: whatever a person
+    /// or a repository says about the same thing stands before it.
+    ///
+    /// - Parameter configuration: without this layer, for the grants that it has already.
+    func layer(over configuration: Configuration, context: Context) throws(CoopError) -> ConfigurationLayer {
+        ConfigurationLayer.agent(
+            agent.name, bundles: agent.network.bundles, allow: agent.network.hosts,
+            environment: agent.variables(own, isSafe: options.safe).map { ($0.name, $0.value) },
+            grants: try grants(beside: configuration, context: context))
+    }
+
+    /// A credential that the host has for one of its providers, in a variable or among coop's secrets, is granted: inside is a stub.
+    private func grants(beside configuration: Configuration, context: Context) throws(CoopError) -> [GrantSetting] {
+        var result: [GrantSetting] = []
+        let stored = try context.secrets()
+        for name in agent.providers {
+            let provider = try ProviderCatalog.find(name)
+            let isGranted = configuration.grants.contains { setting in
+                if case .provider(name) = setting.value.target { return true }
+                return setting.value.name == name || !Set(setting.value.variables ?? []).isDisjoint(with: provider.variables)
+            }
+            if isGranted { continue }
+            for variable in provider.variables {
+                let source: GrantSetting.Source
+                if let value = environmentVariable(variable), !value.isEmpty {
+                    source = .environment(variable)
+                } else if let known = try? SecretName(variable), try stored.find(known) != nil {
+                    source = .stored(variable)
+                } else {
+                    continue
+                }
+                result.append(GrantSetting(name: name, target: .provider(name), source: source))
+                break
+            }
+        }
+        return result
+    }
+
+    // MARK: - The program
+
+    /// Where the program lies on the host: in PATH, else at one of the places that its file names.
+    ///
+    /// - Throws: `notFound` with the command that installs it.
+    func locate(home: String) throws(CoopError) -> String {
+        let path = (environmentVariable("PATH") ?? "").split(separator: ":").map(String.init).filter { $0.hasPrefix("/") }
+        var candidates = path.map { FileSystem.join($0, agent.binary) }
+        candidates += agent.places.map { $0.hasPrefix("~/") ? FileSystem.join(home, String($0.dropFirst(2))) : $0 }
+        if let found = candidates.first(where: { FileSystem.isExecutable($0) }) { return found }
+        throw CoopError(
+            .notFound, "cannot run \(agent.title.printable)",
+            "`\(agent.binary.printable)` is not in PATH, nor where it is usually installed",
+            next: agent.install.isEmpty ? nil : agent.install)
+    }
+
+    /// The directories and files of its installation that its file names beside the program.
+    func exposed(home: String, isVisible: (String) -> Bool) -> [Mount] {
+        agent.exposes.compactMap { path in
+            let target = FileSystem.normalize(path.hasPrefix("~/") ? FileSystem.join(home, String(path.dropFirst(2))) : path)
+            guard let source = FileSystem.realPath(target), let kind = FileSystem.kind(source), kind == .directory || kind == .file,
+                !FileSystem.contains(target, home), !isVisible(target)
+            else { return nil }
+            return Mount(
+                source: source, target: target, readOnly: true, isDirectory: kind == .directory, reason: "agent \(agent.name)")
+        }
+    }
+
+    /// The whole command.
+    ///
+    /// - Parameter program: where it is started inside.
+    func command(_ program: String) throws(CoopError) -> [String] {
+        var words = agent.arguments(own, isSafe: options.safe)
+        if let text = try options.promptText() {
+            guard let prompt = agent.prompt else {
+                throw CoopError(
+                    .usage, "cannot hand the prompt to \(agent.title.printable)", "its file does not say how",
+                    next: "coop run \(agent.name) PROMPT")
+            }
+            let isInteractive = options.tty ?? (isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1)
+            words += (isInteractive ? prompt.interactive : prompt.headless).map { $0.replacing("{prompt}", with: text) }
+        }
+        return [program] + words
+    }
+
+    // MARK: - What is said
+
+    /// One line: what is shared, what can be reached, what stays outside.
+    func introduction(_ spec: SandboxSpec) -> String {
+        var parts = ["\(agent.name): \(spec.workspace.path.printable) (\(spec.workspace.mode == .bind ? "live" : "not shown"))"]
+        switch spec.network.mode {
+        case .none: parts.append("no network")
+        case .open: parts.append("reaches the public internet")
+        case .scoped:
+            let hosts = spec.network.policy.rules.filter { $0.action == .allow }.map(\.host.description)
+            let shown = hosts.prefix(2).joined(separator: ", ")
+            parts.append(hosts.isEmpty ? "reaches nothing" : "reaches \(shown)" + (hosts.count > 2 ? " and \(hosts.count - 2) more" : ""))
+        }
+        let stubs = spec.environment.filter { $0.origin.hasPrefix("grant ") }.map(\.name)
+        parts.append(stubs.isEmpty ? "no credentials" : "\(stubs.joined(separator: ", ")) as \(stubs.count == 1 ? "a stub" : "stubs")")
+        parts.append(agent.isAutonomous(own, isSafe: options.safe) ? "asks nothing (--safe to be asked)" : "asks as it is set")
+        return "coop: " + parts.joined(separator: " · ") + "\n"
+    }
+}
