@@ -172,7 +172,7 @@ public enum ConfigurationSchema {
     private static let network: [Entry] = [
         Entry(
             key: .networkMode, path: "network.mode", form: .text(.oneOf(networkModes)), merge: .strictest(networkModes),
-            approval: .whenWider, reason: "a repository may close the network, not open it", standard: "none",
+            approval: .whenWider, reason: "a repository may close the network, not open it", standard: "scoped",
             documentation: "What can be reached: nothing, the hosts that are allowed, or the public internet."),
         Entry(
             key: .bundles, path: "network.bundles", form: .list(.name), merge: .unite, approval: .always,

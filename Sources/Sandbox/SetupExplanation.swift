@@ -3,7 +3,10 @@ import Glibc
 import LinuxKernel
 
 /// Turns the warden's report of a failed step into words that help.
-enum SetupExplanation {
+public enum SetupExplanation {
+    /// What an error is about where the kernel does not lead a sandbox's traffic to its gateway.
+    public static let networkRefusal = "layer \(Layer.network.rawValue) cannot be enforced"
+
     static func error(step: String, subject: String, errno: Int32, reason: String) -> CoopError {
         let place = subject.isEmpty ? "" : " " + subject.printable
         let what = "cannot set up the sandbox"
@@ -16,7 +19,7 @@ enum SetupExplanation {
         }
         if step == "gateway-rules" || step == "gateway-route" {
             return CoopError(
-                .refused, "layer network cannot be enforced", "the kernel does not take the rules that lead to the gateway: \(why)",
+                .refused, networkRefusal, "the kernel does not take the rules that lead to the gateway: \(why)",
                 next: remedy(for: errno))
         }
         if step == "listen", errno == EADDRINUSE {

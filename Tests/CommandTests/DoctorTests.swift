@@ -19,7 +19,9 @@ import Testing
         let outcome = try place.coop(["doctor", "--json"])
         let report = try outcome.json(Report.self)
         #expect(outcome.exitCode == 0 && report.version == 1 && report.ready)
-        for layer in [Layer.userNamespace, .mountNamespace, .processNamespace, .networkNamespace, .root, .proc, .capabilities, .seccomp] {
+        for layer in [
+            Layer.userNamespace, .mountNamespace, .processNamespace, .networkNamespace, .network, .root, .proc, .capabilities, .seccomp,
+        ] {
             let found = report.layers.first { $0.layer == layer }
             #expect(found?.strength == .enforced && found?.detail.hasSuffix("(probed)") == true, "\(layer): \(String(describing: found))")
         }
@@ -97,6 +99,35 @@ import Testing
         #expect(try place.remains() == [])
     }
 
+    @Test("without nf_tables a run is refused with the way out of it, and the rest works")
+    func noPacketFilter() throws {
+        let program = try BuiltPrograms.compileC(DoctorTests.denyNetfilter)
+        // Under the filter no set-user-id program works, such as newuidmap.
+        let place = try Sandboxed(TestIdentity.ordinary.first { $0 != .subordinate } ?? .root)
+        let coop = try BuiltPrograms.coop()
+        let run = try place.outside([program, coop, "run", "--", "touch", "ran"])
+        run.expectError(126, "layer network cannot be enforced")
+        #expect(run.error.contains("--network none") && !place.exists("ran"), "\(run)")
+        let none = try place.outside([program, coop, "run", "--network", "none", "--", "echo", "ran"])
+        #expect(none.exitCode == 0 && none.output == "ran\n", "\(none)")
+        let doctor = try place.outside([program, coop, "doctor", "--json"])
+        let report = try doctor.json(Report.self)
+        #expect(doctor.exitCode == 4 && report.layers.first { $0.layer == .network }?.strength == .missing, "\(doctor)")
+        #expect(report.findings.contains { $0.subject == "network" && $0.fix.contains("--network none") }, "\(doctor)")
+        let text = try place.outside([program, coop, "doctor"])
+        #expect(text.output.hasSuffix("\nOnly sandboxes without network work here: coop run --network none\n"), "\(text)")
+        #expect(try place.remains() == [])
+    }
+
+    @Test("a network that is not led to the gateway is found by the probe")
+    func probedNetwork() throws {
+        let outcome = try Sandboxed(anyone).coop(["doctor", "--json"], environment: ["COOP_TEST_OMIT": "gateway-rules"])
+        let report = try outcome.json(Report.self)
+        let network = report.layers.first { $0.layer == .network }
+        #expect(
+            outcome.exitCode == 4 && network?.strength == .missing && network?.detail.contains("probe got through") == true, "\(outcome)")
+    }
+
     @Test(
         "in a chroot the kernel makes no user namespaces, and that is said", .enabled(if: getuid() == 0), arguments: TestIdentity.ordinary)
     func chroot(_ identity: TestIdentity) throws {
@@ -135,6 +166,34 @@ import Testing
             outcome.exitCode == 4 && outcome.output.contains("user.max_user_namespaces is 0")
                 && outcome.output.contains("sysctl -w user.max_user_namespaces"))
     }
+
+    private static let denyNetfilter = """
+        #include <stddef.h>
+        #include <errno.h>
+        #include <unistd.h>
+        #include <sys/prctl.h>
+        #include <sys/socket.h>
+        #include <sys/syscall.h>
+        #include <linux/filter.h>
+        #include <linux/netlink.h>
+        #include <linux/seccomp.h>
+        int main(int count, char **words) {
+            struct sock_filter filter[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_socket, 0, 5),
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0, 3),
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NETLINK_NETFILTER, 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPROTONOSUPPORT),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+            };
+            struct sock_fprog program = {sizeof(filter) / sizeof(*filter), filter};
+            if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, 2, &program)) return 99;
+            execv(words[1], words + 1);
+            return 98;
+        }
+        """
 
     private static let denyNamespaces = """
         #include <stddef.h>

@@ -23,7 +23,7 @@ import WardenProtocol
         #expect(
             spec.timeout == 90 && spec.workingDirectory == place("sub") && spec.systemCalls.groups == ["ptrace"]
                 && spec.degraded == [.landlock])
-        #expect(spec.network == Network() && spec.user.id == identity.user)
+        #expect(spec.network.mode == .scoped && spec.network.policy.rules.isEmpty && spec.user.id == identity.user)
         #expect(explained.plan.workload == Identity(user: identity.user, group: identity.group))
         #expect(explained.plan.separatesWarden == (identity == .subordinate))
         #expect(Set(explained.layers.map(\.layer)) == Set(Layer.allCases), "each layer is reported")
@@ -110,7 +110,8 @@ import WardenProtocol
         let outcome = try place.coop(["explain", "-e", "X=\u{1B}[2J\n\u{9B}31m", "-m", "/opt:/x:ro", "--", "true"])
         outcome.expectSuccess()
         for part in [
-            "command    true\n", "workspace  \(place.project) (bind)\n", "network    none\n", "\nLayers\n", "\nMounts\n", "\nEnvironment\n",
+            "command    true\n", "workspace  \(place.project) (bind)\n", "network    scoped\n", "\nLayers\n", "\nMounts\n",
+            "\nEnvironment\n",
             "\nPlan\n", "enforced  landlock", "X     ",
         ] {
             #expect(outcome.output.contains(part), "\(part) in \(outcome.output)")

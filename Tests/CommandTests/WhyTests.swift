@@ -35,7 +35,7 @@ import Testing
             ("/proc/key-users", "hidden", "whole machine"), ("/proc/cpuinfo", "readable", "own processes"),
             ("/sys/kernel", "hidden", "nothing of the host"),
             ("/etc/passwd", "readable", "of the sandbox's own"), ("/var/log/syslog", "hidden", "nothing of the host"),
-            ("example.com", "denied", "network none"), ("$AWS_PROFILE", "denied", "built-in block AWS_*"),
+            ("example.com", "denied", "no rule allows it"), ("$AWS_PROFILE", "denied", "built-in block AWS_*"),
             ("$TERM", "allowed", "set, from host"),
             ("$PATH", "allowed", "set, from coop"), ("$NOPE", "denied", "not on any allow list"),
             ("nosuchprogram", "hidden", "no program of that name"),

@@ -27,25 +27,27 @@ extension Sandboxed {
         withExtendedLifetime(server.process) {}
     }
 
-    @Test("addresses outside cannot be reached, and this is known at once", arguments: TestIdentity.all)
+    @Test("without network, addresses outside cannot be reached, and this is known at once", arguments: TestIdentity.all)
     func outside(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
+        let none = ["--network", "none"]
         for address in ["192.0.2.1", "10.0.0.1", "169.254.169.254", "172.17.0.1", "8.8.8.8"] {
-            try place.expectRefused(["connect_tcp", address, "80"], control: .none)
-            try place.expectRefused(["send_udp", address, "53"], control: .none)
+            try place.expectRefused(["connect_tcp", address, "80"], options: none, control: .none)
+            try place.expectRefused(["send_udp", address, "53"], options: none, control: .none)
         }
         for address in ["2001:db8::1", "fe80::1", "::ffff:192.0.2.1"] {
-            try place.expectRefused(["connect_tcp6", address, "443"], control: .none)
+            try place.expectRefused(["connect_tcp6", address, "443"], options: none, control: .none)
         }
-        try place.expectRefused(["network_devices"], control: .none)
+        try place.expectRefused(["network_devices"], options: none, control: .none)
         // Without the namespace the warden itself finds the host's devices, and refuses to go on.
-        let open = try place.run(["/bin/true"], environment: ["COOP_TEST_OMIT": "namespace=net;loopback"])
+        let open = try place.run(["/bin/true"], options: none, environment: ["COOP_TEST_OMIT": "namespace=net;loopback"])
         #expect(open.exitCode != 0 && open.error.contains("is a network device, but not in the plan"), "\(open)")
     }
 
-    @Test("no name is resolved", arguments: TestIdentity.all)
+    @Test("without network, no name is resolved", arguments: TestIdentity.all)
     func names(_ identity: TestIdentity) throws {
-        let outcome = try Sandboxed(identity).shell("timeout 2 getent hosts example.com; echo $?; cat /etc/resolv.conf | grep nameserver")
+        let outcome = try Sandboxed(identity).shell(
+            "timeout 2 getent hosts example.com; echo $?; cat /etc/resolv.conf | grep nameserver", options: ["--network", "none"])
         #expect(outcome.output == "2\n", "\(outcome)")
     }
 

@@ -80,7 +80,8 @@ struct ConfigurationMergeTests {
             row(.workspace, project: "'bind'", user: "'overlay'", "overlay", approved: "bind", requests: 1),
             row(.workspace, flag: ["bind"], project: "'none'", user: "'overlay'", "bind"),
             row(.workspace, local: "'none'", project: "'bind'", user: "'worktree'", "none"),
-            row(.networkMode, "none"), row(.networkMode, project: "'open'", "none", approved: "open", requests: 1),
+            row(.networkMode, "scoped"), row(.networkMode, project: "'open'", "scoped", approved: "open", requests: 1),
+            row(.networkMode, project: "'scoped'", "scoped"), row(.networkMode, project: "'none'", "none"),
             row(.networkMode, project: "'scoped'", user: "'open'", "scoped"),
             row(.networkMode, project: "'open'", user: "'scoped'", "scoped", approved: "open", requests: 1),
             row(.networkMode, local: "'none'", project: "'open'", user: "'open'", "none"),
@@ -192,7 +193,7 @@ struct ConfigurationMergeTests {
             [sandbox]
             mounts = ["~/datasets:/data:ro", "/etc\\u0041"]
             [network]
-            mode = "scoped"
+            mode = "open"
             host_ports = [5432]
             [network.hosts]
             "api.example.com" = "127.0.0.1:8443"
@@ -211,7 +212,7 @@ struct ConfigurationMergeTests {
         #expect(
             loaded.resolve().requests.map(\.description) == [
                 "mount ~/datasets read-only at /data (coop.toml:3:11)", "mount /etcA writable (coop.toml:3:34)",
-                "reach the network, as far as it is allowed (scoped) (coop.toml:5:8)",
+                "reach the whole public internet (coop.toml:5:8)",
                 "reach port 5432 of this machine's loopback (coop.toml:6:15)",
                 "connect to 127.0.0.1:8443 in place of api.example.com (coop.toml:8:1)",
                 "send what `pass show x`, run on this machine, prints to api.example.com in the header Authorization"

@@ -36,6 +36,10 @@ struct ExplainCommand: ParsableCommand {
         var spec = try builder.build(command: command)
         try WorkspaceSession.describe(
             spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))
+        if spec.network.usesGateway {
+            try TrustedAuthority.describe(
+                in: &spec, file: FileSystem.join(FileSystem.join(context.run, spec.id), TrustedAuthority.bundleName))
+        }
         var explanation = try NativeEngine(wardenPath: try WardenProgram.locate()).explain(spec)
         explanation.notes = IneffectiveSettings.notes(configuration.effective)
         if json {

@@ -13,7 +13,12 @@ struct NetworkSettings {
     /// What there is of the network, with the policy that decides over it.
     func network() throws(CoopError) -> Network {
         let settings = configuration.network
-        let mode = self.mode
+        let mode: Network.Mode =
+            switch settings.mode?.value ?? .none {
+            case .none: .none
+            case .scoped: .scoped
+            case .open: .open
+            }
         guard mode != .none else {
             // On one command line, or against a file: what is asked for now must not silently come to nothing.
             if let asked = settings.allow.first(where: { $0.origin.layer == .flags }), let stated = settings.mode {
@@ -25,20 +30,6 @@ struct NetworkSettings {
         }
         let hostPorts = settings.hostPorts.map { UInt16(clamping: $0.value) }
         return Network(mode: mode, hostPorts: hostPorts, policy: try policy(mode: mode, hostPorts: hostPorts))
-    }
-
-    /// The mode that is set; where none is, whoever lets something through wants the mode in which that has a meaning.
-    private var mode: Network.Mode {
-        let settings = configuration.network
-        if let stated = settings.mode, stated.origin.layer != .defaults {
-            return switch stated.value {
-            case .none: .none
-            case .scoped: .scoped
-            case .open: .open
-            }
-        }
-        let asks = !settings.allow.isEmpty || !settings.bundles.isEmpty || !settings.rules.isEmpty || !settings.hostPorts.isEmpty
-        return asks ? .scoped : .none
     }
 
     private func policy(mode: Network.Mode, hostPorts: [UInt16]) throws(CoopError) -> NetworkPolicy {

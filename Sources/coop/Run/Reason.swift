@@ -64,7 +64,7 @@ struct Reason {
         guard spec.network.usesGateway else {
             return Answer(
                 subject: name, verdict: .denied, rule: "network none: nothing leaves the sandbox",
-                next: "coop run --allow \(name.shellQuoted) -- COMMAND")
+                next: "coop run --network scoped --allow \(name.shellQuoted) -- COMMAND")
         }
         let parts = name.split(separator: ":", maxSplits: 1).map(String.init)
         let port = parts.count == 2 ? UInt16(parts[1]) ?? 443 : 443

@@ -65,7 +65,7 @@ final class SandboxRun {
                 protect: configuration.effective.sandbox.protect.map(\.value))
             if spec.network.usesGateway {
                 let authority = try TrustedAuthority(session: id)
-                try authority.add(to: &spec, file: session.file("ca-bundle.pem"))
+                try authority.add(to: &spec, file: session.file(TrustedAuthority.bundleName))
                 egress = try SandboxRun.egress(spec, authority, grants, context: context, loop: loop)
             } else {
                 egress = nil

@@ -29,20 +29,32 @@ struct TrustedAuthority {
         }
     }
 
+    /// The name of the file in a session's directory that holds the bundle.
+    static let bundleName = "ca-bundle.pem"
+
     /// Puts the host's bundle with this authority's certificate in the place of the host's bundle.
     ///
     /// - Parameter file: where the bundle is kept as long as the sandbox lives.
     func add(to spec: inout SandboxSpec, file: String) throws(CoopError) {
-        guard let target = TrustedAuthority.bundles.first(where: { FileSystem.kind($0) == .file }) else {
-            throw CoopError(
-                .notReady, "cannot add the sandbox's certificate authority",
-                "none of \(TrustedAuthority.bundles.joined(separator: ", ")) is there", next: "apt-get install ca-certificates")
-        }
+        let target = try TrustedAuthority.describe(in: &spec, file: file)
         do {
             let bundle = try FileSystem.read(target, limit: 8 << 20) + [UInt8(ascii: "\n")] + RootCertificates.encode(authority.certificate)
             try Descriptor.open(file, O_WRONLY | O_CREAT | O_EXCL, mode: 0o644).writeAll(bundle, subject: file)
         } catch {
             throw CoopError(.failed, "cannot add the sandbox's certificate authority", "\(error)", next: "ls -l \(target)")
+        }
+    }
+
+    /// What `add` does to the spec, without an authority: for those who only want to know.
+    ///
+    /// - Returns: the path of the bundle.
+    @discardableResult
+    static func describe(in spec: inout SandboxSpec, file: String) throws(CoopError) -> String {
+        guard let target = TrustedAuthority.bundles.first(where: { FileSystem.kind($0) == .file }) else {
+            throw CoopError(
+                .notReady, "cannot add the sandbox's certificate authority",
+                "none of \(TrustedAuthority.bundles.joined(separator: ", ")) is there",
+                next: "sudo apt-get install ca-certificates, or add --network none")
         }
         spec.mounts.append(Mount(source: file, target: target, readOnly: true, isDirectory: false, reason: "the gateway's authority"))
         for name in TrustedAuthority.variables {
@@ -56,6 +68,7 @@ struct TrustedAuthority {
             }
         }
         spec.environment.sort { $0.name < $1.name }
+        return target
     }
 
     /// The certificates that upstream hosts are verified with: the host's own and the user's further ones.

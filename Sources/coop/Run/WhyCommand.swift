@@ -34,6 +34,10 @@ struct WhyCommand: ParsableCommand {
         var spec = try builder.build(command: ["true"])
         try WorkspaceSession.describe(
             spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))
+        if spec.network.usesGateway {
+            try TrustedAuthority.describe(
+                in: &spec, file: FileSystem.join(FileSystem.join(context.run, spec.id), TrustedAuthority.bundleName))
+        }
         let plan = try NativeEngine(wardenPath: try WardenProgram.locate()).explain(spec).plan
         let policy = EnvironmentPolicy(
             allow: configuration.effective.sandbox.envAllow.map(\.value), block: configuration.effective.sandbox.envBlock.map(\.value))

@@ -44,7 +44,8 @@ struct CapabilitiesCommand: ParsableCommand {
                 Report(
                     coop: Version.text,
                     engines: [.init(name: "native", available: usable, detail: "Linux \(facts.kernel); `coop doctor` proves each layer")],
-                    networks: Network.Mode.allCases.map(\.rawValue), workspaces: Workspace.Mode.allCases.map(\.rawValue),
+                    networks: Network.Mode.allCases.filter { $0 == .none || facts.netfilter }.map(\.rawValue),
+                    workspaces: Workspace.Mode.allCases.map(\.rawValue),
                     layers: Layer.allCases.map(\.rawValue), optionalLayers: Layer.allCases.filter(\.isOptional).map(\.rawValue),
                     syscallGroups: SyscallGroup.allCases.map(\.rawValue), configurationKeys: ConfigurationKey.allCases.map(\.path),
                     exitCodes: ["timeout": 124, "failed": 125, "refused": 126, "notFound": 127, "signal": 128],

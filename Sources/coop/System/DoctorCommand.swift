@@ -11,7 +11,7 @@ struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Prove each layer by probing it from inside; name what is missing and the command that mends it.",
         discussion: """
-            Exit code 4 when no sandbox can be made here.
+            Exit code 4 when no sandbox can be made here, or none with network.
 
             Examples:
               coop doctor
@@ -41,23 +41,25 @@ struct DoctorCommand: ParsableCommand {
         var failure: CoopError?
         do { layers = try examination.run() } catch let error as CoopError { failure = error }
         // A limit that cannot be had stops only those who ask for it.
-        let ready = failure == nil && layers.allSatisfy { $0.strength != .missing }
+        let missing = layers.filter { $0.strength == .missing }.map(\.layer)
+        let ready = failure == nil && missing.isEmpty
         let cgroups = try CgroupHost.probe()
         layers = layers.map { report in cgroups.prospects.first { $0.layer == report.layer } ?? report }
         let refusal: Int32? = failure == nil ? nil : examination.namespaceRefusal()
         var findings = Diagnosis.recognise(facts: facts, conditions: conditions, refusal: refusal, cgroups: cgroups)
+        findings += layers.filter { $0.layer == .network && $0.strength == .missing }.map(Diagnosis.init(closedNetwork:))
         if let failure, !findings.contains(where: { $0.severity == .blocking }) {
             findings.insert(Diagnosis(blocking: failure), at: 0)
         }
         if json {
             print(try JSONText.encode(Report(ready: ready, layers: layers, findings: findings)))
         } else {
-            FileHandleOutput.standardOutput(text(layers: layers, findings: findings, ready: ready))
+            FileHandleOutput.standardOutput(text(layers: layers, findings: findings, ready: ready, missing: missing))
         }
         if !ready { throw ProcessResult(code: 4) }
     }
 
-    private func text(layers: [LayerReport], findings: [Diagnosis], ready: Bool) -> String {
+    private func text(layers: [LayerReport], findings: [Diagnosis], ready: Bool, missing: [Layer]) -> String {
         let isTerminal = isatty(1) == 1 && environmentVariable("NO_COLOR") == nil
         func mark(_ strength: LayerReport.Strength) -> String {
             let (word, color) =
@@ -78,8 +80,10 @@ struct DoctorCommand: ParsableCommand {
             result += "\n\(finding.severity == .blocking ? "This stops every sandbox" : "This could be stronger"): \(finding.subject)\n"
             result += "  \(finding.why.printable)\n  Fix: \(finding.fix)\n"
         }
-        result += ready ? "\nSandboxes work here.\n" : "\nNo sandbox can be made here yet.\n"
+        if ready { return result + "\nSandboxes work here.\n" }
         return result
+            + (missing == [.network]
+                ? "\nOnly sandboxes without network work here: coop run --network none\n" : "\nNo sandbox can be made here yet.\n")
     }
 }
 
@@ -87,7 +91,20 @@ struct DoctorCommand: ParsableCommand {
 struct LayerExamination {
     let context: Context
 
+    /// With what leads the network to a gateway, as a run has it. Where the kernel does not take that, the layers of a sandbox that has no
+    /// network are examined, and the missing one is said.
     func run() throws -> [LayerReport] {
+        do {
+            return try run(network: Network(mode: .scoped))
+        } catch let error as CoopError {
+            guard error.what == SetupExplanation.networkRefusal else { throw error }
+            return try run(network: Network(mode: .none)).map { report in
+                report.layer == .network ? LayerReport(.network, .missing, error.why, next: error.next) : report
+            }
+        }
+    }
+
+    private func run(network: Network) throws -> [LayerReport] {
         guard let own = FileSystem.readLink("/proc/self/exe") else {
             throw CoopError(.notReady, "cannot find coop's own program", "/proc is not mounted", next: "mount -t proc proc /proc")
         }
@@ -99,7 +116,7 @@ struct LayerExamination {
             mounts: [Mount(source: FileSystem.realPath(own) ?? own, target: probe, readOnly: true, isDirectory: false, reason: "doctor")],
             environment: [EnvironmentVariable(name: "PATH", value: "/usr/bin:/bin", origin: "coop")],
             user: User(name: entry?.name ?? "user", id: getuid(), group: getgid(), groupName: "users", shell: "/bin/sh"),
-            workingDirectory: "/", degraded: Layer.allCases.filter(\.isOptional), command: [probe, "probe"])
+            workingDirectory: "/", network: network, degraded: Layer.allCases.filter(\.isOptional), command: [probe, "probe"])
         let engine = NativeEngine(wardenPath: try WardenProgram.locate())
         let promised = try engine.explain(spec).layers
         let output = Descriptor(owning: try check("memfd_create") { coop_memory_file("probe") })
@@ -177,6 +194,11 @@ struct DoctorFix {
 }
 
 extension Diagnosis {
+    /// What a host without nf_tables lacks: everything but `--network none` is refused there.
+    init(closedNetwork report: LayerReport) {
+        self.init(severity: .weakening, subject: "network", why: report.detail, fix: report.next ?? "coop run --network none -- COMMAND")
+    }
+
     /// A failure that no rule recognises, in its own words.
     init(blocking error: CoopError) {
         self.init(severity: .blocking, subject: error.what, why: error.why, fix: error.next ?? "coop explain -- true")
