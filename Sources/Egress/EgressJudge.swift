@@ -26,6 +26,8 @@ struct EgressJudge {
         var verdict: Verdict
         /// The rule as the user wrote it, or why none was needed.
         var rule: String
+        /// The command that would allow it in the next run; nil where the verdict's own says all.
+        var lasting: String?
 
         var action: String {
             switch verdict {
@@ -39,6 +41,8 @@ struct EgressJudge {
     let policy: CompiledNetworkPolicy
     /// Nil where no credential is granted.
     let credentials: CredentialJudge?
+    /// The live sandbox, whose rules can be changed; nil when nobody runs.
+    var session: String?
 
     /// The destination that an opening names; nil when that is not a name that could be connected to.
     static func destination(of opening: Opening) -> Policy.Destination? {
@@ -95,7 +99,7 @@ struct EgressJudge {
             switch decision.action {
             // Where a credential goes each request is looked at, whatever the rule: it gets the credential, and no other may be in it.
             case .allow: isSettled = !isPinned
-            case .deny: return denied(destination, opening.port, rule: rule, reason(decision))
+            case .deny: return denied(destination, opening.port, rule: rule, reason(decision), isRule: isWritten(decision))
             case .ask: return denied(destination, opening.port, rule: rule, "nobody is there to be asked")
             }
         case .inspect:
@@ -126,7 +130,7 @@ struct EgressJudge {
         let rule = describe(decision)
         switch decision.action {
         case .allow: return Judgement(verdict: .inspect, rule: rule)
-        case .deny: return denied(destination, port, rule: rule, reason(decision))
+        case .deny: return denied(destination, port, rule: rule, reason(decision), isRule: isWritten(decision))
         case .ask: return denied(destination, port, rule: rule, "nobody is there to be asked")
         }
     }
@@ -145,6 +149,12 @@ struct EgressJudge {
             policy.policy.rules.indices.contains(index)
         else { return false }
         return policy.policy.rules[index].host.port == port
+    }
+
+    /// Whether a rule of the configuration decides; one that was added to the live sandbox can be taken back there.
+    private func isWritten(_ decision: Decision) -> Bool {
+        guard let index = decision.rule, policy.policy.rules.indices.contains(index) else { return false }
+        return !LiveRules.isLive(policy.policy.rules[index])
     }
 
     private func describe(_ decision: Decision) -> String {
@@ -178,15 +188,25 @@ struct EgressJudge {
         }
     }
 
-    private func denied(_ destination: Policy.Destination, _ port: UInt16, rule: String, _ reason: String) -> Judgement {
+    /// - Parameter isRule: a rule denies it, and not the lack of one.
+    private func denied(
+        _ destination: Policy.Destination, _ port: UInt16, rule: String, _ reason: String, isRule: Bool = false
+    ) -> Judgement {
         let place = port == 443 || port == 80 ? "\(destination)" : "\(destination):\(port)"
-        let next: String =
+        let lasting: String =
             switch rule {
             case "host_ports": "coop config set network.host_ports \(port)"
             case EgressJudge.serverName, "network = none": ""
             default: rule.hasSuffix("address") && rule != "direct address" ? "" : "coop run --allow \(place) -- COMMAND"
             }
+        var next = lasting
+        if isRule {
+            // A denial wins over whatever allows: only who wrote it can take it back.
+            next = "coop policy show"
+        } else if let session, lasting.hasPrefix("coop run") {
+            next = "coop allow \(place) --session \(session)   # the next time: \(lasting)"
+        }
         return Judgement(
-            verdict: .deny(Denial(rule: rule, reason: "\(place): \(reason)", next: next)), rule: rule)
+            verdict: .deny(Denial(rule: rule, reason: "\(place): \(reason)", next: next)), rule: rule, lasting: isRule ? next : lasting)
     }
 }

@@ -18,6 +18,8 @@ public final class EgressSession {
         var destination: Policy.Destination
         /// Whether the worker may ask for connections and requests.
         var isInspected = false
+        /// Whether it is only still there for its last word.
+        var isRefused = false
         /// What all its requests are answered with, when it is terminated only to say so.
         var denial: Denial?
     }
@@ -68,7 +70,7 @@ public final class EgressSession {
         self.session = session
         self.loop = loop
         credentials = grants.map(CredentialJudge.init)
-        judge = EgressJudge(policy: policy, credentials: credentials)
+        judge = EgressJudge(policy: policy, credentials: credentials, session: session)
         resolver = NameResolver(loop: loop)
         dialer = UpstreamDialer(loop: loop, resolver: resolver)
         makeConfiguration = configuration
@@ -84,13 +86,27 @@ public final class EgressSession {
         }
     }
 
-    /// Judges by another policy from now on; what it no longer allows is cut off.
-    public func replace(policy: CompiledNetworkPolicy) throws {
-        judge = EgressJudge(policy: policy, credentials: credentials)
-        for (id, connection) in connections where judge.verdict(on: connection.opening, to: connection.destination).denial != nil {
-            try tell(.revoke(id))
+    /// The policy that it judges by.
+    public var policy: CompiledNetworkPolicy { judge.policy }
+
+    /// Judges by another policy from now on. What that would treat otherwise is cut off: a connection that is no longer allowed, one that is
+    /// passed on untouched and would have to be looked at, and one that is only kept to say why it is refused.
+    public func replace(policy: CompiledNetworkPolicy) {
+        judge = EgressJudge(policy: policy, credentials: credentials, session: session)
+        do {
+            for (id, connection) in connections where connection.opening.protocol != .awaited {
+                let verdict = judge.verdict(on: connection.opening, to: connection.destination)
+                if (verdict.denial != nil) != connection.isRefused || verdict == .inspect && !connection.isInspected {
+                    try tell(.revoke(id))
+                }
+            }
+        } catch {
+            close(because: EgressSession.error(error))
         }
     }
+
+    /// Closes the network for good: what should have been recorded could not be.
+    public func stop(because error: CoopError) { close(because: error) }
 
     /// Ends the worker and everything that goes through it.
     public func end() {
@@ -244,6 +260,7 @@ public final class EgressSession {
         let judgement = judge.judgement(on: opening, to: destination)
         if case .explain(let denial) = judgement.verdict { connection.denial = denial }
         connection.isInspected = judgement.verdict == .inspect || connection.denial != nil
+        connection.isRefused = judgement.verdict.denial != nil
         connections[id] = connection
         if judgement.verdict == .proceed { return try tell(.proceed(id)) }
         try record(judgement, connection) { [unowned self] in

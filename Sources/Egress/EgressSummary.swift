@@ -25,7 +25,7 @@ public struct EgressSummary: Sendable {
             allowed += 1
             return
         }
-        refuse("\(host):\(port)", denial.reason, denial.next)
+        refuse("\(host):\(port)", denial.reason, judgement.lasting ?? denial.next)
     }
 
     mutating func closed(host: String, port: UInt16) {

@@ -35,6 +35,23 @@ public struct ConfigurationEditor: Sendable {
         try change(key) { document throws(TOMLError) in try document.setting(path, to: value) }
     }
 
+    /// Adds texts to a list, in one step; those that it has already stay.
+    ///
+    /// - Returns: what was added.
+    /// - Throws: `CoopError` as `set` does.
+    @discardableResult
+    public func add(_ texts: [String], to key: ConfigurationKey) throws(CoopError) -> [String] {
+        let path = key.path.split(separator: ".").map(String.init)
+        var list: [String] = []
+        if let bytes = try file.read(), let node = try document(bytes).root.node(at: path), case .array(let elements) = node.value {
+            for case .string(let text) in elements.map(\.value) { list.append(text) }
+        }
+        let added = texts.filter { !list.contains($0) }
+        guard !added.isEmpty else { return [] }
+        try change(key.path) { document throws(TOMLError) in try document.setting(path, to: .strings(list + added)) }
+        return added
+    }
+
     /// Removes a key, in one step.
     ///
     /// - Returns: whether it was there.

@@ -108,7 +108,8 @@ public struct TrustStore: Sendable {
         }
     }
 
-    private func file(of project: Project) -> String { FileSystem.join(home.directory(.trust), project.key.text) }
+    /// Where the approvals of a project are kept.
+    public func file(of project: Project) -> String { FileSystem.join(home.directory(.trust), project.key.text) }
 
     private func write(_ record: TrustRecord, _ project: Project) throws(CoopError) {
         let path = file(of: project)

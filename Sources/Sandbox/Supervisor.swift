@@ -40,6 +40,10 @@ public final class Supervisor {
     /// Called once, when the sandbox is ready, with the sockets on which its traffic arrives; not without a gateway. What a fast
     /// command has sent by then waits in them.
     public var whenListening: ([GatewayListener]) throws -> Void = { _ in }
+    /// Answers what clients ask about the network.
+    public var control: (ControlRequest) -> ControlReply = { _ in
+        .refused(code: "failed", what: "cannot ask about the network", why: "this sandbox has no answer", next: "coop ps")
+    }
     /// Called once every process is gone.
     public var whenOver: () -> Void = {}
     /// Whether the time limit ended it.
@@ -130,6 +134,9 @@ public final class Supervisor {
                 try terminate()
                 isEnding = true
                 try endIfIdle()
+            case .control(let request):
+                // A client that is gone needs no answer; its end is seen by the next reading.
+                try client.channel.sendIfOpen(.reply(control(request)))
             default:
                 try drop(client)
                 return

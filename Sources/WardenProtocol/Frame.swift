@@ -29,7 +29,7 @@ public enum SignalTarget: Sendable, Equatable {
 /// follows, a type byte, a byte with the number of descriptors that travel with the frame, and the fields.
 ///
 /// Version 1. Towards the warden: `prepare`, `plan`, `start`, `signal`, `end`. From it: `listeners`, `ready`, `failed`, `started`, `stopped`,
-/// `exited`, `ended`. The same frames connect a client to the supervisor over the control socket.
+/// `exited`, `ended`. The same frames connect a client to the supervisor over the control socket, and a few more that no warden takes.
 public enum Frame: WireMessage, Equatable {
     /// The beginning of the plan, to be done while the rest is still being made. At most once, as the first frame.
     case prepare(LaunchPlan)
@@ -52,6 +52,21 @@ public enum Frame: WireMessage, Equatable {
     case exited(id: UInt32, ProcessEnd)
     /// No process is left but the warden.
     case ended
+
+    // Between a client and the supervisor alone.
+
+    /// Asks about the network, or for another rule.
+    case control(ControlRequest)
+    /// A person is at this client's terminal and can be asked.
+    case attend
+    /// What the person has said to `question`.
+    case answer(id: UInt32, Consent)
+    /// To `control`.
+    case reply(ControlReply)
+    /// Something waits for the person's word. The text is one line, safe for a terminal.
+    case question(id: UInt32, text: String)
+    /// Nobody waits for an answer to `question` any more.
+    case settled(id: UInt32)
 
     /// The largest frame either side accepts, in bytes.
     public static let sizeLimit = 16 << 20
@@ -81,6 +96,24 @@ public enum Frame: WireMessage, Equatable {
         case .prepare(let plan):
             Frame.header(5, descriptors, &writer)
             plan.encode(to: &writer)
+        case .control(let request):
+            Frame.header(6, descriptors, &writer)
+            request.encode(to: &writer)
+        case .attend: Frame.header(7, descriptors, &writer)
+        case .answer(let id, let consent):
+            Frame.header(8, descriptors, &writer)
+            writer.write(id)
+            writer.write(consent.rawValue)
+        case .reply(let reply):
+            Frame.header(23, descriptors, &writer)
+            reply.encode(to: &writer)
+        case .question(let id, let text):
+            Frame.header(24, descriptors, &writer)
+            writer.write(id)
+            writer.write(text)
+        case .settled(let id):
+            Frame.header(25, descriptors, &writer)
+            writer.write(id)
         case .ready(let checks):
             Frame.header(16, descriptors, &writer)
             writer.write(checks)
@@ -145,6 +178,12 @@ public enum Frame: WireMessage, Equatable {
             frame = .signal(single ? .command(id) : .everything, signal)
         case 4: frame = .end
         case 5: frame = .prepare(try LaunchPlan(from: &reader))
+        case 6: frame = .control(try ControlRequest(from: &reader))
+        case 7: frame = .attend
+        case 8:
+            let id = try reader.read(UInt32.self)
+            guard let consent = Consent(rawValue: try reader.read()) else { throw WireError("unknown answer") }
+            frame = .answer(id: id, consent)
         case 16: frame = .ready(checks: try reader.read())
         case 17:
             frame = .failed(
@@ -164,6 +203,9 @@ public enum Frame: WireMessage, Equatable {
         case 22:
             frame = .listeners(
                 try reader.readList { (reader: inout WireReader) throws(WireError) in try ListeningSocket(from: &reader) })
+        case 23: frame = .reply(try ControlReply(from: &reader))
+        case 24: frame = .question(id: try reader.read(), text: try reader.readString())
+        case 25: frame = .settled(id: try reader.read())
         default: throw WireError("unknown frame \(type)")
         }
         guard reader.isAtEnd else { throw WireError("bytes after the end of a frame") }

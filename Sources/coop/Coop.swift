@@ -23,7 +23,9 @@ struct Coop: ParsableCommand {
             CommandGroup(name: "Sessions", subcommands: [PsCommand.self, StopCommand.self, SuperviseCommand.self]),
             CommandGroup(name: "Projects and trust", subcommands: [TrustCommand.self, ConfigCommand.self]),
             CommandGroup(name: "Credentials", subcommands: [SecretCommand.self, GrantCommand.self]),
-            CommandGroup(name: "Network, policy, audit", subcommands: [NetCommand.self, PolicyCommand.self, AuditCommand.self]),
+            CommandGroup(
+                name: "Network, policy, audit",
+                subcommands: [AllowCommand.self, DenyCommand.self, NetCommand.self, PolicyCommand.self, AuditCommand.self]),
             CommandGroup(
                 name: "System",
                 subcommands: [

@@ -5,7 +5,8 @@ import Testing
 /// The commands of this version. What a user types is a contract: to add is fine, to rename needs a reason.
 enum Contract {
     static let commands = [
-        "run", "shell", "exec", "explain", "why", "ps", "stop", "trust", "config", "secret", "grant", "net", "policy", "audit", "doctor",
+        "run", "shell", "exec", "explain", "why", "ps", "stop", "trust", "config", "secret", "grant", "allow", "deny", "net", "policy",
+        "audit", "doctor",
         "version",
         "capabilities", "completions",
     ]
@@ -15,7 +16,9 @@ enum Contract {
     static let auditCommands = ["show", "verify", "export"]
     static let all =
         commands.map { [$0] } + configCommands.map { ["config", $0] } + secretCommands.map { ["secret", $0] }
-        + grantCommands.map { ["grant", $0] } + [["net", "bundles"], ["policy", "show"], ["policy", "check"], ["policy", "test"]]
+        + grantCommands.map { ["grant", $0] } + [
+            ["net", "status"], ["net", "bundles"], ["policy", "show"], ["policy", "check"], ["policy", "test"],
+        ]
         + auditCommands.map { ["audit", $0] }
 
     /// The options that the command contract promises for `run` and `shell` in this version.

@@ -79,7 +79,17 @@ struct Generator {
     }
 
     mutating func frame() -> Frame {
-        switch Int.random(in: 0..<12, using: &random) {
+        switch Int.random(in: 0..<19, using: &random) {
+        case 12: .control(.report)
+        case 13:
+            .control(
+                .change(
+                    NetworkChange(Bool.random(using: &random) ? .allow : .deny, hosts: list(5) { "host\($0.number(UInt8.self)).example" })))
+        case 14: .attend
+        case 15: .answer(id: number(), Consent.allCases.randomElement(using: &random) ?? .no)
+        case 16: .reply(Bool.random(using: &random) ? .report(text()) : .refused(code: text(), what: text(), why: text(), next: text()))
+        case 17: .question(id: number(), text: text())
+        case 18: .settled(id: number())
         case 0: .plan(plan())
         case 1: .start(request())
         case 2: .signal(.command(number()), UInt8.random(in: 1...64, using: &random))
@@ -153,11 +163,17 @@ struct Generator {
     @Test("text that is not UTF-8, unknown types and impossible signals are refused")
     func shapes() {
         #expect(throws: WireError.self) { try Frame.decode([]) }
-        for type in UInt8.min...UInt8.max where ![1, 2, 3, 4, 16, 17, 18, 19, 20, 21, 22].contains(type) {
+        for type in UInt8.min...UInt8.max where ![1, 2, 3, 4, 7, 16, 17, 18, 19, 20, 21, 22].contains(type) {
             #expect(throws: WireError.self) { try Frame.decode([type, 0]) }
         }
         #expect(throws: WireError.self) { try Frame.decode([17, 0, 1, 0, 0, 0, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) }
         for signal: UInt8 in [0, 65, 255] { #expect(throws: WireError.self) { try Frame.decode([3, 0, 1, 1, 0, 0, 0, signal]) } }
         #expect(throws: WireError.self) { try Frame.decode([3, 0, 2, 1, 0, 0, 0, 9]) }
+        // Requests, changes and answers that do not exist.
+        for body: [UInt8] in [[6, 0, 2], [6, 0, 1, 2, 0, 0, 0, 0], [8, 0, 1, 0, 0, 0, 4], [23, 0, 2]] {
+            #expect(throws: WireError.self) { try Frame.decode(body) }
+        }
+        let crowd = NetworkChange(.allow, hosts: Array(repeating: "h", count: NetworkChange.hostLimit + 1))
+        #expect(throws: WireError.self) { try Frame.decode(Array(Frame.control(.change(crowd)).encoded(descriptors: 0).dropFirst(4))) }
     }
 }

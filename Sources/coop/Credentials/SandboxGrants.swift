@@ -10,7 +10,7 @@ import Vault
 struct SandboxGrants {
     let session: SessionGrants
     private let grants: [Grant]
-    private let settings: Configuration.Network
+    private var settings: Configuration.Network
     private let store: SecretStore
 
     /// - Returns: nil for a sandbox without network, where no credential could go anywhere.
@@ -26,6 +26,13 @@ struct SandboxGrants {
         settings = configuration.network
         store = try context.secrets()
         session = try SessionGrants(grants, stubs: StubMaker(), resolver: try context.resolver())
+    }
+
+    /// The same grants beside other settings of the network: what a repository says about their hosts may have changed.
+    func following(_ settings: Configuration.Network) -> SandboxGrants {
+        var result = self
+        result.settings = settings
+        return result
     }
 
     /// The variables with stubs. They are made for this sandbox and no secret, so no rule that keeps secrets out applies to them.

@@ -5,13 +5,14 @@ import Policy
 
 struct NetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "net", abstract: "Show what of the network can be named.",
+        commandName: "net", abstract: "Show how the network of live sandboxes stands, and what of it can be named.",
         discussion: """
             Examples:
+              coop net status
               coop net bundles
               coop net bundles npm
             """,
-        subcommands: [NetBundles.self])
+        subcommands: [NetStatus.self, NetBundles.self])
 }
 
 struct NetBundles: ParsableCommand {

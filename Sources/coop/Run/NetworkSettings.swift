@@ -9,6 +9,8 @@ struct NetworkSettings {
     let context: Context
     let project: Project
     let configuration: Configuration
+    /// Read again for a sandbox that is running: what would stop a run only narrows it, and what was said at the start is not said again.
+    var isLive = false
 
     /// What there is of the network, with the policy that decides over it.
     func network() throws(CoopError) -> Network {
@@ -21,7 +23,7 @@ struct NetworkSettings {
             }
         guard mode != .none else {
             // On one command line, or against a file: what is asked for now must not silently come to nothing.
-            if let asked = settings.allow.first(where: { $0.origin.layer == .flags }), let stated = settings.mode {
+            if !isLive, let asked = settings.allow.first(where: { $0.origin.layer == .flags }), let stated = settings.mode {
                 throw CoopError(
                     .usage, "cannot allow \(asked.value.printable)", "the network is `none` (\(stated.origin))",
                     next: "coop config get network.mode")
@@ -59,7 +61,7 @@ struct NetworkSettings {
             for setting in settings.bundles {
                 let known = try NetworkBundle(named: setting.value).rules
                 let own = registries.endpoints(ofBundle: setting.value)
-                if known.isEmpty, own.isEmpty {
+                if known.isEmpty, own.isEmpty, !isLive {
                     FileHandleOutput.standardError(
                         "coop: the bundle \(setting.value) names no host: the configuration that it follows names none\n"
                             + "Next: coop run --allow HOST -- COMMAND\n")

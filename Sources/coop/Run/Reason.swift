@@ -25,6 +25,20 @@ struct Reason {
         var rule: String
         /// How to change it.
         var next: String?
+        /// Of a host: what the live sandboxes of the project say.
+        var live: [Live]?
+
+        var isHost = false
+
+        private enum CodingKeys: String, CodingKey { case version, subject, verdict, rule, next, live }
+    }
+
+    /// The answer of one live sandbox.
+    struct Live: Encodable {
+        /// Its name, or its id.
+        var sandbox: String
+        var verdict: Answer.Verdict
+        var rule: String
     }
 
     func answer(_ subject: String) -> Answer {
@@ -32,7 +46,11 @@ struct Reason {
         if subject.contains("/") || subject.hasPrefix("~") || subject == "." || subject == ".." { return path(subject) }
         if FileSystem.kind(FileSystem.join(currentDirectory, subject), followLinks: false) != nil { return path(subject) }
         if let found = program(subject) { return path(found) }
-        if subject.contains(".") { return host(subject) }
+        if subject.contains(".") {
+            var answer = host(subject)
+            answer.isHost = true
+            return answer
+        }
         return Answer(
             subject: subject, verdict: .hidden,
             rule: "no program of that name is on the PATH of the sandbox, and no file of that name is here",
@@ -66,10 +84,14 @@ struct Reason {
                 subject: name, verdict: .denied, rule: "network none: nothing leaves the sandbox",
                 next: "coop run --network scoped --allow \(name.shellQuoted) -- COMMAND")
         }
+        return Reason.host(name, policy: spec.network.policy)
+    }
+
+    static func host(_ name: String, policy: NetworkPolicy) -> Answer {
         let parts = name.split(separator: ":", maxSplits: 1).map(String.init)
         let port = parts.count == 2 ? UInt16(parts[1]) ?? 443 : 443
         do throws(CoopError) {
-            let found = try PolicyExplanation(host: parts[0], port: port, policy: CompiledNetworkPolicy(spec.network.policy))
+            let found = try PolicyExplanation(host: parts[0], port: port, policy: CompiledNetworkPolicy(policy))
             if found.action == "deny" { return Answer(subject: name, verdict: .denied, rule: found.reason, next: found.next) }
             return Answer(
                 subject: name, verdict: .allowed,

@@ -22,6 +22,10 @@ final class SandboxRun {
     private let loop = EventLoop()
     /// The way out, where there is one.
     private let egress: EgressSession?
+    /// Its rules, which can change while the sandbox lives.
+    private let rules: LivePolicy
+    /// The files that its rules come from; nil without a way out.
+    private let live: LiveConfiguration?
     private var sandbox: LaunchedSandbox?
     private var supervisor: Supervisor?
     private var control: Descriptor?
@@ -39,7 +43,8 @@ final class SandboxRun {
         self.options = options
         project = try context.project(for: options)
         let agent = try AgentRun.find(command, options: options, context: context)
-        let configuration = try context.configuration(of: project, flags: options.flags, agent: agent)
+        let approved = try context.approvedConfiguration(of: project, flags: options.flags, agent: agent)
+        let configuration = approved.resolved
         for note in IneffectiveSettings.notes(configuration.effective) { FileHandleOutput.standardError("coop: \(note.printable)\n") }
         try EarlyStart.current.advance()
         try context.home.prepare(context.run)
@@ -72,6 +77,12 @@ final class SandboxRun {
             }
             if let agent { FileHandleOutput.standardError(agent.introduction(spec)) }
             self.spec = spec
+            rules = LivePolicy(spec: spec, home: context.home, egress: egress)
+            live =
+                egress == nil
+                ? nil
+                : LiveConfiguration(
+                    context: context, project: project, flags: options.flags, approved: approved, grants: grants, rules: rules)
         } catch {
             // What was prepared goes with the directory; if even that fails the next command sweeps.
             try? session.remove()
@@ -94,6 +105,8 @@ final class SandboxRun {
         let supervisor = Supervisor(sandbox: sandbox, loop: loop, keep: options.keep)
         let control = try session.listen()
         self.control = control
+        supervisor.control = rules.answer
+        try live?.start(on: loop)
         supervisor.listen(control)
         if let egress {
             supervisor.whenListening = { [sandbox] listeners in
@@ -165,6 +178,7 @@ final class SandboxRun {
         // The warden says that a command is over when no process is left but itself. What remains is the kernel taking the
         // namespaces down, which goes on beside the work here.
         if !commandIsOver { attempt { try sandbox?.release() } }
+        live?.stop()
         attempt { try work.finish() }
         attempt { try sandbox?.release() }
         egress?.end()

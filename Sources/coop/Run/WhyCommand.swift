@@ -41,13 +41,27 @@ struct WhyCommand: ParsableCommand {
         let plan = try NativeEngine(wardenPath: try WardenProgram.locate()).explain(spec).plan
         let policy = EnvironmentPolicy(
             allow: configuration.effective.sandbox.envAllow.map(\.value), block: configuration.effective.sandbox.envBlock.map(\.value))
-        let answer = Reason(spec: spec, plan: plan, policy: policy, currentDirectory: context.currentDirectory, home: context.home.userHome)
+        var answer = Reason(spec: spec, plan: plan, policy: policy, currentDirectory: context.currentDirectory, home: context.home.userHome)
             .answer(subject)
+        if answer.isHost { answer.live = try live(subject, context: context, project: project) }
         if json {
             print(try JSONText.encode(answer))
         } else {
             print("\(answer.verdict.rawValue): \(answer.subject.printable)\n  \(answer.rule.printable)")
+            for live in answer.live ?? [] {
+                print("  in the live sandbox \(live.sandbox.printable): \(live.verdict.rawValue): \(live.rule.printable)")
+            }
             if let next = answer.next { print("Next: \(next.printable)") }
+        }
+    }
+
+    /// What the live sandboxes of the project say, where rules may have changed since their start. One that does not answer is left out.
+    private func live(_ host: String, context: Context, project: Project) throws -> [Reason.Live] {
+        let records = try Sessions(context: context).all().filter { $0.workspace == project.root }
+        return records.compactMap { record in
+            guard let state = try? LiveSandbox(record: record, run: context.run).ask(.report), state.gateway else { return nil }
+            let found = Reason.host(host, policy: state.policy)
+            return Reason.Live(sandbox: record.name ?? record.id, verdict: found.verdict, rule: found.rule)
         }
     }
 }

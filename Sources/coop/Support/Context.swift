@@ -50,16 +50,23 @@ struct Context {
     func configuration(
         of project: Project, flags: [ConfigurationFlag], agent: AgentRun? = nil
     ) throws(CoopError) -> ResolvedConfiguration {
+        try approvedConfiguration(of: project, flags: flags, agent: agent).resolved
+    }
+
+    /// The same with the files as they were read.
+    func approvedConfiguration(
+        of project: Project, flags: [ConfigurationFlag], agent: AgentRun? = nil
+    ) throws(CoopError) -> ApprovedConfiguration {
         var loaded = try LoadedConfiguration.load(project: project, home: home, flags: flags)
         if let agent { loaded.layers.append(try agent.layer(over: loaded.resolve().effective, context: self)) }
         let asking = loaded.resolve()
         let store = TrustStore(home: home)
         switch try store.verdict(project, digest: loaded.contentDigest, requests: asking.requests) {
-        case .notNeeded: return asking
-        case .approved(let record): return loaded.resolve { record.items.contains($0.text) }
+        case .notNeeded: return ApprovedConfiguration(loaded: loaded, items: [])
+        case .approved(let record): return ApprovedConfiguration(loaded: loaded, items: Set(record.items))
         case .needed(let difference):
             try Approval(project: project, home: home).ask(difference, digest: loaded.contentDigest, all: asking.requests)
-            return loaded.resolve { request in asking.requests.contains { $0.text == request.text } }
+            return ApprovedConfiguration(loaded: loaded, items: Set(asking.requests.map(\.text)))
         }
     }
 

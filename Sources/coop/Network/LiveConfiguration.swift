@@ -1,0 +1,105 @@
+import CoopErrors
+import LinuxKernel
+import Policy
+import Projects
+import Sandbox
+
+/// Follows the configuration files of a live sandbox: what they say about the network takes effect at once.
+///
+/// The user's own file counts as it is. A repository's files count by the bytes that are approved: an edit that is not can only narrow what
+/// the approved ones let through.
+final class LiveConfiguration {
+    /// The most lines that one session says about its files: who can write to one could otherwise fill the terminal.
+    private static let noticeLimit = 50
+
+    private let context: Context
+    private let project: Project
+    private let flags: [ConfigurationFlag]
+    private let grants: SandboxGrants?
+    private let rules: LivePolicy
+    /// What the agent that runs has brought along.
+    private let agent: ConfigurationLayer?
+    /// The last state of the repository's files that was approved, or needed no approval.
+    private var approved: ApprovedConfiguration
+    private var watch: ConfigurationWatch?
+    private var lastNotice = ""
+    private var notices = 0
+
+    /// - Parameter approved: what the sandbox was started with.
+    init(
+        context: Context, project: Project, flags: [ConfigurationFlag], approved: ApprovedConfiguration, grants: SandboxGrants?,
+        rules: LivePolicy
+    ) {
+        self.context = context
+        self.project = project
+        self.flags = flags
+        self.approved = approved
+        self.grants = grants
+        self.rules = rules
+        agent = approved.loaded.layers.first { $0.layer == .agent }
+    }
+
+    /// Follows the files from now on.
+    func start(on loop: EventLoop) throws {
+        try context.home.prepare(context.home.directory(.trust))
+        let files = [
+            project.configurationFile, project.localConfigurationFile, context.home.configurationFile,
+            TrustStore(home: context.home).file(of: project),
+        ]
+        watch = try ConfigurationWatch(files, loop: loop) { [unowned self] in self.reload() }
+    }
+
+    func stop() {
+        watch?.stop()
+        watch = nil
+    }
+
+    private func reload() {
+        do {
+            var loaded = try LoadedConfiguration.load(project: project, home: context.home, flags: flags)
+            if let agent { loaded.layers.append(agent) }
+            let asking = loaded.resolve()
+            var edit: LoadedConfiguration?
+            let store = TrustStore(home: context.home)
+            switch try store.verdict(project, digest: loaded.contentDigest, requests: asking.requests) {
+            case .notNeeded: approved = ApprovedConfiguration(loaded: loaded, items: [])
+            case .approved(let record): approved = ApprovedConfiguration(loaded: loaded, items: Set(record.items))
+            case .needed:
+                edit = loaded
+                // An approval that was taken back, or lost, is none.
+                let record = try store.record(of: project)
+                if record?.digest == nil || record?.writtenBySandbox.isEmpty == false { approved.items = [] }
+                let isUser = { (layer: ConfigurationLayer) in !layer.layer.isRepository }
+                approved.loaded.layers = approved.loaded.layers.filter { !isUser($0) } + loaded.layers.filter(isUser)
+            }
+            var policy = try self.policy(approved.resolved)
+            if let edit {
+                policy = policy.narrowed(
+                    refusing: try self.policy(asking), keeping: try self.policy(edit.resolve { _ in true }))
+                let names = Set(asking.requests.map(\.origin.name)).sorted().joined(separator: " and ")
+                say("coop: \(names) asks for what is not approved: until `coop trust`, only what it narrows is in force\n")
+            } else {
+                lastNotice = ""
+            }
+            try rules.replace(base: policy)
+        } catch let error as CoopError {
+            say("coop: \(error.message.printable); the rules of the running sandbox stay as they are\n")
+        } catch {
+            say("coop: cannot read the configuration again: \("\(error)".printable); the rules of the running sandbox stay as they are\n")
+        }
+    }
+
+    private func policy(_ configuration: ResolvedConfiguration) throws(CoopError) -> NetworkPolicy {
+        let settings = NetworkSettings(context: context, project: project, configuration: configuration.effective, isLive: true)
+        let policy = try settings.network().policy
+        return try grants?.following(configuration.effective.network).applied(to: policy) ?? policy
+    }
+
+    /// Says the same thing once.
+    private func say(_ text: String) {
+        guard text != lastNotice, notices < LiveConfiguration.noticeLimit else { return }
+        lastNotice = text
+        notices += 1
+        Notice.say(text)
+    }
+}
