@@ -17,10 +17,29 @@ struct PolicyBenchmark {
         var allocations: Int
     }
 
-    struct Lookup {
-        var host: HostName
-        var method: UnsafeRawBufferPointer
-        var target: UnsafeRawBufferPointer
+    /// A request on a connection that is there already, so that the name's reference count is not part of what is measured.
+    final class Lookup: Sendable {
+        let host: HostName
+        let method: Text
+        let target: Text
+
+        init(host: HostName, method: Text, target: Text) { (self.host, self.method, self.target) = (host, method, target) }
+
+        func isAllowed(by policy: CompiledNetworkPolicy) -> Bool {
+            policy.decide(host, port: 443, method: method.bytes, target: target.bytes).action == .allow
+        }
+    }
+
+    /// Bytes that live as long as the process, as a request's do while it is judged.
+    struct Text: @unchecked Sendable {
+        // Sendable because nothing writes to them.
+        let bytes: UnsafeRawBufferPointer
+
+        init(_ text: String) {
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: text.utf8.count, alignment: 1)
+            buffer.copyBytes(from: text.utf8)
+            bytes = UnsafeRawBufferPointer(buffer)
+        }
     }
 
     static let ruleCount = 1000
@@ -31,7 +50,7 @@ struct PolicyBenchmark {
     static func main() throws {
         // A count that cannot count would report none.
         let before = HeapCount.taken
-        _ = bytes("one block")
+        _ = Text("one block")
         precondition(HeapCount.taken > before, "the linker does not lead malloc here")
         let spread = try CompiledNetworkPolicy(NetworkPolicy(rules: BenchmarkRules.overManyHosts(ruleCount)))
         let single = try CompiledNetworkPolicy(NetworkPolicy(rules: BenchmarkRules.ofOneHost(ruleCount)))
@@ -61,36 +80,25 @@ struct PolicyBenchmark {
     }
 
     static func lookup(_ host: String, method: String = "GET", target: String = "/v1/messages") throws -> Lookup {
-        Lookup(host: try HostName(configured: host), method: bytes(method), target: bytes(target))
-    }
-
-    /// Bytes that live as long as the process, as a request's do while it is judged.
-    static func bytes(_ text: String) -> UnsafeRawBufferPointer {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: text.utf8.count, alignment: 1)
-        buffer.copyBytes(from: text.utf8)
-        return UnsafeRawBufferPointer(buffer)
+        Lookup(host: try HostName(configured: host), method: Text(method), target: Text(target))
     }
 
     static func measure(_ name: String, _ policy: CompiledNetworkPolicy, _ make: () throws -> Lookup) throws -> Measurement {
         var lookups: [Lookup] = []
         for _ in 0..<batchSize { lookups.append(try make()) }
+        defer { withExtendedLifetime(lookups) {} }
+        let unmanaged = lookups.map { Unmanaged.passUnretained($0) }
         return time(name) {
             var allowed = 0
-            lookups.withUnsafeBufferPointer { lookups in
-                for index in lookups.indices {
-                    let decision = policy.decide(
-                        lookups[index].host, port: 443, method: lookups[index].method, target: lookups[index].target)
-                    if decision.action == .allow { allowed += 1 }
-                }
-            }
+            for lookup in unmanaged where lookup._withUnsafeGuaranteedRef({ $0.isAllowed(by: policy) }) { allowed += 1 }
             return allowed
         }
     }
 
     static func measureUntrusted(_ name: String, _ policy: CompiledNetworkPolicy, _ make: () -> String) throws -> Measurement {
-        let names = (0..<batchSize).map { _ in bytes(make()) }
-        let method = bytes("GET")
-        let target = bytes("/v1/messages")
+        let names = (0..<batchSize).map { _ in Text(make()).bytes }
+        let method = Text("GET").bytes
+        let target = Text("/v1/messages").bytes
         return time(name) {
             var allowed = 0
             for name in names where policy.decide(untrustedName: name, port: 443, method: method, target: target).action == .allow {

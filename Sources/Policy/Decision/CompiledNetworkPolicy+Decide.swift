@@ -94,10 +94,12 @@ extension CompiledNetworkPolicy {
         return denial(by: host(of: address), port: port)
     }
 
-    /// The UTF-8 of a text in place; every text that Swift itself has made is contiguous.
+    /// The UTF-8 of a text in place; every text that Swift itself has made is contiguous. (`utf8.span` would be a call into the
+    /// standard library, and two atomic counts.)
     @inline(__always)
     private func withBytes<Result>(of text: String, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        let bytes = text.utf8.span
-        return bytes.withUnsafeBytes(body)
+        if let result = text.utf8.withContiguousStorageIfAvailable({ body(UnsafeRawBufferPointer($0)) }) { return result }
+        var own = text
+        return own.withUTF8 { body(UnsafeRawBufferPointer($0)) }
     }
 }

@@ -105,7 +105,7 @@ extension CompiledNetworkPolicy {
     ) {
         let first = Int(entry.pointee.pathlessFirst)
         judge(first..<first &+ Int(entry.pointee.pathlessCount), port: port, &request, &best)
-        pathTable.forEachBucket(number, request.literal) { judge($0, port: port, &request, &best) }
+        pathTable.forEachCandidate(number, request.literal) { judge($0, port: port, &request, &best) }
     }
 
     @inline(__always)

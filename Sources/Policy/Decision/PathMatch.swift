@@ -1,5 +1,3 @@
-import Glibc
-
 /// Matches the bytes of a path with a pattern in which `*` stands for any bytes, none included.
 enum PathMatch {
     /// Exactly.
@@ -8,7 +6,7 @@ enum PathMatch {
     @inline(__always)
     static func exact(_ pattern: UnsafeRawBufferPointer, _ literalCount: Int, _ path: UnsafeRawBufferPointer) -> Bool {
         guard path.count >= literalCount, let left = pattern.baseAddress, let right = path.baseAddress,
-            memcmp(left, right, literalCount) == 0
+            WordCompare.areEqual(left, right, literalCount)
         else { return false }
         if literalCount == pattern.count { return path.count == pattern.count }
         if literalCount + 1 == pattern.count { return true }
@@ -32,6 +30,7 @@ enum PathMatch {
         var resume = 0
         while n < path.count {
             if p < pattern.count, pattern[p] == UInt8(ascii: "*") {
+                if p + 1 == pattern.count { return true }
                 star = p
                 resume = n
                 p += 1

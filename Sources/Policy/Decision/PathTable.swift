@@ -2,34 +2,26 @@
 /// first `*`, up to a whole segment. A pattern `/repos/me/*` is found at `/repos/me`, which is looked up where a path has its
 /// third slash.
 ///
-/// Letter case makes no difference here, as it makes none for denials; the pattern itself decides afterwards. The table knows
-/// only paths with one reading; for others all rules are looked at.
+/// What is found is only a candidate: two keys with one hash are both found, and letter case makes no difference, as it makes none
+/// for denials; the rule itself decides afterwards. So no key is kept. The table knows only paths with one reading; for others all
+/// rules are looked at.
 struct PathTable: ~Copyable, Sendable {
     /// Up to so many rules with paths it is quicker to look at each.
     static let threshold = 8
 
-    /// Where a bucket's rules stand.
-    struct Bucket: BitwiseCopyable {
-        var host: UInt32
-        var keyStart: UInt32
-        var keyCount: UInt32
-        /// Into `candidates`.
-        var first: UInt32
-        var count: UInt32
-    }
-
     private struct Slot: BitwiseCopyable {
         /// The upper half of the hash.
         var tag: UInt32 = 0
-        /// The number of the bucket; `SuffixTable.none` in an empty slot.
-        var bucket: UInt32 = SuffixTable.none
+        /// The number of the host, whose rules are not to be tried on another; `SuffixTable.none` in an empty slot.
+        var host: UInt32 = SuffixTable.none
+        /// Where its rules stand in `candidates`.
+        var first: UInt32 = 0
+        var count: UInt32 = 0
     }
 
-    /// The positions of rules, sorted by rank within each bucket.
+    /// The positions of rules, sorted by rank within each slot.
     let candidates: FrozenArray<UInt32>
     private let slots: FrozenArray<Slot>
-    private let buckets: FrozenArray<Bucket>
-    private let bytes: FrozenArray<UInt8>
     /// Bit n: there is a key of n bytes (bit 63: of 63 or more), so that other lengths need not be looked up.
     private let lengths: UInt64
     private let seed: UInt64
@@ -39,11 +31,9 @@ struct PathTable: ~Copyable, Sendable {
     ///   - candidates: positions that stand in front of those of the entries, for other uses.
     init(_ entries: [PathKey: [UInt32]], candidates: [UInt32], seed: UInt64) {
         var all = candidates
-        var buckets: [Bucket] = []
-        var bytes: [UInt8] = []
         var lengths: UInt64 = 0
         var capacity = 8
-        while capacity < entries.count * 8 { capacity *= 2 }
+        while capacity < entries.count * 4 { capacity *= 2 }
         var slots = [Slot](repeating: Slot(), count: capacity)
         for (key, positions) in entries {
             var hash: UInt64 = 0
@@ -53,50 +43,32 @@ struct PathTable: ~Copyable, Sendable {
                 }
             }
             var index = Int(truncatingIfNeeded: hash) & (capacity - 1)
-            while slots[index].bucket != SuffixTable.none { index = (index + 1) & (capacity - 1) }
-            slots[index] = Slot(tag: UInt32(truncatingIfNeeded: hash >> 32), bucket: UInt32(buckets.count))
-            buckets.append(
-                Bucket(
-                    host: key.host, keyStart: UInt32(bytes.count), keyCount: UInt32(key.bytes.count), first: UInt32(all.count),
-                    count: UInt32(positions.count)))
-            bytes += key.bytes
+            while slots[index].host != SuffixTable.none { index = (index + 1) & (capacity - 1) }
+            slots[index] = Slot(
+                tag: UInt32(truncatingIfNeeded: hash >> 32), host: key.host, first: UInt32(all.count), count: UInt32(positions.count))
             all += positions
             lengths |= 1 << UInt64(min(63, key.bytes.count))
         }
         self.candidates = FrozenArray(all)
         self.slots = FrozenArray(slots)
-        self.buckets = FrozenArray(buckets)
-        self.bytes = FrozenArray(bytes)
         self.lengths = lengths
         self.seed = seed
     }
 
-    /// Calls `body` with the positions in `candidates` of each key that the path begins with.
+    /// Calls `body` with the positions in `candidates` of each key that the path begins with, and perhaps of others.
     @inline(__always)
-    func forEachBucket(_ host: UInt32, _ path: UnsafeRawBufferPointer, _ body: (Range<Int>) -> Void) {
-        PathTable.scan(path, seed: seed ^ UInt64(host), lengths: lengths) { hash, count in
+    func forEachCandidate(_ host: UInt32, _ path: UnsafeRawBufferPointer, _ body: (Range<Int>) -> Void) {
+        PathTable.scan(path, seed: seed ^ UInt64(host), lengths: lengths) { hash, _ in
             let mask = slots.count &- 1
             let tag = UInt32(truncatingIfNeeded: hash &>> 32)
             var index = Int(truncatingIfNeeded: hash) & mask
             while true {
                 let slot = slots[index]
-                if slot.bucket == SuffixTable.none { return }
-                if slot.tag == tag {
-                    let bucket = buckets[Int(slot.bucket)]
-                    if bucket.host == host, Int(bucket.keyCount) == count, isEqual(bucket, path) {
-                        body(Int(bucket.first)..<Int(bucket.first &+ bucket.count))
-                        return
-                    }
-                }
+                if slot.host == SuffixTable.none { return }
+                if slot.tag == tag, slot.host == host { body(Int(slot.first)..<Int(slot.first &+ slot.count)) }
                 index = (index &+ 1) & mask
             }
         }
-    }
-
-    @inline(__always)
-    private func isEqual(_ bucket: Bucket, _ path: UnsafeRawBufferPointer) -> Bool {
-        for index in 0..<Int(bucket.keyCount) where bytes[Int(bucket.keyStart) &+ index] != PathMatch.lower(path[index]) { return false }
-        return true
     }
 
     /// Calls `body` with the hash and length of what stands in front of each slash, and of the whole path if it does not end

@@ -1,5 +1,3 @@
-import Glibc
-
 /// Finds the narrowest pattern that covers a name: open addressing in two tables, one of whole names and one of the suffixes
 /// that stand behind `*.`, so sparse that the first
 /// slot nearly always settles it: a mispredicted branch costs more than a wider table.
@@ -96,7 +94,7 @@ struct SuffixTable: ~Copyable, Sendable {
                 // Different names can have the same hash, so the bytes decide.
                 let host = hosts[Int(slot.number)]
                 if Int(host.keyCount) == name.count &- start, let base = name.baseAddress,
-                    memcmp(bytes.start + Int(host.keyStart), base + start, Int(host.keyCount)) == 0
+                    WordCompare.areEqual(bytes.start + Int(host.keyStart), base + start, Int(host.keyCount))
                 {
                     return slot.number
                 }
