@@ -3,7 +3,8 @@ import Glibc
 /// The bytes of a secret, in pages of their own that are wiped when the last owner lets go.
 ///
 /// The pages are kept out of core dumps (madvise(2), MADV_DONTDUMP), are empty in a forked child (MADV_WIPEONFORK), and are kept
-/// out of swap where the limit of locked memory allows (mlock(2)). It has no description: interpolating one into a message prints
+/// out of swap where the limit of locked memory allows (mlock(2)). Copies pass through other memory on their way, so a process that
+/// has once held a secret leaves no core file at all. It has no description: interpolating one into a message prints
 /// its type's name and nothing else.
 public final class SecretBytes: @unchecked Sendable {
     // Written only by the initialisers, before anybody else can have the object.
@@ -12,8 +13,16 @@ public final class SecretBytes: @unchecked Sendable {
     public let count: Int
     private let mapped: Int
 
+    /// RLIMIT_CORE for the whole process, once. Exactly 1 is the one value with which the kernel starts no program of
+    /// `core_pattern` either (core(5)). Lowering a limit is allowed to everybody.
+    private static let withoutCore: Void = {
+        var limit = rlimit(rlim_cur: 1, rlim_max: 1)
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit)
+    }()
+
     /// Makes a secret of `count` bytes, which `fill` writes. They are zero before.
     public init(count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
+        SecretBytes.withoutCore
         let page = Int(sysconf(Int32(_SC_PAGESIZE)))
         mapped = max(1, (count + page - 1) / page) * page
         let address = mmap(nil, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)

@@ -2,9 +2,10 @@ import Glibc
 import LinuxKernel
 import TestSupport
 
-/// An HTTPS server of the test's own on loopback that sends back what it gets: fields in fields and in the body, and the body.
+/// An HTTPS server of the test's own on loopback that sends back what it gets: fields in fields and in the body, and the body;
+/// below `/chunked` in pieces of seven bytes, below `/gzip` compressed, whatever the client accepts.
 final class EchoUpstream {
-    static let names = ["api.coop-test.example", "other.coop-test.example"]
+    static let names = ["api.coop-test.example", "other.coop-test.example", "basic.coop-test.example"]
 
     let port: String
     /// The certificate's file, PEM.
@@ -38,7 +39,7 @@ final class EchoUpstream {
     }
 
     private static let script = #"""
-        import http.server, ssl, sys
+        import gzip, http.server, ssl, sys
         class Echo(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             def do_GET(self):
@@ -47,9 +48,19 @@ final class EchoUpstream {
                 sys.stdout.buffer.write(seen + b"\nSEEN\n"); sys.stdout.flush()
                 self.send_response(200)
                 self.send_header("X-Echo", self.headers.get("Authorization") or "none")
-                self.send_header("Content-Length", str(len(seen)))
+                pieces = [seen]
+                if self.path.startswith("/gzip"):
+                    pieces = [gzip.compress(seen)]
+                    self.send_header("Content-Encoding", "gzip")
+                if self.path.startswith("/chunked"):
+                    pieces = [b"%x\r\n%b\r\n" % (len(seen[at:at + 7]), seen[at:at + 7]) for at in range(0, len(seen), 7)] + [b"0\r\n\r\n"]
+                    self.send_header("Transfer-Encoding", "chunked")
+                else:
+                    self.send_header("Content-Length", str(len(pieces[0])))
                 self.end_headers()
-                self.wfile.write(seen)
+                for piece in pieces:
+                    self.wfile.write(piece)
+                    self.wfile.flush()
             do_POST = do_GET
             def log_message(self, *rest): pass
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
