@@ -1,5 +1,7 @@
 import GatewayProtocol
 import HTTPGateway
+import NIOCore
+import NIOHTTP1
 import Substitution
 
 /// What one exchange has done to it for the sake of credentials: nothing that is secret leaves unasked, stubs in the body become
@@ -10,6 +12,8 @@ final class CredentialTransforms: ExchangeTransforms {
     private let watched: WatchedCredentials
     private let scrubbing: PatternTable?
     private var chunks: AWSChunkSigner?
+    /// Signs the head once the body is known.
+    private var signer: AWSRequestSigner?
 
     /// - Parameter original: the head as the client sent it. Only there a secret is out of place: after the injections it has to be in it.
     init(_ original: HTTPGateway.RequestHead, _ injections: [Injection], _ watched: WatchedCredentials, _ tables: ScrubbingTables) {
@@ -26,34 +30,58 @@ final class CredentialTransforms: ExchangeTransforms {
         for injection in injections {
             guard case .aws(let keys) = injection.credential else { continue }
             let signer = AWSRequestSigner(keys)
-            var signed = head.forSubstitution
-            switch try signer.need(signed) {
+            switch try signer.need(head.forSubstitution) {
             case .nothing: continue
-            case .head, .chunks:
-                chunks = try signer.sign(&signed)
-                head.take(signed)
-            case .body:
-                throw InjectionError(
-                    .unsupportedSignature,
-                    "the signature covers the body, and no x-amz-content-sha256 field says its digest; such a request cannot be signed anew yet"
-                )
+            case .head, .chunks: chunks = try CredentialTransforms.sign(&head, signer)
+            case .body: self.signer = signer
             }
         }
+    }
+
+    var signsBody: Bool { signer != nil }
+
+    func signBody(_ body: ByteBuffer, _ head: inout HTTPGateway.RequestHead) throws {
+        guard let signer else { return }
+        _ = try CredentialTransforms.sign(&head, signer, bodyDigest: body.withUnsafeReadableBytes { AWSRequestSigner.digest($0) })
+    }
+
+    /// The length is not among the fields here, and yet some clients sign it.
+    private static func sign(
+        _ head: inout HTTPGateway.RequestHead, _ signer: AWSRequestSigner, bodyDigest: String? = nil
+    ) throws -> AWSChunkSigner? {
+        var signed = head.forSubstitution
+        if let length = head.contentLength { signed.fields.append(HeaderField("content-length", "\(length)")) }
+        let chunks = try signer.sign(&signed, bodyDigest: bodyDigest)
+        signed.fields.removeAll { $0.isNamed("content-length") }
+        head.take(signed)
+        return chunks
     }
 
     private func scanHead() throws {
         guard let secrets = watched.secrets else { return }
         if let found = SecretScanner.find(in: Array(original.path.utf8), secrets) { throw watched.refusal(found, in: "target") }
-        for field in original.headers {
+        try scan(original.headers, in: "head", secrets)
+    }
+
+    private func scan(_ fields: HTTPHeaders, in place: String, _ secrets: SecretScanner.Index) throws {
+        for field in fields {
             for text in [field.name, field.value] {
-                if let found = SecretScanner.find(in: Array(text.utf8), secrets) { throw watched.refusal(found, in: "head") }
+                if let found = SecretScanner.find(in: Array(text.utf8), secrets) { throw watched.refusal(found, in: place) }
             }
         }
     }
 
-    func requestBody(for head: HTTPGateway.RequestHead) -> (any BodyTransform)? {
+    func checkRequestTrailers(_ trailers: HTTPHeaders) throws {
+        if let secrets = watched.secrets { try scan(trailers, in: "trailers", secrets) }
+    }
+
+    func requestBody(for head: HTTPGateway.RequestHead) throws -> (any BodyTransform)? {
         let table = PatternTable.substituting(injections, in: CredentialTransforms.encoding(head.headers.first(name: "content-type") ?? ""))
         let scanner = watched.secrets.map(SecretScanner.init)
+        let coding = ContentCoding(head.headers["content-encoding"])
+        if coding != .identity, chunks != nil || scanner != nil || !table.isEmpty {
+            return try CompressedBody(coding, watched, stubs: table)
+        }
         if let chunks { return OutgoingBody(scanner, watched, .sign(chunks)) }
         if !table.isEmpty { return OutgoingBody(scanner, watched, .replace(StreamReplacer(table), keepsLength: table.keepsLength)) }
         return scanner == nil ? nil : OutgoingBody(scanner, watched, .pass)
@@ -68,13 +96,33 @@ final class CredentialTransforms: ExchangeTransforms {
 
     func transformResponseHead(_ head: inout ResponseHead) throws {
         guard let scrubbing else { return }
-        var fields = head.headers.map { HeaderField($0.name, $0.value) }
-        guard scrubbing.replaceAll(in: &fields) else { return }
-        head.headers = .init(fields.map { ($0.name, $0.value) })
+        CredentialTransforms.scrub(&head.headers, scrubbing)
+        if let reason = scrubbing.replacing(in: head.reason) { head.reason = reason }
+    }
+
+    func transformResponseTrailers(_ trailers: inout HTTPHeaders) {
+        if let scrubbing { CredentialTransforms.scrub(&trailers, scrubbing) }
+    }
+
+    private static func scrub(_ headers: inout HTTPHeaders, _ table: PatternTable) {
+        var fields = headers.map { HeaderField($0.name, $0.value) }
+        guard table.replaceAll(in: &fields) else { return }
+        headers = .init(fields.map { ($0.name, $0.value) })
     }
 
     func responseBody(for head: ResponseHead) -> (any BodyTransform)? {
         guard let scrubbing, !scrubbing.isEmpty else { return nil }
         return IncomingBody(StreamReplacer(scrubbing), keepsLength: scrubbing.keepsLength)
+    }
+
+    var readsMessages: Bool { scrubbing != nil || watched.secrets != nil }
+
+    func outgoingMessages() -> any BodyTransform {
+        OutgoingBody(watched.secrets.map(SecretScanner.init), watched, .pass, place: "WebSocket message")
+    }
+
+    func incomingMessages() -> any BodyTransform {
+        let table = scrubbing ?? PatternTable([])
+        return IncomingBody(StreamReplacer(table), keepsLength: table.keepsLength)
     }
 }

@@ -13,11 +13,14 @@ final class OutgoingBody: BodyTransform {
     private let scanner: SecretScanner?
     private let watched: WatchedCredentials
     private let change: Change
+    private let place: String
 
-    init(_ scanner: SecretScanner?, _ watched: WatchedCredentials, _ change: Change) {
+    /// - Parameter place: what the record calls it.
+    init(_ scanner: SecretScanner?, _ watched: WatchedCredentials, _ change: Change, place: String = "body") {
         self.scanner = scanner
         self.watched = watched
         self.change = change
+        self.place = place
     }
 
     var preservesLength: Bool {
@@ -27,7 +30,7 @@ final class OutgoingBody: BodyTransform {
 
     func feed(_ bytes: ByteBuffer, into output: inout ByteBuffer) throws {
         try bytes.withUnsafeReadableBytes { piece in
-            if let found = scanner?.scan(piece) { throw watched.refusal(found, in: "body") }
+            if let found = scanner?.scan(piece) { throw watched.refusal(found, in: place) }
             switch change {
             case .pass: output.writeBytes(piece)
             case .replace(let replacer, _): replacer.process(piece) { output.writeBytes($0) }

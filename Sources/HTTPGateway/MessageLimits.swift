@@ -16,6 +16,10 @@ public struct MessageLimits: Sendable, Equatable {
     public var streams = 128
     /// A transformed request body up to this size is held, so that it can be sent with a `Content-Length`; others are chunked.
     public var heldBody = 256 << 10
+    /// A request body that a signature covers is held up to this size.
+    public var signedBody = 16 << 20
+    /// All bodies that are held at one time.
+    public var heldBodies = 128 << 20
     /// What is read and thrown away of a body that was refused, before the connection is closed.
     public var drainedBody = 256 << 10
     /// Seconds for a client to finish a head that it began, or to begin one on an idle connection.

@@ -20,7 +20,12 @@ public struct AWSRequestSigner: Sendable {
     public init(_ credential: AWSCredential) { self.credential = credential }
 
     /// The digest of a body in hexadecimal, for `sign`.
-    public static func digest(_ body: [UInt8]) -> String { String(decoding: TextEncoding.hex(KeyedHash.digest(body)), as: UTF8.self) }
+    public static func digest(_ body: UnsafeRawBufferPointer) -> String {
+        String(decoding: TextEncoding.hex(KeyedHash.digest { sink in sink(body) }), as: UTF8.self)
+    }
+
+    /// The digest of a body in hexadecimal, for `sign`.
+    public static func digest(_ body: [UInt8]) -> String { body.withUnsafeBytes { digest($0) } }
 
     /// What signing this request needs.
     ///

@@ -12,8 +12,10 @@ final class EchoUpstream {
     let certificate: String
     private let process: ChildProcess
 
-    /// - Parameter place: where its files are kept.
-    init(_ place: Sandboxed) throws {
+    /// - Parameters:
+    ///   - place: where its files are kept.
+    ///   - script: another server, in Python; its arguments are the files of the certificate and the key, and it begins with `PORT N END`.
+    init(_ place: Sandboxed, script: String = EchoUpstream.script) throws {
         certificate = place.home + "/upstream.pem"
         let key = place.root + "/upstream.key"
         let made = try ChildProcess.run([
@@ -23,7 +25,7 @@ final class EchoUpstream {
         ])
         guard made.exitCode == 0 else { throw TestSupportError("openssl req: \(made)") }
         _ = certificate.withOSBytes { chmod($0, 0o644) }
-        process = try ChildProcess(["/usr/bin/python3", "-u", "-c", EchoUpstream.script, certificate, key], input: .pipe)
+        process = try ChildProcess(["/usr/bin/python3", "-u", "-c", script, certificate, key], input: .pipe)
         guard try process.waitForOutput("PORT "), try process.waitForOutput(" END\n"),
             let line = process.outputText.split(separator: "\n").first
         else { throw TestSupportError("no upstream: \(process.outputText) \(process.errorText)") }
@@ -38,7 +40,7 @@ final class EchoUpstream {
         return process.outputText
     }
 
-    private static let script = #"""
+    static let script = #"""
         import gzip, http.server, ssl, sys
         class Echo(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"

@@ -45,6 +45,12 @@ final class RawClient {
 
     private var text: String { String(decoding: received, as: UTF8.self) }
 
+    /// The next byte; nil when the peer closes.
+    func readByte() -> UInt8? {
+        if received.isEmpty, !readSome() { return nil }
+        return received.removeFirst()
+    }
+
     private func readSome() -> Bool {
         var buffer = [UInt8](repeating: 0, count: 65536)
         let count = Glibc.read(socket.number, &buffer, buffer.count)

@@ -12,8 +12,10 @@ final class ScriptedServer: Sendable {
     private let listener: Descriptor
     private let pool = NIOThreadPool(numberOfThreads: 1)
 
-    /// - Parameter resets: whether connections end with a reset.
-    init(_ scripts: [String], resets: Bool = false) throws {
+    /// - Parameters:
+    ///   - body: what follows each script.
+    ///   - resets: whether connections end with a reset.
+    init(_ scripts: [String], body: [UInt8] = [], resets: Bool = false) throws {
         let listener = try Loopback.listen()
         self.listener = listener
         port = try Loopback.port(listener)
@@ -28,7 +30,7 @@ final class ScriptedServer: Sendable {
                 let client = RawClient(Descriptor(owning: number))
                 let head = client.read(until: "\r\n\r\n")
                 log.withLockedValue { $0.append(head) }
-                try? client.send(scripts[min(turn, scripts.count - 1)])
+                try? client.send(Array(scripts[min(turn, scripts.count - 1)].utf8) + body)
                 turn += 1
                 if resets {
                     client.reset()

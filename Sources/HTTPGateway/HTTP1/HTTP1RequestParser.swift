@@ -47,9 +47,10 @@ struct HTTP1RequestParser {
         let isWebSocket =
             options.upgrade && upgrade.count == 1 && FieldSyntax.equal(upgrade[0], "websocket") && method == "GET" && version == .http11
             && body == .none
-        let head = RequestHead(
+        var head = RequestHead(
             method: method, scheme: connection.scheme, authority: checked, path: path, headers: headers, version: version,
             kind: isWebSocket ? .webSocket : .ordinary, stream: stream)
+        head.contentLength = framing.length
         return IncomingRequest(
             head: head, framing: framing.length == 0 && method != "GET" && method != "HEAD" ? .length(0) : body,
             keepAlive: version == .http11 ? !options.close : options.keepAlive && !options.close,

@@ -107,7 +107,8 @@ final class HTTP1ServerHandler: ChannelDuplexHandler, ClientSide {
         case .body(let decoder) where keepAlive && !inputEnded:
             phase = .discarding(decoder)
             process()
-        case .body:
+        case .body,
+            .tunnel where !tunnelEnded && !inputEnded:
             phase = .draining(loop.limits.drainedBody)
             context.close(mode: .output, promise: nil)
             process()

@@ -68,8 +68,10 @@ struct HTTP2RequestParser {
         }
         if let cookie { headers.add(name: "cookie", value: cookie) }
         if ended, let length, length != 0 { throw MessageError.smuggling("a Content-Length without a body") }
+        var head = try head(pseudo, host: host, headers, stream: stream)
+        head.contentLength = length
         return IncomingRequest(
-            head: try head(pseudo, host: host, headers, stream: stream),
+            head: head,
             framing: ended && pseudo.method != "GET" && pseudo.method != "HEAD" && length == 0
                 ? .length(0) : .http2(contentLength: length, ended: ended),
             keepAlive: true, acceptsTrailers: acceptsTrailers, expectsContinue: expects)

@@ -24,8 +24,10 @@ final class Exchange {
     private var transforms: (any ExchangeTransforms)?
     private var requestTransform: (any BodyTransform)?
     private var responseTransform: (any BodyTransform)?
-    /// A body that is held until its new length is known.
-    private var heldBody: ByteBuffer?
+    /// A body that is held until its end.
+    private var heldBody: HeldBody?
+    /// After a handshake whose messages are looked through.
+    private var isReadingMessages = false
     private var requestEnded = false
     private var responseBegun = false
     private var hasRetried = false
@@ -65,11 +67,12 @@ final class Exchange {
 
     func receiveBody(_ bytes: ByteBuffer) {
         guard state == .streaming, let upstream else { return }
-        guard let requestTransform else { return upstream.sendBody(bytes) }
+        guard requestTransform != nil || heldBody != nil else { return upstream.sendBody(bytes) }
         do {
+            guard let requestTransform else { return try sendTransformed(bytes) }
             var output = context.allocate(bytes.readableBytes)
             try requestTransform.feed(bytes, into: &output)
-            sendTransformed(output)
+            try sendTransformed(output)
         } catch { refuseTransform(error) }
     }
 
@@ -77,13 +80,19 @@ final class Exchange {
         requestEnded = true
         guard state == .streaming, let upstream else { return }
         do {
+            if let trailers { try transforms?.checkRequestTrailers(trailers) }
             if let requestTransform {
                 var output = context.allocate(256)
                 try requestTransform.finish(into: &output)
-                sendTransformed(output)
+                try sendTransformed(output)
+            }
+            if let heldBody, let transforms, transforms.signsBody {
+                try transforms.signBody(heldBody.bytes, &head)
+                try checkHead()
             }
         } catch { return refuseTransform(error) }
-        if let body = heldBody {
+        if let body = heldBody?.bytes {
+            heldBody?.drop()
             heldBody = nil
             upstream.begin(self, head: head, framing: .length(UInt64(body.readableBytes)), acceptsTrailers: request.acceptsTrailers)
             if body.readableBytes > 0 { upstream.sendBody(body) }
@@ -134,16 +143,28 @@ final class Exchange {
         }
         if transforms?.readsResponse == true {
             if framing == .none { head.headers.remove(name: "content-length") }
-            if responseTransform != nil, head.headers["content-encoding"].contains(where: { !FieldSyntax.equal($0, "identity") }) {
-                return upstreamFailed(
-                    UpstreamFailure(
-                        kind: .upstream,
-                        reason: "the response is encoded although identity was asked for, and cannot be searched for secrets"))
+            if let transform = responseTransform {
+                guard let reader = DecodedBody.reader(of: &head, transform) else {
+                    return upstreamFailed(
+                        UpstreamFailure(
+                            kind: .upstream,
+                            reason: "the response is encoded although identity was asked for, and cannot be searched for secrets"))
+                }
+                responseTransform = reader
             }
         }
         if let responseTransform, !responseTransform.preservesLength, case .length = framing {
             framing = .stream
             for name in ["content-md5", "digest", "content-digest", "repr-digest"] { head.headers.remove(name: name) }
+        }
+        if response.switchesToWebSocket, let transforms, transforms.readsMessages {
+            guard head.headers["sec-websocket-extensions"].isEmpty else {
+                return upstreamFailed(
+                    UpstreamFailure(kind: .upstream, reason: "the host uses a WebSocket extension although none was offered"))
+            }
+            requestTransform = OutgoingFrames(messages: transforms.outgoingMessages(), controls: transforms.outgoingMessages())
+            responseTransform = IncomingFrames(messages: transforms.incomingMessages(), controls: transforms.incomingMessages())
+            isReadingMessages = true
         }
         responseBegun = true
         client?.sendHead(head, framing: framing, switchesToWebSocket: response.switchesToWebSocket)
@@ -164,6 +185,11 @@ final class Exchange {
 
     func receiveResponseEnd(_ trailers: HTTPHeaders?) {
         guard state == .streaming else { return }
+        var trailers = trailers
+        if var changed = trailers {
+            transforms?.transformResponseTrailers(&changed)
+            trailers = changed
+        }
         do {
             if let responseTransform {
                 var output = context.allocate(256)
@@ -219,10 +245,13 @@ final class Exchange {
             transforms = context.transforms?.transforms(for: request.head, injections: injections, on: connection)
             try transforms?.transformRequestHead(&head)
             if transforms?.readsResponse == true { head.headers.replaceOrAdd(name: "Accept-Encoding", value: "identity") }
-            guard FieldSyntax.areValid(head.headers) else {
-                throw InjectionError(.unsafeCharacters, "a field is malformed after injection")
+            if head.kind == .webSocket, transforms?.readsMessages == true { head.headers.remove(name: "Sec-WebSocket-Extensions") }
+            if request.hasBody {
+                requestTransform = try transforms?.requestBody(for: head)
+            } else if transforms?.signsBody == true {
+                try transforms?.signBody(ByteBuffer(), &head)
             }
-            head.path = try RequestTarget.normalised(head.path, method: head.method)
+            try checkHead()
         } catch let refusal as TransformRefusal {
             context.report(refusal.kind, refusal.detail ?? refusal.denial.reason, on: connection)
             return refuse(Refusal(refusal.denial, for: request.head))
@@ -231,8 +260,13 @@ final class Exchange {
             context.report(.judge, reason, on: connection)
             return refuse(Refusal(Denial(rule: "grant", reason: reason), for: request.head))
         }
-        if request.hasBody { requestTransform = transforms?.requestBody(for: head) }
         dial(fresh: false)
+    }
+
+    /// What was put in must leave the head well-formed.
+    private func checkHead() throws {
+        guard FieldSyntax.areValid(head.headers) else { throw InjectionError(.unsafeCharacters, "a field is malformed after injection") }
+        head.path = try RequestTarget.normalised(head.path, method: head.method)
     }
 
     private func dial(fresh: Bool) {
@@ -254,44 +288,52 @@ final class Exchange {
         upstream = side
         state = .streaming
         var framing = request.framing
-        if let requestTransform, !requestTransform.preservesLength {
-            if case .length(let length) = framing, length <= UInt64(context.limits.heldBody) {
-                heldBody = context.allocate(Int(length))
-                if request.expectsContinue {
-                    // The upstream cannot be asked before it knows the length.
-                    head.headers.remove(name: "expect")
-                    client?.sendInformational(ResponseHead(status: 100))
-                    client?.flush()
-                }
-                client?.resumeBody()
-                return
+        if holdsBody {
+            heldBody = HeldBody(context)
+            if request.expectsContinue {
+                // The upstream cannot be asked before it knows the length.
+                head.headers.remove(name: "expect")
+                client?.sendInformational(ResponseHead(status: 100))
+                client?.flush()
             }
-            framing = .stream
+            client?.resumeBody()
+            return
         }
+        if let requestTransform, !requestTransform.preservesLength { framing = .stream }
         side.begin(self, head: head, framing: framing, acceptsTrailers: request.acceptsTrailers)
         if requestEnded { side.sendEnd(nil) }
         side.flush()
         if !requestEnded { client?.resumeBody() }
     }
 
-    private func sendTransformed(_ output: ByteBuffer) {
+    /// Whether the body is held until its end: it has a new length, or a signature in the head covers it.
+    private var holdsBody: Bool {
+        guard request.hasBody else { return false }
+        if transforms?.signsBody == true { return true }
+        guard let requestTransform, !requestTransform.preservesLength, case .length(let length) = request.framing else { return false }
+        return length <= UInt64(context.limits.heldBody)
+    }
+
+    private func sendTransformed(_ output: ByteBuffer) throws {
         guard output.readableBytes > 0 else { return }
-        if heldBody != nil {
-            heldBody?.writeImmutableBuffer(output)
-        } else {
-            upstream?.sendBody(output)
-        }
+        if let heldBody { try heldBody.append(output) } else { upstream?.sendBody(output) }
     }
 
     private func refuseTransform(_ error: any Error) {
         let refusal =
             error as? TransformRefusal
+            ?? (error as? InjectionError).map { TransformRefusal(kind: .judge, denial: Denial(rule: "grant", reason: $0.detail)) }
             ?? TransformRefusal(kind: .malformed, denial: Denial(rule: "transform", reason: "the message could not be read"))
         context.report(refusal.kind, refusal.detail ?? refusal.denial.reason, on: connection)
         let upstream = self.upstream
         self.upstream = nil
         upstream?.abandon()
-        if responseBegun {
+        if isReadingMessages {
+            state = .finished
+            dropTransforms()
+            client?.sendBody(WebSocketFrame.closing(error is TransformRefusal ? .policyViolation : .protocolError, refusal.denial.reason))
+            client?.sendEnd(nil)
+        } else if responseBegun {
             state = .finished
             dropTransforms()
             client?.abort()
@@ -318,6 +360,7 @@ final class Exchange {
         transforms = nil
         requestTransform = nil
         responseTransform = nil
+        heldBody?.drop()
         heldBody = nil
     }
 }

@@ -12,6 +12,8 @@ final class LoopContext {
     let report: @Sendable (Incident) -> Void
     /// The connections from inside, by the worker's number.
     var clients: [UInt64: any Channel] = [:]
+    /// Bytes of request bodies that wait for their end.
+    var heldBytes = 0
     private(set) lazy var pool = UpstreamPool(context: self)
 
     init(

@@ -26,6 +26,8 @@ public struct RequestHead: Sendable, Equatable {
     public var headers: HTTPHeaders
     public var version: Version
     public var kind: Kind
+    /// The `Content-Length` that the client wrote, if it did.
+    public var contentLength: UInt64?
     /// The HTTP/2 stream, or the number of the request on an HTTP/1 connection, counted from 1.
     public var stream: Int
 
