@@ -30,6 +30,8 @@ public struct LaunchPlanner {
         operations += privateDirectories()
         operations += hostTrees()
         operations += protections()
+        // After everything that is mounted, so that nothing is written into what is somebody else's.
+        operations += spec.home.files.map { .homeFile(path: $0.path, contents: $0.contents.osBytes) }
         operations += kernel()
         operations += gateway()
         operations += [.enterRoot]

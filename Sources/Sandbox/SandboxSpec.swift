@@ -88,10 +88,28 @@ public struct Home: Codable, Sendable, Equatable {
     public var path: String
     /// The directory on the host that holds it; nil for one in memory that is gone afterwards.
     public var source: String?
+    /// Files that every run puts there anew.
+    public var files: [HomeFile]
 
-    public init(path: String, source: String?) {
+    public init(path: String, source: String?, files: [HomeFile] = []) {
         self.path = path
         self.source = source
+        self.files = files
+    }
+}
+
+/// A file of the sandbox's own in its home directory: readable and writable by the command alone, which may replace it.
+public struct HomeFile: Codable, Sendable, Equatable {
+    /// The whole path inside.
+    public var path: String
+    public var contents: String
+    /// Why it is there: `grant claude`.
+    public var reason: String
+
+    public init(path: String, contents: String, reason: String) {
+        self.path = path
+        self.contents = contents
+        self.reason = reason
     }
 }
 

@@ -72,6 +72,32 @@ struct InsidePath {
         return Descriptor(owning: number)
     }
 
+    /// Puts a file of the workload's, mode 0600, in the place of whatever is there: in one step, because another sandbox of the same HOME
+    /// may be reading it. Only where things may be moved aside, and never inside something else that is mounted there, whose owner
+    /// has not asked for it.
+    func replace(_ path: String, with contents: [UInt8]) throws(SystemError) {
+        guard !clearable.isEmpty, path != clearable, FileSystem.contains(clearable, path),
+            !mountedBelow.contains(where: { FileSystem.contains($0, path) })
+        else { throw SystemError("create", path, errno: EXDEV) }
+        let parent = try directory(FileSystem.parent(of: path))
+        let name = FileSystem.lastComponent(of: path)
+        let made = name + ".coop-new-" + String(UInt64.random(in: 0 ... .max), radix: 16)
+        let number = made.withOSBytes { openat(parent.number, $0, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0o600) }
+        guard number >= 0 else { throw SystemError("create", path) }
+        let file = Descriptor(owning: number)
+        do {
+            try file.writeAll(contents, subject: path)
+            try check("chmod", path) { fchmod(file.number, 0o600) }
+            try check("chown", path) { fchown(file.number, workloadUser, workloadGroup) }
+            try check("rename", path) {
+                made.withOSBytes { old in name.withOSBytes { renameat(parent.number, old, parent.number, $0) } }
+            }
+        } catch {
+            _ = made.withOSBytes { unlinkat(parent.number, $0, 0) }
+            throw error
+        }
+    }
+
     private func step(from parent: Descriptor, to name: String, path: String) throws(SystemError) -> Descriptor {
         for attempt in 0..<2 {
             let number = name.withOSBytes { openat(parent.number, $0, Int32(COOP_O_PATH) | O_NOFOLLOW | O_CLOEXEC) }

@@ -80,6 +80,8 @@ final class PlanExecutor {
             }
         case .file(let path, let contents, let mode):
             try write(contents, to: path, mode: mode)
+        case .homeFile(let path, let contents):
+            try inside().replace(path, with: contents)
         case .copy(let source, let path):
             let file = try hostPath(source, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
             try write(file.readAll(limit: PlanOperation.copyLimit, subject: source), to: path, mode: 0o644)

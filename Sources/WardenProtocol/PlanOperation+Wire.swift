@@ -44,6 +44,10 @@ extension PlanOperation: WireCodable {
             writer.write(path)
             writer.write(contents)
             writer.write(mode)
+        case .homeFile(let path, let contents):
+            writer.write(UInt8(25))
+            writer.write(path)
+            writer.write(contents)
         case .copy(let source, let path):
             writer.write(UInt8(21))
             writer.write(source)
@@ -164,6 +168,7 @@ extension PlanOperation: WireCodable {
         case 23: self = .listen(try ListeningSocket(from: &reader))
         case 24:
             self = .gatewayRules(address: try reader.readString(), redirectPort: try reader.read(), dnsPort: try reader.read())
+        case 25: self = .homeFile(path: try reader.readString(), contents: try reader.readBytes())
         default: throw WireError("unknown plan operation")
         }
     }

@@ -46,6 +46,8 @@ public enum PlanOperation: Codable, Sendable, Equatable {
     case root(bytes: UInt64, inodes: UInt64)
     case directory(path: String, mode: UInt32, owner: Owner)
     case file(path: String, contents: [UInt8], mode: UInt32)
+    /// A file of the command's own in its HOME, readable by it alone, in the place of one that an earlier run left.
+    case homeFile(path: String, contents: [UInt8])
     /// Copies a small file of the host, readable for all inside. Cheaper than a mount, at the start and at the end.
     case copy(source: String, path: String)
     case symlink(path: String, destination: String)
@@ -96,6 +98,7 @@ extension PlanOperation {
         case .root: "root"
         case .directory: "directory"
         case .file: "file"
+        case .homeFile: "home-file"
         case .copy: "copy"
         case .symlink: "symlink"
         case .bind: "bind"
@@ -127,6 +130,7 @@ extension PlanOperation {
         case .root(let bytes, let inodes): "tmpfs, \(bytes) bytes, \(inodes) files"
         case .directory(let path, let mode, let owner): "\(path) \(String(mode, radix: 8)) \(owner == .warden ? "warden" : "workload")"
         case .file(let path, let contents, let mode): "\(path) \(String(mode, radix: 8)), \(contents.count) bytes"
+        case .homeFile(let path, let contents): "\(path) 600, \(contents.count) bytes"
         case .copy(let source, let path): source == path ? path : "\(source) to \(path)"
         case .symlink(let path, let destination): "\(path) -> \(destination)"
         case .bind(let source, let target, let restrictions, let recursive):
