@@ -4,7 +4,7 @@ import LinuxKernel
 
 /// A directory that a sandbox can write, opened so that no path leads out of it: openat2(2) with RESOLVE_BENEATH and
 /// RESOLVE_NO_SYMLINKS for every name, however deep.
-struct BeneathDirectory: Sendable {
+package struct BeneathDirectory: Sendable {
     /// O_PATH (open(2)), which glibc defines only with _GNU_SOURCE; the same number on x86-64 and arm64.
     static let pathOnly: Int32 = 0o10_000_000
 
@@ -18,7 +18,7 @@ struct BeneathDirectory: Sendable {
     }
 
     /// Opens a directory that the host itself names; its own path may go through links.
-    init(_ path: String) throws(SystemError) {
+    package init(_ path: String) throws(SystemError) {
         self.init(descriptor: try Descriptor.open(path, O_RDONLY | O_DIRECTORY), path: path)
     }
 
@@ -41,7 +41,7 @@ struct BeneathDirectory: Sendable {
     }
 
     /// The bytes of a regular file; nil when there is none. Anything else under that name is an error (`ELOOP`, `EINVAL`).
-    func read(_ name: String, limit: Int) throws(SystemError) -> [UInt8]? {
+    package func read(_ name: String, limit: Int) throws(SystemError) -> [UInt8]? {
         let file: Descriptor
         do {
             // O_NONBLOCK: a FIFO under that name must not make coop wait for a writer.

@@ -31,6 +31,11 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         [prompt]
         interactive = ["{prompt}"]
         headless = ["-p", "{prompt}"]
+        [[seeds]]
+        file = ".sample-state/state.json"
+        format = "json"
+        path = ["trusted", "{workspace}"]
+        value = true
         """
 
     private func place(_ identity: TestIdentity) throws -> Sandboxed {
@@ -61,10 +66,25 @@ private let anyone = TestIdentity.ordinary.first ?? .root
     @Test("nothing of the home appears but the program")
     func installation() throws {
         let place = try place(anyone)
-        try place.write("../home/.sample/bin/sample-agent", "#!/bin/sh\nfind \"$HOME\" -mindepth 1 | sort\n", mode: 0o755)
+        try place.write("../home/.sample/bin/sample-agent", "#!/bin/sh\nfind \"$HOME\" -mindepth 1 -not -path '*/.sample-state*' | sort\n", mode: 0o755)
         let outcome = try place.coop(["run", "sample"])
         #expect(
             outcome.output == "\(place.home)/.sample\n\(place.home)/.sample/bin\n\(place.home)/.sample/bin/sample-agent\n", "\(outcome)")
+    }
+
+    @Test("what it would ask for is in its state, beside what it keeps there", arguments: TestIdentity.all)
+    func seeds(_ identity: TestIdentity) throws {
+        let place = try place(identity)
+        let state = "\"$HOME/.sample-state/state.json\""
+        func run(_ script: String) throws -> String {
+            try place.write("../home/.sample/bin/sample-agent", "#!/bin/sh\n\(script)\n", mode: 0o755)
+            return try place.coop(["run", "sample"]).output
+        }
+        #expect(try run("cat \(state); echo '{\"mine\": 1}' > \(state)").contains("\"\(place.project)\": true"))
+        let second = try run("cat \(state); rm \(state); ln -s /etc/passwd \(state)")
+        #expect(second.contains("\"mine\": 1") && second.contains("\"\(place.project)\": true"), "\(second)")
+        // A link that a run has planted is neither followed nor replaced.
+        #expect(try run("readlink \(state)") == "/etc/passwd\n")
     }
 
     @Test("a key that the host has is a stub inside, unless a grant of the user's says otherwise")

@@ -5,6 +5,7 @@ import LinuxKernel
 import Projects
 import Sandbox
 import Vault
+import Workspaces
 
 /// An agent that a command names, with what its file adds to the sandbox.
 struct AgentRun {
@@ -105,6 +106,25 @@ struct AgentRun {
         }
         return [program] + words
     }
+
+    // MARK: - State
+
+    /// The files of its state that hold what it would otherwise ask for.
+    ///
+    /// - Parameters:
+    ///   - home: the home directory inside.
+    ///   - source: the directory that holds it, in which an earlier run may have left anything; nil for one in memory.
+    func seeds(home: String, source: String?, workspace: String) throws(CoopError) -> [HomeFile] {
+        let directory = source.flatMap { try? BeneathDirectory($0) }
+        let files = try SeededFile.all(of: agent, workspace: workspace) { (path) throws(CoopError) in
+            // What is no file that could be read, a link for instance, is the agent's own affair: it is as if it could not be understood.
+            do { return try directory?.read(path, limit: AgentRun.stateLimit) } catch { return [0] }
+        }
+        return files.map { HomeFile(path: FileSystem.join(home, $0.path), contents: $0.contents, reason: "agent \(agent.name)") }
+    }
+
+    /// A larger file of its state is left alone.
+    private static let stateLimit = 4 << 20
 
     // MARK: - What is said
 

@@ -50,8 +50,12 @@ struct SpecBuilder {
             id: id, network: network)
         let name = try self.name()
         let excludes = try self.excludes(workspace: workspace)
+        var homeDirectory = Home(path: context.home.userHome, source: homeSource)
+        if let agent {
+            homeDirectory.files = try agent.seeds(home: homeDirectory.path, source: homeSource, workspace: workspace.path)
+        }
         return SandboxSpec(
-            id: id, name: name, workspace: workspace, home: Home(path: context.home.userHome, source: homeSource), mounts: mounts,
+            id: id, name: name, workspace: workspace, home: homeDirectory, mounts: mounts,
             excludes: excludes.directories, protected: try excludes.files + hostSockets(workspace: workspace, mounts: mounts),
             environment: environment, user: user, workingDirectory: workingDirectory,
             hostname: "coop",
