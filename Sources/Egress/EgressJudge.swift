@@ -9,8 +9,12 @@ struct EgressJudge {
         case inspect
         case raw
         case deny(Denial)
+        /// The person at the terminal decides; the rule that asks, nil where none does.
+        case ask(NetworkRule?)
         /// As `deny`, to a client that speaks TLS: it is terminated, so that its requests can be answered with the reason.
         case explain(Denial)
+
+        var isQuestion: Bool { if case .ask = self { true } else { false } }
 
         /// Why it is refused; nil when it is not.
         var denial: Denial? {
@@ -33,6 +37,7 @@ struct EgressJudge {
             switch verdict {
             case .deny, .explain: "deny"
             case .inspect: "inspect"
+            case .ask: "ask"
             case .pass, .raw, .proceed: "allow"
             }
         }
@@ -55,11 +60,13 @@ struct EgressJudge {
     /// A query may hold credentials; it is not written down.
     static func withoutQuery(_ path: String) -> String { String(path.prefix { $0 != "?" }) }
 
-    func verdict(on opening: Opening, to destination: Policy.Destination) -> Verdict { judgement(on: opening, to: destination).verdict }
+    func verdict(on opening: Opening, to destination: Policy.Destination, consent: EgressConsent) -> Verdict {
+        judgement(on: opening, to: destination, consent: consent).verdict
+    }
 
     /// The verdict on a connection, by its destination and the first thing it says.
-    func judgement(on opening: Opening, to destination: Policy.Destination) -> Judgement {
-        var result = decide(opening, destination)
+    func judgement(on opening: Opening, to destination: Policy.Destination, consent: EgressConsent = .unasked) -> Judgement {
+        var result = decide(opening, destination, consent)
         // A page can be shown only under the name that was asked for.
         if case .deny(let denial) = result.verdict, case .tls(.some, _) = opening.protocol, denial.rule != EgressJudge.serverName {
             result.verdict = .explain(denial)
@@ -78,12 +85,12 @@ struct EgressJudge {
             decide(
                 Opening(
                     destination: address.map { .address($0) } ?? .name("\(destination)"), port: port, via: .redirect, protocol: $0),
-                destination)
+                destination, .unasked)
         }
         return judgements.first { $0.verdict.denial == nil } ?? judgements[0]
     }
 
-    private func decide(_ opening: Opening, _ destination: Policy.Destination) -> Judgement {
+    private func decide(_ opening: Opening, _ destination: Policy.Destination, _ consent: EgressConsent) -> Judgement {
         if opening.via == .hostPort {
             guard policy.policy.hostPorts.contains(opening.port) else {
                 return denied(destination, opening.port, rule: "host_ports", "this port of the host is not open to the sandbox")
@@ -93,19 +100,36 @@ struct EgressJudge {
         let isPinned = credentials?.isPinned(destination, opening.port) ?? false
         let isSettled: Bool
         let rule: String
+        var asking: Decision?
         switch policy.connection(destination, port: opening.port) {
         case .settled(let decision):
             rule = describe(decision)
             switch decision.action {
             // Where a credential goes each request is looked at, whatever the rule: it gets the credential, and no other may be in it.
             case .allow: isSettled = !isPinned
-            case .deny: return denied(destination, opening.port, rule: rule, reason(decision), isRule: isWritten(decision))
-            case .ask: return denied(destination, opening.port, rule: rule, "nobody is there to be asked")
+            case .deny, .ask:
+                guard leavesOpen(decision) else {
+                    return denied(destination, opening.port, rule: rule, reason(decision), isRule: isWritten(decision))
+                }
+                if case .refused(let why) = consent { return denied(destination, opening.port, rule: rule, why) }
+                asking = decision
+                isSettled = !isPinned
             }
         case .inspect:
             isSettled = false
             rule = "by request"
         }
+        let result = judgement(
+            on: opening, destination, rule: rule, isSettled: isSettled, namesPort: asking != nil || namesPort(destination, opening.port))
+        // Where requests are looked at, the first of them is asked about, and not the connection.
+        guard let asking, consent == .unasked, result.verdict == .pass || result.verdict == .raw else { return result }
+        return Judgement(verdict: .ask(asking.rule.map { policy.policy.rules[$0] }), rule: rule)
+    }
+
+    /// The verdict on what a connection says, where its destination is allowed.
+    private func judgement(
+        on opening: Opening, _ destination: Policy.Destination, rule: String, isSettled: Bool, namesPort: Bool
+    ) -> Judgement {
         switch opening.protocol {
         case .awaited: return Judgement(verdict: .proceed, rule: rule)
         case .tls(let serverName, _):
@@ -117,7 +141,7 @@ struct EgressJudge {
                     "TLS asks for \(serverName.map { "`\($0)`" } ?? "no name"), and the connection is to `\(destination)`")
         case .http, .http2: return Judgement(verdict: .inspect, rule: rule)
         case .other, .silent:
-            guard isSettled, namesPort(destination, opening.port) else {
+            guard isSettled, namesPort else {
                 return denied(destination, opening.port, rule: rule, "neither TLS nor HTTP, and no rule names port \(opening.port)")
             }
             return Judgement(verdict: .raw, rule: rule)
@@ -125,14 +149,26 @@ struct EgressJudge {
     }
 
     /// The verdict on one request of an inspected connection.
-    func judgement(on head: GatewayProtocol.RequestHead, to destination: Policy.Destination, port: UInt16) -> Judgement {
+    func judgement(
+        on head: GatewayProtocol.RequestHead, to destination: Policy.Destination, port: UInt16, consent: EgressConsent = .unasked
+    ) -> Judgement {
         let decision = policy.decide(destination, port: port, method: head.method, target: head.path)
         let rule = describe(decision)
         switch decision.action {
         case .allow: return Judgement(verdict: .inspect, rule: rule)
-        case .deny: return denied(destination, port, rule: rule, reason(decision), isRule: isWritten(decision))
-        case .ask: return denied(destination, port, rule: rule, "nobody is there to be asked")
+        case .deny, .ask:
+            guard leavesOpen(decision) else { return denied(destination, port, rule: rule, reason(decision), isRule: isWritten(decision)) }
+            switch consent {
+            case .unasked: return Judgement(verdict: .ask(decision.rule.map { policy.policy.rules[$0] }), rule: rule)
+            case .given: return Judgement(verdict: .inspect, rule: rule)
+            case .refused(let why): return denied(destination, port, rule: rule, why)
+            }
         }
+    }
+
+    /// Whether a decision is the person's: a rule asks, or no rule says anything and the user wants to be asked.
+    private func leavesOpen(_ decision: Decision) -> Bool {
+        decision.action == .ask || policy.policy.asks && decision.reason == .noRule
     }
 
     /// Whether a ClientHello asks for the name that was connected to. A direct address has none to ask for (RFC 6066, section 3).

@@ -18,6 +18,8 @@ public final class EgressSession {
         var destination: Policy.Destination
         /// Whether the worker may ask for connections and requests.
         var isInspected = false
+        /// What the person at the terminal has said about it.
+        var consent: EgressConsent = .unasked
         /// Whether it is only still there for its last word.
         var isRefused = false
         /// What all its requests are answered with, when it is terminated only to say so.
@@ -26,6 +28,8 @@ public final class EgressSession {
 
     /// What the user sees of it at the end.
     public private(set) var summary = EgressSummary()
+    /// Asks the person at the terminal and answers once, in words for the record; nobody is there as long as it is nil.
+    public var asker: ((EgressQuestion, @escaping (_ consent: EgressConsent, _ answer: String) -> Void) -> Void)?
     /// Why the sandbox's network was closed before its end.
     public private(set) var failure: CoopError?
 
@@ -48,6 +52,9 @@ public final class EgressSession {
     private var connections: [ConnectionID: Connection] = [:]
     /// What is done once the record of it is written, by the number of the record.
     private var waiting: [(ticket: UInt64, body: () throws -> Void)] = []
+
+    /// Who waits for the same answer, by destination and rule.
+    private var asking: [String: [(EgressConsent) throws -> Void]] = [:]
 
     /// More than a worker that keeps to its limits can have.
     private static let connectionLimit = 2 * Int(WorkerLimits().connections)
@@ -95,7 +102,7 @@ public final class EgressSession {
         judge = EgressJudge(policy: policy, credentials: credentials, session: session)
         do {
             for (id, connection) in connections where connection.opening.protocol != .awaited {
-                let verdict = judge.verdict(on: connection.opening, to: connection.destination)
+                let verdict = judge.verdict(on: connection.opening, to: connection.destination, consent: connection.consent)
                 if (verdict.denial != nil) != connection.isRefused || verdict == .inspect && !connection.isInspected {
                     try tell(.revoke(id))
                 }
@@ -120,6 +127,7 @@ public final class EgressSession {
         worker = nil
         connections = [:]
         waiting = []
+        asking = [:]
         if let audit {
             loop.unwatch(audit.descriptor)
             do { try audit.close() } catch { failure = failure ?? error }
@@ -224,9 +232,18 @@ public final class EgressSession {
     }
 
     /// The policy first; then the grants.
-    private func request(_ id: ConnectionID, _ stream: StreamID, _ head: GatewayProtocol.RequestHead, _ connection: Connection) throws {
+    private func request(
+        _ id: ConnectionID, _ stream: StreamID, _ head: GatewayProtocol.RequestHead, _ connection: Connection,
+        consent: EgressConsent = .unasked
+    ) throws {
         let port = connection.opening.port
-        var judgement = judge.judgement(on: head, to: connection.destination, port: port)
+        var judgement = judge.judgement(on: head, to: connection.destination, port: port, consent: consent)
+        if case .ask(let rule) = judgement.verdict {
+            return try ask(connection, rule, request: (head.method, EgressJudge.withoutQuery(head.path))) { [unowned self] consent in
+                guard self.connections[id] != nil else { return }
+                try self.request(id, stream, head, connection, consent: consent)
+            }
+        }
         var injections: [Injection] = []
         if judgement.verdict.denial == nil, let credentials {
             switch credentials.verdict(on: head, to: connection.destination, port: port) {
@@ -256,8 +273,20 @@ public final class EgressSession {
         }
         guard connections.count < EgressSession.connectionLimit else { throw WireError("too many connections") }
         guard let destination = EgressJudge.destination(of: opening) else { throw WireError("a destination that is no name") }
-        var connection = Connection(opening: opening, destination: destination)
-        let judgement = judge.judgement(on: opening, to: destination)
+        try open(id, Connection(opening: opening, destination: destination))
+    }
+
+    private func open(_ id: ConnectionID, _ found: Connection) throws {
+        var connection = found
+        let judgement = judge.judgement(on: connection.opening, to: connection.destination, consent: connection.consent)
+        if case .ask(let rule) = judgement.verdict {
+            connections[id] = connection
+            return try ask(connection, rule, request: nil) { [unowned self] consent in
+                guard self.connections[id] != nil else { return }
+                connection.consent = consent
+                try self.open(id, connection)
+            }
+        }
         if case .explain(let denial) = judgement.verdict { connection.denial = denial }
         connection.isInspected = judgement.verdict == .inspect || connection.denial != nil
         connection.isRefused = judgement.verdict.denial != nil
@@ -271,10 +300,45 @@ public final class EgressSession {
             case .pass, .raw:
                 try self.tell(judgement.verdict == .raw ? .raw(id) : .pass(id))
                 try self.dial(id, 0, connection)
-            case .proceed: break
+            case .proceed, .ask: break
             }
         }
     }
+
+    /// Waits for the person's answer; whoever asks the same meanwhile waits for the same one.
+    private func ask(
+        _ connection: Connection, _ rule: NetworkRule?, request: (method: String, path: String)?,
+        _ body: @escaping (EgressConsent) throws -> Void
+    ) throws {
+        guard let asker else { return try body(.refused(EgressSession.nobody)) }
+        let port = connection.opening.port
+        let place = port == 443 || port == 80 ? "\(connection.destination)" : "\(connection.destination):\(port)"
+        let key = "\(connection.destination):\(port) \(rule.map { "\($0)" } ?? "")"
+        guard asking[key] == nil else {
+            asking[key]?.append(body)
+            return
+        }
+        asking[key] = [body]
+        let question = EgressQuestion(place: place, host: "\(connection.destination)", port: port, request: request, rule: rule)
+        asker(question) { [unowned self] consent, answer in
+            let waiting = self.asking.removeValue(forKey: key) ?? []
+            guard self.failure == nil, !waiting.isEmpty else { return }
+            do {
+                var details = [
+                    AuditDetail("action", "ask"), AuditDetail("host", question.host), AuditDetail("port", port),
+                    AuditDetail("answer", answer),
+                ]
+                if let request { details += [AuditDetail("method", request.method), AuditDetail("path", request.path)] }
+                try self.write(details)
+                for body in waiting { try body(consent) }
+            } catch {
+                self.close(because: EgressSession.error(error))
+            }
+        }
+    }
+
+    /// Why what a rule asks about is refused without a question.
+    private static let nobody = "nobody is at a terminal to be asked"
 
     private func dial(_ id: ConnectionID, _ attempt: AttemptID, _ connection: Connection) throws {
         let port = connection.opening.port

@@ -32,9 +32,9 @@ public struct PolicyExplanation: Sendable {
             judgement = judge.judgement(on: destination, port: port)
         }
         let denial = judgement.verdict.denial
-        action = denial == nil && request != nil ? "allow" : judgement.action
+        action = denial == nil && request != nil && !judgement.verdict.isQuestion ? "allow" : judgement.action
         rule = judgement.rule
-        reason = denial?.reason ?? ""
+        reason = denial?.reason ?? (judgement.verdict.isQuestion ? "\(host): the person at the terminal is asked (\(judgement.rule))" : "")
         next = denial?.next ?? ""
     }
 }

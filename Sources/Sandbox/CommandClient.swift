@@ -22,6 +22,9 @@ public final class CommandClient {
     private var outputPumps: [Pump] = []
     private var signals: Descriptor?
     private var interrupted = false
+    /// Whether a person may be asked at this process's terminal.
+    private let attends: Bool
+    private var question: TerminalQuestion?
     /// How the command ended; nil while it runs.
     public private(set) var end: ProcessEnd?
 
@@ -29,8 +32,11 @@ public final class CommandClient {
     private static let forwarded: [Int32] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM]
     private static let own: [Int32] = [SIGWINCH, SIGTSTP, SIGCONT]
 
-    /// - Parameter socket: connected to the supervisor.
-    public init(socket: Descriptor, loop: EventLoop, plan: StreamPlan, descriptors: [Int32] = [0, 1, 2]) {
+    /// - Parameters:
+    ///   - socket: connected to the supervisor.
+    ///   - attends: whether a person may be asked at this process's terminal, if it has one.
+    public init(socket: Descriptor, loop: EventLoop, plan: StreamPlan, descriptors: [Int32] = [0, 1, 2], attends: Bool = false) {
+        self.attends = attends
         channel = FrameChannel(socket)
         self.loop = loop
         self.plan = plan
@@ -75,6 +81,7 @@ public final class CommandClient {
             case .terminal, .null: break
             }
         }
+        if attends, TerminalQuestion.open() != nil { try channel.send(.attend) }
         try channel.send(.start(request), descriptors: handed)
         loop.watch(channel.socket.number) { [unowned self] _ in try self.readChannel() }
     }
@@ -135,6 +142,10 @@ public final class CommandClient {
             case .exited(_, let end):
                 finish(end)
                 return
+            case .question(let id, let text): try ask(id, text)
+            case .settled(let id):
+                if question?.id == id { question?.withdraw() }
+                resumeInput()
             default: throw CoopError(.failed, "the supervisor does not keep to the protocol", "an unexpected frame")
             }
         }
@@ -142,11 +153,33 @@ public final class CommandClient {
 
     private func finish(_ end: ProcessEnd) {
         self.end = end
+        question?.withdraw()
+        question = nil
         loop.unwatch(channel.socket.number)
         for pump in outputPumps { pump.drain() }
         inputPump?.pause()
         restoreTerminals()
         loop.stop()
+    }
+
+    // MARK: - Questions
+
+    /// Asks the person at the terminal. Until there is an answer the command gets no keys; what it writes still appears.
+    private func ask(_ id: UInt32, _ text: String) throws {
+        inputPump?.pause()
+        for pump in outputPumps { pump.flush() }
+        question = TerminalQuestion(id: id, text: text, loop: loop) { [unowned self] consent in
+            self.resumeInput()
+            do { try self.channel.sendIfOpen(.answer(id: id, consent)) } catch { self.loop.fail(error) }
+        }
+        guard question == nil else { return }
+        resumeInput()
+        try channel.sendIfOpen(.answer(id: id, .absent))
+    }
+
+    private func resumeInput() {
+        question = nil
+        inputPump?.start()
     }
 
     // MARK: - Terminal

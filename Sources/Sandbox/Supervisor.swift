@@ -30,6 +30,8 @@ public final class Supervisor {
     private let keep: Bool
     private var clients: [Int32: Client] = [:]
     private var nextCommand: UInt32 = 1
+    /// What a rule leaves to the person at a client's terminal.
+    public let questions: QuestionQueue
     private var isReady = false
     /// Somebody has asked for the end of a kept sandbox.
     private var isEnding = false
@@ -53,6 +55,7 @@ public final class Supervisor {
         self.sandbox = sandbox
         self.loop = loop
         self.keep = keep
+        questions = QuestionQueue(loop: loop)
         loop.watch(sandbox.channel.socket.number) { [unowned self] _ in try self.readWarden() }
     }
 
@@ -134,6 +137,10 @@ public final class Supervisor {
                 try terminate()
                 isEnding = true
                 try endIfIdle()
+            case .attend:
+                // A client that is gone is seen by the next reading.
+                questions.attend(client.channel.socket.number) { frame in try? client.channel.sendIfOpen(frame) }
+            case .answer(let id, let consent): questions.answer(client.channel.socket.number, id: id, consent)
             case .control(let request):
                 // A client that is gone needs no answer; its end is seen by the next reading.
                 try client.channel.sendIfOpen(.reply(control(request)))
@@ -160,6 +167,7 @@ public final class Supervisor {
     private func drop(_ client: Client) throws {
         loop.unwatch(client.channel.socket.number)
         clients[client.channel.socket.number] = nil
+        questions.leave(client.channel.socket.number)
         for id in client.commands.keys {
             try tellWarden(.signal(.command(id), UInt8(SIGHUP)))
             try tellWarden(.signal(.command(id), UInt8(SIGCONT)))

@@ -7,4 +7,6 @@ public enum Consent: UInt8, Sendable, CaseIterable {
     case session
     /// From now on.
     case always
+    /// Nobody could be asked, or has answered in time.
+    case absent
 }

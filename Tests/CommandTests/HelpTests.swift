@@ -23,7 +23,8 @@ enum Contract {
 
     /// The options that the command contract promises for `run` and `shell` in this version.
     static let runOptions = [
-        "--engine", "-m", "--mount", "-e", "--env", "--env-file", "--network", "--workspace", "--workdir", "--memory", "--cpus", "--pids",
+        "--engine", "-m", "--mount", "-e", "--env", "--env-file", "--network", "--allow", "--deny", "--ask", "--workspace", "--workdir",
+        "--memory", "--cpus", "--pids",
         "--disk",
         "--timeout", "--name", "--seccomp", "--allow-syscalls", "--keep", "--ephemeral", "--degraded", "-t", "--tty", "--no-tty",
     ]

@@ -171,7 +171,7 @@ struct Generator {
         for signal: UInt8 in [0, 65, 255] { #expect(throws: WireError.self) { try Frame.decode([3, 0, 1, 1, 0, 0, 0, signal]) } }
         #expect(throws: WireError.self) { try Frame.decode([3, 0, 2, 1, 0, 0, 0, 9]) }
         // Requests, changes and answers that do not exist.
-        for body: [UInt8] in [[6, 0, 2], [6, 0, 1, 2, 0, 0, 0, 0], [8, 0, 1, 0, 0, 0, 4], [23, 0, 2]] {
+        for body: [UInt8] in [[6, 0, 2], [6, 0, 1, 2, 0, 0, 0, 0], [8, 0, 1, 0, 0, 0, 5], [23, 0, 2]] {
             #expect(throws: WireError.self) { try Frame.decode(body) }
         }
         let crowd = NetworkChange(.allow, hosts: Array(repeating: "h", count: NetworkChange.hostLimit + 1))

@@ -9,7 +9,9 @@ public struct LiveRules: Sendable, Hashable {
     public private(set) var rules: [NetworkRule] = []
 
     /// Where such rules come from, for a person.
-    private static let origins = [NetworkRule.Action.allow: "coop allow", .deny: "coop deny", .ask: "--ask"]
+    private static let origins = [NetworkRule.Action.allow: "coop allow", .deny: "coop deny"]
+    /// Of a rule that somebody has answered a question with.
+    public static let answerOrigin = "your answer"
 
     public init() {}
 
@@ -19,7 +21,7 @@ public struct LiveRules: Sendable, Hashable {
     }
 
     /// Whether a rule was made for a live sandbox.
-    public static func isLive(_ rule: NetworkRule) -> Bool { rule.origin == origins[rule.action] }
+    public static func isLive(_ rule: NetworkRule) -> Bool { rule.origin == origins[rule.action] || rule.origin == answerOrigin }
 
     /// Adds rules; an older one about the same hosts and requests goes.
     public mutating func add(_ new: [NetworkRule]) {

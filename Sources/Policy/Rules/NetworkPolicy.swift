@@ -37,6 +37,8 @@ public struct NetworkPolicy: Sendable, Hashable, Codable {
     public var certificateFiles: [String]
     /// The proxy between the gateway and the internet.
     public var proxy: ProxyAddress?
+    /// Whether the person at the terminal is asked about what no rule names, in place of a refusal.
+    public var asks = false
 
     public init(
         mode: Mode = .scoped, rules: [NetworkRule] = [], hostPorts: [UInt16] = [], hosts: [HostOverride] = [],

@@ -15,6 +15,8 @@ final class LiveConfiguration {
     private let context: Context
     private let project: Project
     private let flags: [ConfigurationFlag]
+    /// Whether the run was started with `--ask`.
+    private let asks: Bool
     private let grants: SandboxGrants?
     private let rules: LivePolicy
     /// What the agent that runs has brought along.
@@ -27,12 +29,13 @@ final class LiveConfiguration {
 
     /// - Parameter approved: what the sandbox was started with.
     init(
-        context: Context, project: Project, flags: [ConfigurationFlag], approved: ApprovedConfiguration, grants: SandboxGrants?,
+        context: Context, project: Project, options: RunOptions, approved: ApprovedConfiguration, grants: SandboxGrants?,
         rules: LivePolicy
     ) {
         self.context = context
         self.project = project
-        self.flags = flags
+        flags = options.flags
+        asks = options.ask
         self.approved = approved
         self.grants = grants
         self.rules = rules
@@ -91,7 +94,8 @@ final class LiveConfiguration {
 
     private func policy(_ configuration: ResolvedConfiguration) throws(CoopError) -> NetworkPolicy {
         let settings = NetworkSettings(context: context, project: project, configuration: configuration.effective, isLive: true)
-        let policy = try settings.network().policy
+        var policy = try settings.network().policy
+        policy.asks = asks
         return try grants?.following(configuration.effective.network).applied(to: policy) ?? policy
     }
 

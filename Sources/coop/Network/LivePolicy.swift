@@ -59,6 +59,28 @@ final class LivePolicy {
         egress?.replace(policy: policy)
     }
 
+    /// Does what the person has said about a destination.
+    ///
+    /// - Returns: what it means for what waits, and the answer in a word for the record.
+    func settle(_ question: EgressQuestion, by consent: Consent) -> (EgressConsent, String) {
+        switch consent {
+        case .no: return (.refused("you said no"), "no")
+        case .absent: return (.refused("nobody at a terminal has answered"), "none")
+        case .once: return (.given, "once")
+        case .session, .always:
+            do {
+                try add([try question.allowingRule()])
+                guard consent == .always, question.canBeKept else { return (.given, "session") }
+                try SavedRules(home: home).add([question.place], to: .allow)
+                return (.given, "always")
+            } catch {
+                Notice.say("coop: \("\(error)".printable)\n")
+                // What could not be kept, or recorded, is as if it had been said for this once: the decision has a record of its own.
+                return (.given, "once")
+            }
+        }
+    }
+
     /// Takes another configuration as the ground on which the rules of this session stand.
     ///
     /// - Throws: when it cannot be used; the old one stays then. What cannot be recorded closes the network.

@@ -25,7 +25,9 @@ private struct ProjectPolicy {
         let context = try Context()
         let project = try context.project(for: options)
         let configuration = try context.configuration(of: project, flags: options.flags)
-        network = try NetworkSettings(context: context, project: project, configuration: configuration.effective).network()
+        var network = try NetworkSettings(context: context, project: project, configuration: configuration.effective).network()
+        network.policy.asks = options.ask
+        self.network = network
     }
 
     func compiled() throws(CoopError) -> CompiledNetworkPolicy {
@@ -119,7 +121,7 @@ struct PolicyTest: ParsableCommand {
             print("\(found.action): \(found.reason.isEmpty ? found.rule.printable : found.reason.printable)")
             if !found.next.isEmpty { print("Next: \(found.next.printable)") }
         }
-        if found.action == "deny" { throw ExitCode(1) }
+        if ["deny", "ask"].contains(found.action) { throw ExitCode(1) }
     }
 }
 

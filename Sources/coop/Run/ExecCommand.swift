@@ -40,10 +40,12 @@ struct RunningSandbox {
     let id: String
 
     /// Runs a command in it at this process's own streams, and ends with its code.
-    func run(_ command: [String], terminal: Bool?) throws {
+    ///
+    /// - Parameter attends: whether a person may be asked at this process's terminal.
+    func run(_ command: [String], terminal: Bool?, attends: Bool = true) throws {
         let socket = try SessionDirectory.connect(run: context.run, id: id)
         let loop = EventLoop()
-        let client = CommandClient(socket: socket, loop: loop, plan: try StreamPlan(terminal: terminal))
+        let client = CommandClient(socket: socket, loop: loop, plan: try StreamPlan(terminal: terminal), attends: attends)
         // The terminal may be another one than the sandbox was started from.
         let terminal = environmentVariable("TERM").map { ["TERM=\($0)"] } ?? []
         try client.start(command, environment: terminal)

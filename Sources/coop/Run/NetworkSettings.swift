@@ -34,16 +34,33 @@ struct NetworkSettings {
         return Network(mode: mode, hostPorts: hostPorts, policy: try policy(mode: mode, hostPorts: hostPorts))
     }
 
+    /// The hosts that the user allows by name and that a rule would ask about: the answer is there already.
+    private func answers(to rule: NetworkRule) throws(CoopError) -> [NetworkRule] {
+        var result: [NetworkRule] = []
+        for setting in configuration.network.allow where !setting.origin.layer.isRepository {
+            let allowed = try NetworkRule(parsing: setting.value, origin: setting.origin.description)
+            let isAsked =
+                switch allowed.host.hosts {
+                case .name(let name): rule.host.covers(.name(name))
+                case .address(let address): rule.host.covers(.address(address))
+                case .below: false
+                }
+            if isAsked { result.append(allowed) }
+        }
+        return result
+    }
+
     private func policy(mode: Network.Mode, hostPorts: [UInt16]) throws(CoopError) -> NetworkPolicy {
         let settings = configuration.network
         var rules: [NetworkRule] = []
         var hosts: [HostOverride] = []
         for setting in settings.rules {
-            let rule = setting.value
-            rules.append(
-                try NetworkRule(
-                    parsing: rule.host, methods: rule.methods, paths: rule.paths,
-                    action: try NetworkRule.action(parsing: rule.action.rawValue), origin: setting.origin.description))
+            let value = setting.value
+            let rule = try NetworkRule(
+                parsing: value.host, methods: value.methods, paths: value.paths,
+                action: try NetworkRule.action(parsing: value.action.rawValue), origin: setting.origin.description)
+            if rule.action == .ask, !rule.looksAtRequests { rules += try answers(to: rule) }
+            rules.append(rule)
         }
         for setting in settings.deny {
             rules.append(

@@ -16,7 +16,7 @@ struct Reason {
     let home: String
 
     struct Answer: Encodable {
-        enum Verdict: String, Encodable { case writable, readable, hidden, allowed, denied }
+        enum Verdict: String, Encodable { case writable, readable, hidden, allowed, denied, asked }
 
         var version = 1
         var subject: String
@@ -93,6 +93,7 @@ struct Reason {
         do throws(CoopError) {
             let found = try PolicyExplanation(host: parts[0], port: port, policy: CompiledNetworkPolicy(policy))
             if found.action == "deny" { return Answer(subject: name, verdict: .denied, rule: found.reason, next: found.next) }
+            if found.action == "ask" { return Answer(subject: name, verdict: .asked, rule: found.reason) }
             return Answer(
                 subject: name, verdict: .allowed,
                 rule: found.action == "inspect" ? "it depends on the request: coop policy test https://\(name)/PATH" : found.rule)

@@ -26,6 +26,9 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Keep this host out of reach; wins over everything.", valueName: "HOST"))
     var deny: [String] = []
 
+    @Flag(help: "Ask at the terminal about hosts that no rule names, instead of refusing them.")
+    var ask = false
+
     @Option(help: ArgumentHelp("The engine: native.", valueName: "ENGINE"))
     var engine: String?
 
@@ -87,7 +90,7 @@ struct RunArguments: ParsableArguments {
     var options: RunOptions {
         RunOptions(
             mount: mount, env: env, envFile: envFile, envAllow: envAllow, envBlock: envBlock, network: network, allow: allow, deny: deny,
-            engine: engine,
+            ask: ask, engine: engine,
             workspace: workspace, workdir: workdir, memory: memory, cpus: cpus, pids: pids, disk: disk, timeout: timeout, name: name,
             seccomp: seccomp, allowSyscalls: allowSyscalls, degraded: degraded, ephemeral: ephemeral, keep: keep, tty: tty,
             noInput: noInput, safe: safe, prompt: prompt, promptFile: promptFile)

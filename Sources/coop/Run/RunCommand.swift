@@ -59,7 +59,7 @@ struct SandboxLauncher {
         if options.keep {
             let id = try BackgroundSupervisor(options: options).start(command)
             FileHandleOutput.standardError("coop: the sandbox \(id) stays until `coop stop \(id)`\n")
-            try RunningSandbox(context: context, id: id).run(command, terminal: options.tty)
+            try RunningSandbox(context: context, id: id).run(command, terminal: options.tty, attends: !options.noInput)
             return
         }
         let run = try SandboxRun(context: context, options: options, command: command)

@@ -14,6 +14,7 @@ struct RunOptions {
     var network: String?
     var allow: [String] = []
     var deny: [String] = []
+    var ask = false
     var engine: String?
     var workspace: String?
     var workdir: String?

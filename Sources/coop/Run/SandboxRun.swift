@@ -82,7 +82,7 @@ final class SandboxRun {
                 egress == nil
                 ? nil
                 : LiveConfiguration(
-                    context: context, project: project, flags: options.flags, approved: approved, grants: grants, rules: rules)
+                    context: context, project: project, options: options, approved: approved, grants: grants, rules: rules)
         } catch {
             // What was prepared goes with the directory; if even that fails the next command sweeps.
             try? session.remove()
@@ -115,6 +115,12 @@ final class SandboxRun {
                 sandbox.closeListeners()
             }
         }
+        egress?.asker = { [rules, spec] question, answer in
+            supervisor.questions.ask(question.text(command: spec.command)) { consent in
+                let (result, words) = rules.settle(question, by: consent)
+                answer(result, words)
+            }
+        }
         if let seconds = spec.timeout { supervisor.limit(seconds: seconds) }
         self.supervisor = supervisor
         return supervisor
@@ -129,7 +135,7 @@ final class SandboxRun {
         var ends: [Int32] = [-1, -1]
         try check("socketpair") { socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) }
         supervisor.serve(Descriptor(owning: ends[0]), ownsSandbox: true)
-        let client = CommandClient(socket: Descriptor(owning: ends[1]), loop: loop, plan: plan)
+        let client = CommandClient(socket: Descriptor(owning: ends[1]), loop: loop, plan: plan, attends: !options.noInput)
         try client.start(spec.command)
         try loop.run()
         if let failure = supervisor.failure { throw failure }

@@ -24,7 +24,8 @@ struct ShellCommand: ParsableCommand {
         }
         let context = try Context()
         let record = try Sessions(context: context).find(id)
-        try RunningSandbox(context: context, id: record.id).run([try ShellCommand.shell()], terminal: arguments.options.tty)
+        try RunningSandbox(context: context, id: record.id).run(
+            [try ShellCommand.shell()], terminal: arguments.options.tty, attends: !arguments.options.noInput)
     }
 
     /// The user's own shell where it exists inside.

@@ -44,6 +44,14 @@ struct SpecBuilder {
         let seccomp = options.seccomp.map { FileSystem.normalize(FileSystem.join(context.currentDirectory, $0)) }
         let builder = EnvironmentBuilder(context: context, configuration: configuration, options: options, grants: grants)
         var network = try NetworkSettings(context: context, project: project, configuration: configuration.effective).network()
+        if options.ask {
+            guard network.usesGateway else {
+                throw CoopError(
+                    .usage, "cannot ask about hosts", "the network is `none`, and nothing can be allowed",
+                    next: "coop config get network.mode")
+            }
+            network.policy.asks = true
+        }
         if let grants { network.policy = try grants.applied(to: network.policy) }
         let environment = try builder.build(
             path: searched(toolchains.path, installation), user: user, home: context.home.userHome, workingDirectory: workingDirectory,
