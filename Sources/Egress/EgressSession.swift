@@ -13,7 +13,7 @@ import Vault
 /// it. When it dies nothing leaves any more: the sockets inside lead nowhere then.
 public final class EgressSession {
     /// A connection of the sandbox that the worker has told of.
-    private struct Connection {
+    struct Connection {
         var opening: Opening
         var destination: Policy.Destination
         /// Whether the worker may ask for connections and requests.
@@ -35,26 +35,26 @@ public final class EgressSession {
 
     private let program: String
     private let arguments: [String]
-    private let session: String
+    let session: String
     private let loop: EventLoop
     private let dialer: UpstreamDialer
     private let resolver: NameResolver
     private var redaction: SecretRedaction?
     private let makeConfiguration: () throws -> WorkerConfiguration
     private let openAudit: () throws -> AuditWriter
-    private let credentials: CredentialJudge?
-    private var judge: EgressJudge
+    let credentials: CredentialJudge?
+    var judge: EgressJudge
     private var audit: AuditWriter?
     private var listeners: [GatewayListener] = []
     /// Sockets that only keep a port inside from being taken.
     private var reserved: [GatewayListener] = []
     private var worker: GatewayProcess?
-    private var connections: [ConnectionID: Connection] = [:]
+    var connections: [ConnectionID: Connection] = [:]
     /// What is done once the record of it is written, by the number of the record.
     private var waiting: [(ticket: UInt64, body: () throws -> Void)] = []
 
     /// Who waits for the same answer, by destination and rule.
-    private var asking: [String: [(EgressConsent) throws -> Void]] = [:]
+    var asking: [String: [(EgressConsent) throws -> Void]] = [:]
 
     /// More than a worker that keeps to its limits can have.
     private static let connectionLimit = 2 * Int(WorkerLimits().connections)
@@ -92,28 +92,6 @@ public final class EgressSession {
             loop.watch(listener.descriptor.number) { [unowned self] _ in self.start() }
         }
     }
-
-    /// The policy that it judges by.
-    public var policy: CompiledNetworkPolicy { judge.policy }
-
-    /// Judges by another policy from now on. What that would treat otherwise is cut off: a connection that is no longer allowed, one that is
-    /// passed on untouched and would have to be looked at, and one that is only kept to say why it is refused.
-    public func replace(policy: CompiledNetworkPolicy) {
-        judge = EgressJudge(policy: policy, credentials: credentials, session: session)
-        do {
-            for (id, connection) in connections where connection.opening.protocol != .awaited {
-                let verdict = judge.verdict(on: connection.opening, to: connection.destination, consent: connection.consent)
-                if (verdict.denial != nil) != connection.isRefused || verdict == .inspect && !connection.isInspected {
-                    try tell(.revoke(id))
-                }
-            }
-        } catch {
-            close(because: EgressSession.error(error))
-        }
-    }
-
-    /// Closes the network for good: what should have been recorded could not be.
-    public func stop(because error: CoopError) { close(because: error) }
 
     /// Ends the worker and everything that goes through it.
     public func end() {
@@ -174,7 +152,7 @@ public final class EgressSession {
         listeners = []
     }
 
-    private func tell(_ message: SupervisorMessage, _ descriptors: [Descriptor] = []) throws {
+    func tell(_ message: SupervisorMessage, _ descriptors: [Descriptor] = []) throws {
         try worker?.channel.sendIfOpen(message, descriptors: descriptors)
     }
 
@@ -191,13 +169,13 @@ public final class EgressSession {
         }
     }
 
-    private static func error(_ error: any Error) -> CoopError {
+    static func error(_ error: any Error) -> CoopError {
         if let error = error as? CoopError { return error }
         return CoopError(.failed, "the gateway does not keep to the protocol", "\(error)", next: "coop doctor")
     }
 
     /// Nothing leaves any more; the command itself goes on.
-    private func close(because error: CoopError) {
+    func close(because error: CoopError) {
         failure = failure ?? error
         end()
     }
@@ -305,41 +283,6 @@ public final class EgressSession {
         }
     }
 
-    /// Waits for the person's answer; whoever asks the same meanwhile waits for the same one.
-    private func ask(
-        _ connection: Connection, _ rule: NetworkRule?, request: (method: String, path: String)?,
-        _ body: @escaping (EgressConsent) throws -> Void
-    ) throws {
-        guard let asker else { return try body(.refused(EgressSession.nobody)) }
-        let port = connection.opening.port
-        let place = port == 443 || port == 80 ? "\(connection.destination)" : "\(connection.destination):\(port)"
-        let key = "\(connection.destination):\(port) \(rule.map { "\($0)" } ?? "")"
-        guard asking[key] == nil else {
-            asking[key]?.append(body)
-            return
-        }
-        asking[key] = [body]
-        let question = EgressQuestion(place: place, host: "\(connection.destination)", port: port, request: request, rule: rule)
-        asker(question) { [unowned self] consent, answer in
-            let waiting = self.asking.removeValue(forKey: key) ?? []
-            guard self.failure == nil, !waiting.isEmpty else { return }
-            do {
-                var details = [
-                    AuditDetail("action", "ask"), AuditDetail("host", question.host), AuditDetail("port", port),
-                    AuditDetail("answer", answer),
-                ]
-                if let request { details += [AuditDetail("method", request.method), AuditDetail("path", request.path)] }
-                try self.write(details)
-                for body in waiting { try body(consent) }
-            } catch {
-                self.close(because: EgressSession.error(error))
-            }
-        }
-    }
-
-    /// Why what a rule asks about is refused without a question.
-    private static let nobody = "nobody is at a terminal to be asked"
-
     private func dial(_ id: ConnectionID, _ attempt: AttemptID, _ connection: Connection) throws {
         let port = connection.opening.port
         let answer: (UpstreamDialer.Outcome) throws -> Void = { [unowned self] outcome in
@@ -382,7 +325,7 @@ public final class EgressSession {
 
     /// - Returns: the number of the record.
     @discardableResult
-    private func write(_ details: [AuditDetail]) throws -> UInt64? {
+    func write(_ details: [AuditDetail]) throws -> UInt64? {
         try audit?.submit(AuditEntry(.egress, session: session, details: redaction?.apply(to: details) ?? details))
     }
 

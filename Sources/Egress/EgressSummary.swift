@@ -6,7 +6,10 @@ public struct EgressSummary: Sendable {
     public struct Refusal: Sendable, Equatable {
         public var place: String
         public var reason: String
+        /// The command that would allow it in the next run; empty where none would.
         public var next: String
+        /// The same for the sandbox as it runs.
+        public var live: String
         public var count: Int
     }
 
@@ -25,7 +28,7 @@ public struct EgressSummary: Sendable {
             allowed += 1
             return
         }
-        refuse("\(host):\(port)", denial.reason, judgement.lasting ?? denial.next)
+        refuse("\(host):\(port)", denial.reason, judgement.lasting ?? denial.next, live: denial.next)
     }
 
     mutating func closed(host: String, port: UInt16) {
@@ -48,11 +51,11 @@ public struct EgressSummary: Sendable {
         self.bytesOut &+= bytesOut
     }
 
-    private mutating func refuse(_ place: String, _ reason: String, _ next: String) {
+    private mutating func refuse(_ place: String, _ reason: String, _ next: String, live: String = "") {
         if let index = refusals.firstIndex(where: { $0.place == place && $0.reason == reason }) {
             refusals[index].count += 1
         } else if refusals.count < EgressSummary.limit {
-            refusals.append(Refusal(place: place, reason: reason, next: next, count: 1))
+            refusals.append(Refusal(place: place, reason: reason, next: next, live: live, count: 1))
         } else {
             others += 1
         }

@@ -117,6 +117,13 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(try child.waitForOutput("[n]o "), "\(child.outputText)")
         try child.send("o\r")
         #expect(try child.wait().output.contains("<plain 200>"), "\(child.outputText)")
+        // Each command says what was refused meanwhile, with the command that changes it for this sandbox.
+        let refused = try place.coop(["exec", "live", "--", "/bin/bash", "-c", AskTests.fetch + "fetch second 2"])
+        #expect(
+            refused.output.contains("<second 403>") && refused.error.contains("coop: refused second.example.com")
+                && refused.error.contains("Next: coop allow second.example.com --session"), "\(refused)")
+        let again = try place.coop(["exec", "live", "--", "true"])
+        #expect(again.exitCode == 0 && again.error.isEmpty, "\(again)")
         #expect(try place.coop(["stop", "live"]).exitCode == 0)
     }
 }

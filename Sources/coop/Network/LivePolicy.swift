@@ -134,7 +134,7 @@ final class LivePolicy {
         guard let egress else { return state }
         let summary = egress.summary
         state.allowed = summary.allowed
-        state.refusals = summary.refusals.map { .init(place: $0.place, reason: $0.reason, count: $0.count) }
+        state.refusals = summary.refusals.map { .init(place: $0.place, reason: $0.reason, next: $0.live, count: $0.count) }
         (state.bytesIn, state.bytesOut) = (summary.bytesIn, summary.bytesOut)
         state.failure = egress.failure?.message
         return state

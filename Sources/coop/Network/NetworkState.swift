@@ -14,6 +14,8 @@ struct NetworkState: Codable {
     struct Refusal: Codable {
         var place: String
         var reason: String
+        /// The command that would allow it; empty where none would.
+        var next: String
         var count: Int
     }
 

@@ -11,15 +11,30 @@ enum EgressReport {
         if let failure = egress.failure {
             result.append("coop: \(failure.what): \(failure.why.printable)\nNext: \(failure.next?.printable ?? "coop doctor")\n")
         }
-        let refusals = egress.summary.refusals
+        let refusals = egress.summary.refusals.map { ($0.reason, $0.next, $0.count) }
+        return result + lines(refusals, others: egress.summary.others)
+    }
+
+    /// What was refused in a sandbox that lives on, between two looks at it.
+    static func lines(from before: NetworkState, to after: NetworkState) -> [String] {
+        let refusals = after.refusals.map { refusal in
+            let old = before.refusals.first { $0.place == refusal.place && $0.reason == refusal.reason }
+            return (refusal.reason, refusal.next, refusal.count - (old?.count ?? 0))
+        }
+        let failure = before.failure == nil ? after.failure.map { ["coop: \($0.printable)\nNext: coop doctor\n"] } : nil
+        return (failure ?? []) + lines(refusals.filter { $0.2 > 0 }, others: 0)
+    }
+
+    private static func lines(_ refusals: [(reason: String, next: String, count: Int)], others: Int) -> [String] {
+        var result: [String] = []
         for refusal in refusals.prefix(limit) {
             let count = refusal.count > 1 ? " (\(refusal.count) times)" : ""
             var text = "coop: refused \(refusal.reason.printable)\(count)\n"
             if !refusal.next.isEmpty { text += "Next: \(refusal.next.printable)\n" }
             result.append(text)
         }
-        let others = max(0, refusals.count - limit) + egress.summary.others
-        if others > 0 { result.append("coop: refused \(others) further destinations\nNext: coop audit show --type egress\n") }
+        let more = max(0, refusals.count - limit) + others
+        if more > 0 { result.append("coop: refused \(more) further destinations\nNext: coop audit show --type egress\n") }
         return result
     }
 }

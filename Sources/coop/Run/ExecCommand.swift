@@ -39,10 +39,16 @@ struct RunningSandbox {
     let context: Context
     let id: String
 
+    /// To ask about its network; nil while it has no record.
+    private var live: LiveSandbox? {
+        (try? LiveSandbox.find(id, context: context))?.first
+    }
+
     /// Runs a command in it at this process's own streams, and ends with its code.
     ///
     /// - Parameter attends: whether a person may be asked at this process's terminal.
     func run(_ command: [String], terminal: Bool?, attends: Bool = true) throws {
+        let before = try? live?.ask(.report)
         let socket = try SessionDirectory.connect(run: context.run, id: id)
         let loop = EventLoop()
         let client = CommandClient(socket: socket, loop: loop, plan: try StreamPlan(terminal: terminal), attends: attends)
@@ -51,6 +57,10 @@ struct RunningSandbox {
         try client.start(command, environment: terminal)
         try loop.run()
         let code = try CommandOutcome.code(of: client, command: command)
+        // A sandbox that has ended meanwhile, or whose supervisor does not answer, must not hide the command's own result.
+        if let before, let after = try? live?.ask(.report) {
+            for line in EgressReport.lines(from: before, to: after) { FileHandleOutput.standardError(line) }
+        }
         if client.wasInterrupted { Interrupt.dieOf(SIGINT) }
         throw ProcessResult(code: code)
     }
