@@ -20,6 +20,10 @@ final class BenchmarkGateway: Sendable {
         func judge(_ request: HTTPGateway.RequestHead, on connection: ConnectionInfo) -> EventLoopFuture<Verdict> {
             eventLoop.makeSucceededFuture(.allow(injections))
         }
+
+        func answer(_ request: HTTPGateway.RequestHead, body: ByteBuffer, on connection: ConnectionInfo) -> EventLoopFuture<JudgeResponse> {
+            eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
+        }
     }
 
     private struct Dialer: UpstreamDialer {

@@ -5,8 +5,8 @@ import Substitution
 import Vault
 
 /// Turns what the grants say about a request into an answer. The policy has allowed the request before.
-struct CredentialJudge {
-    enum Verdict {
+struct CredentialJudge: Sendable {
+    enum Verdict: Sendable {
         /// It may go with these credentials; none on a host without a grant. The names are grants whose stubs are in places where nothing
         /// replaces them, which harms nobody and is worth recording.
         case allow([Injection], misplaced: [String])
@@ -18,14 +18,20 @@ struct CredentialJudge {
     /// Whether a credential goes there: its requests are inspected, each of them.
     func isPinned(_ destination: Policy.Destination, _ port: UInt16) -> Bool { grants.compiled.isPinned("\(destination)", port: Int(port)) }
 
+    /// Whether a verdict can take long, because a credential has to be asked for.
+    func mayWait(_ destination: Policy.Destination, _ port: UInt16) -> Bool { grants.compiled.mayWait("\(destination)", port: Int(port)) }
+
+    /// The login for which a request asks new tokens: such a request does not leave, and is answered here.
+    func login(_ head: GatewayProtocol.RequestHead, to destination: Policy.Destination, port: UInt16) -> OAuthGrant? {
+        grants.login(method: head.method, host: "\(destination)", port: Int(port), path: EgressJudge.withoutQuery(head.path))
+    }
+
+    /// What a request may take along. Can take long, see `mayWait`.
     func verdict(on head: GatewayProtocol.RequestHead, to destination: Policy.Destination, port: UInt16) -> Verdict {
         let host = "\(destination)"
         let path = EgressJudge.withoutQuery(head.path)
         func deny(_ reason: String, next: String? = nil, _ incident: IncidentKind? = nil) -> Verdict {
             .deny(Denial(rule: "grant", reason: "\(host): \(reason)", next: next ?? ""), incident)
-        }
-        if grants.login(method: head.method, host: host, port: Int(port), path: path) != nil {
-            return deny("this login is refreshed on the host, which this version cannot do for a sandbox")
         }
         switch grants.compiled.decide(host: host, port: Int(port), path: path, sightings: head.sightings) {
         case .none(let misplaced): return .allow([], misplaced: misplaced)

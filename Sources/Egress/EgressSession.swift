@@ -26,6 +26,11 @@ public final class EgressSession {
         var denial: Denial?
     }
 
+    struct RequestID: Hashable {
+        var connection: ConnectionID
+        var stream: StreamID
+    }
+
     /// What the user sees of it at the end.
     public private(set) var summary = EgressSummary()
     /// Asks the person at the terminal and answers once, in words for the record; nobody is there as long as it is nil.
@@ -39,7 +44,7 @@ public final class EgressSession {
     private let loop: EventLoop
     private let dialer: UpstreamDialer
     private let resolver: NameResolver
-    private var redaction: SecretRedaction?
+    var redaction: SecretRedaction?
     private let makeConfiguration: () throws -> WorkerConfiguration
     private let openAudit: () throws -> AuditWriter
     let credentials: CredentialJudge?
@@ -50,6 +55,12 @@ public final class EgressSession {
     private var reserved: [GatewayListener] = []
     private var worker: GatewayProcess?
     var connections: [ConnectionID: Connection] = [:]
+    /// Requests whose bodies are read to be answered here, with the logins that they ask about.
+    var collecting: [RequestID: OAuthGrant] = [:]
+    let background: BackgroundWork
+    let makeWatch: @Sendable () throws(CoopError) -> SecretWatch
+    /// The revision of the credentials that the worker looks for.
+    var watched = 0
     /// What is done once the record of it is written, by the number of the record.
     private var waiting: [(ticket: UInt64, body: () throws -> Void)] = []
 
@@ -62,15 +73,16 @@ public final class EgressSession {
     /// - Parameters:
     ///   - program: the path of `coop-gateway`.
     ///   - arguments: of the program.
-    ///   - grants: the credentials that its requests may use. Asking for one may block the loop: programs and keyrings are asked again
-    ///     after some minutes, files and stored secrets after a second. Who has called `CompiledGrants.verify` begins with fresh values.
+    ///   - grants: the credentials that its requests may use.
     ///   - session: the sandbox's id, for the record.
     ///   - configuration: what the worker must know, asked for when it is needed.
+    ///   - watch: what it looks for, asked for again when credentials have changed.
     ///   - audit: opens the audit log, when there is something to record for the first time.
     public init(
         program: String, arguments: [String] = [], policy: CompiledNetworkPolicy, grants: SessionGrants? = nil, session: String,
         loop: EventLoop,
-        configuration: @escaping () throws -> WorkerConfiguration, audit: @escaping () throws -> AuditWriter
+        configuration: @escaping () throws -> WorkerConfiguration, watch: @escaping @Sendable () throws(CoopError) -> SecretWatch,
+        audit: @escaping () throws -> AuditWriter
     ) {
         self.program = program
         self.arguments = arguments
@@ -80,6 +92,8 @@ public final class EgressSession {
         judge = EgressJudge(policy: policy, credentials: credentials, session: session)
         resolver = NameResolver(loop: loop)
         dialer = UpstreamDialer(loop: loop, resolver: resolver)
+        background = BackgroundWork(loop: loop)
+        makeWatch = watch
         makeConfiguration = configuration
         openAudit = audit
     }
@@ -98,6 +112,8 @@ public final class EgressSession {
         stopListening()
         reserved = []
         resolver.stop()
+        background.stop()
+        collecting = [:]
         if let worker {
             loop.unwatch(worker.channel.socket.number)
             worker.end()
@@ -123,6 +139,7 @@ public final class EgressSession {
             let worker = try GatewayProcess(program: program, arguments: arguments)
             self.worker = worker
             loop.watch(worker.channel.socket.number) { [unowned self] _ in self.read() }
+            watched = credentials?.grants.compiled.revision ?? 0
             let configuration = try makeConfiguration()
             redaction = SecretRedaction(configuration.watch)
             try worker.channel.send(.configure(configuration))
@@ -195,53 +212,24 @@ public final class EgressSession {
             guard let connection = connections[id], connection.isInspected else { throw WireError("a connection that is not inspected") }
             if let denial = connection.denial { return try tell(.denyRequest(id, stream, denial)) }
             try request(id, stream, head, connection)
+        case .body(let id, let stream, let bytes):
+            guard let login = collecting.removeValue(forKey: RequestID(connection: id, stream: stream)), let connection = connections[id]
+            else { throw WireError("a body that nobody has asked for") }
+            try answer(id, stream, login, bytes, connection)
+        case .fetched, .notFetched: throw WireError("an answer that nobody has asked for")
         case .closed(let id, let bytesIn, let bytesOut):
+            collecting = collecting.filter { $0.key.connection != id }
             guard connections.removeValue(forKey: id) != nil else { break }
             summary.transferred(bytesIn: bytesIn, bytesOut: bytesOut)
         case .incident(let id, let kind, let detail): try incident(kind, at: connections[id].map { "\($0.destination)" } ?? "", detail)
         }
     }
 
-    private func incident(_ kind: IncidentKind, at host: String, _ detail: String) throws {
+    func incident(_ kind: IncidentKind, at host: String, _ detail: String) throws {
         summary.incident(kind, at: host, detail)
         try write([
             AuditDetail("action", "incident"), AuditDetail("incident", "\(kind)"), AuditDetail("detail", detail), AuditDetail("host", host),
         ])
-    }
-
-    /// The policy first; then the grants.
-    private func request(
-        _ id: ConnectionID, _ stream: StreamID, _ head: GatewayProtocol.RequestHead, _ connection: Connection,
-        consent: EgressConsent = .unasked
-    ) throws {
-        let port = connection.opening.port
-        var judgement = judge.judgement(on: head, to: connection.destination, port: port, consent: consent)
-        if case .ask(let rule) = judgement.verdict {
-            return try ask(connection, rule, request: (head.method, EgressJudge.withoutQuery(head.path))) { [unowned self] consent in
-                guard self.connections[id] != nil else { return }
-                try self.request(id, stream, head, connection, consent: consent)
-            }
-        }
-        var injections: [Injection] = []
-        if judgement.verdict.denial == nil, let credentials {
-            switch credentials.verdict(on: head, to: connection.destination, port: port) {
-            case .allow(let found, let misplaced):
-                injections = found
-                if !misplaced.isEmpty {
-                    try incident(.stubLeaving, at: "\(connection.destination)", misplaced.joined(separator: ", "))
-                }
-            case .deny(let denial, let kind):
-                judgement = EgressJudge.Judgement(verdict: .deny(denial), rule: denial.rule)
-                if let kind { try incident(kind, at: "\(connection.destination)", denial.reason) }
-            }
-        }
-        try record(judgement, connection, request: head, grants: injections.map(\.grant)) { [unowned self] in
-            if let denial = judgement.verdict.denial {
-                try self.tell(.denyRequest(id, stream, denial))
-            } else {
-                try self.tell(.allowRequest(id, stream, injections))
-            }
-        }
     }
 
     private func open(_ id: ConnectionID, _ opening: Opening) throws {
@@ -307,14 +295,15 @@ public final class EgressSession {
     // MARK: - The record
 
     /// Writes a decision down, and acts on it once it is written: what cannot be recorded does not happen.
-    private func record(
-        _ judgement: EgressJudge.Judgement, _ connection: Connection, request: GatewayProtocol.RequestHead? = nil, grants: [String] = [],
-        _ body: @escaping () throws -> Void
+    func record(
+        _ judgement: EgressJudge.Judgement, _ connection: Connection, request: GatewayProtocol.RequestHead? = nil, action: String? = nil,
+        grants: [String] = [], _ body: @escaping () throws -> Void
     ) throws {
         let opening = connection.opening
         summary.decided(judgement, host: "\(connection.destination)", port: opening.port)
         var details = [
-            AuditDetail("action", grants.isEmpty ? judgement.action : "inject"), AuditDetail("host", "\(connection.destination)"),
+            AuditDetail("action", action ?? (grants.isEmpty ? judgement.action : "inject")),
+            AuditDetail("host", "\(connection.destination)"),
             AuditDetail("port", opening.port), AuditDetail("via", "\(opening.via)"), AuditDetail("rule", judgement.rule),
         ]
         if !grants.isEmpty { details.append(AuditDetail("grants", grants.joined(separator: ", "))) }

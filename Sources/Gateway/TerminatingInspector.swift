@@ -6,6 +6,7 @@ import Glibc
 import HTTPGateway
 import LinuxKernel
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 import Substitution
 import Synchronization
@@ -18,6 +19,7 @@ final class TerminatingInspector: Inspector {
         var socket: Descriptor
         var lastAttempt: AttemptID = 0
         var requests: [StreamID: EventLoopPromise<Verdict>] = [:]
+        var answers: [StreamID: EventLoopPromise<JudgeResponse>] = [:]
         var dials: [AttemptID: EventLoopPromise<Descriptor>] = [:]
     }
 
@@ -78,6 +80,7 @@ final class TerminatingInspector: Inspector {
     private func end(_ id: ConnectionID) {
         guard let connection = connections.withLock({ $0.removeValue(forKey: id) }) else { return }
         for promise in connection.requests.values { promise.fail(ChannelError.ioOnClosedChannel) }
+        for promise in connection.answers.values { promise.fail(ChannelError.ioOnClosedChannel) }
         for promise in connection.dials.values { promise.fail(ChannelError.ioOnClosedChannel) }
         var received: UInt64 = 0
         var sent: UInt64 = 0
@@ -111,6 +114,26 @@ final class TerminatingInspector: Inspector {
         return promise.futureResult
     }
 
+    fileprivate func answer(_ head: HTTPGateway.RequestHead, _ body: ByteBuffer, _ id: ConnectionID) -> EventLoopFuture<JudgeResponse> {
+        let promise = group.next().makePromise(of: JudgeResponse.self)
+        let stream = StreamID(clamping: head.stream)
+        let isKnown = connections.withLock { connections in
+            guard connections[id] != nil, connections[id]?.answers[stream] == nil else { return false }
+            connections[id]?.answers[stream] = promise
+            return true
+        }
+        guard isKnown else {
+            promise.fail(ChannelError.ioOnClosedChannel)
+            return promise.futureResult
+        }
+        let deadline = group.next().scheduleTask(in: verdictTime) { [self] in
+            connections.withLock { $0[id]?.answers.removeValue(forKey: stream) }?.fail(ChannelError.ioOnClosedChannel)
+        }
+        promise.futureResult.whenComplete { _ in deadline.cancel() }
+        observer.send(.body(id, stream, Array(buffer: body)))
+        return promise.futureResult
+    }
+
     fileprivate func dial(_ id: ConnectionID) -> EventLoopFuture<Descriptor> {
         let promise = group.next().makePromise(of: Descriptor.self)
         let attempt: AttemptID? = connections.withLock { connections in
@@ -139,6 +162,15 @@ final class TerminatingInspector: Inspector {
     func deny(_ id: ConnectionID, _ stream: StreamID, _ denial: GatewayProtocol.Denial) {
         let next = denial.next.isEmpty ? nil : denial.next
         answer(id, stream, .deny(HTTPGateway.Denial(rule: denial.rule, reason: denial.reason, next: next)))
+    }
+
+    func collect(_ id: ConnectionID, _ stream: StreamID) { answer(id, stream, .collect) }
+
+    func respond(_ id: ConnectionID, _ stream: StreamID, _ response: WholeResponse) {
+        let head = ResponseHead(
+            status: Int(response.status), headers: HTTPHeaders(response.fields.map { ($0.name, $0.value) }))
+        connections.withLock { $0[id]?.answers.removeValue(forKey: stream) }?
+            .succeed(JudgeResponse(head: head, body: ByteBuffer(bytes: response.body)))
     }
 
     func connected(_ id: ConnectionID, _ attempt: AttemptID, socket: Descriptor) {
@@ -172,6 +204,11 @@ private struct Judge: RequestJudge {
     let inspector: TerminatingInspector
     func judge(_ request: HTTPGateway.RequestHead, on connection: ConnectionInfo) -> EventLoopFuture<Verdict> {
         inspector.judge(request, connection.id)
+    }
+    func answer(
+        _ request: HTTPGateway.RequestHead, body: ByteBuffer, on connection: ConnectionInfo
+    ) -> EventLoopFuture<JudgeResponse> {
+        inspector.answer(request, body, connection.id)
     }
 }
 

@@ -1,5 +1,6 @@
 import GatewayEngine
 import GatewayProtocol
+import LinuxKernel
 import NIOPosix
 
 /// Makes the pipelines in two steps, because their threads must exist before the worker confines itself, and their
@@ -14,6 +15,10 @@ struct TerminatingInspectors: InspectorFactory {
         func make(_ configuration: WorkerConfiguration, _ observer: any InspectorObserver) throws -> (any Inspector)? {
             guard let authority = configuration.authority else { return nil }
             return try TerminatingInspector(configuration, authority: authority, group: group, observer: observer)
+        }
+
+        func fetch(_ request: OutboundRequest, over socket: Descriptor, roots: [[UInt8]], _ observer: any InspectorObserver) {
+            OutboundFetch.run(request, over: socket, roots: roots, on: group.next()) { observer.send($0) }
         }
     }
 }

@@ -30,6 +30,8 @@ final class Worker {
     let inspectors: any StartedInspectors
     var inspector: (any Inspector)?
     var limits = WorkerLimits()
+    /// What upstream certificates are verified with, for requests of coop's own.
+    private var roots: [[UInt8]] = []
     var isConfigured = false
     var listeners: [Listener] = []
     var connections: [ConnectionID: ClientConnection] = [:]
@@ -128,6 +130,10 @@ final class Worker {
             case .unreachable(let id, let attempt, let reason): unreachable(id, attempt, reason)
             case .allowRequest(let id, let stream, let injections): inspector?.allow(id, stream, injections)
             case .denyRequest(let id, let stream, let denial): inspector?.deny(id, stream, denial)
+            case .collect(let id, let stream): inspector?.collect(id, stream)
+            case .respond(let id, let stream, let response): inspector?.respond(id, stream, response)
+            case .fetch(let request):
+                inspectors.fetch(request, over: descriptors[0], roots: roots, WorkerObserver(outbox: outbox, notices: notices))
             case .revoke(let id): revoke(id)
             case .shutdown: return false
             }
@@ -137,6 +143,7 @@ final class Worker {
 
     private func configure(_ configuration: WorkerConfiguration) throws {
         limits = configuration.limits
+        roots = configuration.roots
         responder = DNSResponder(table: NameTable(limit: Int(limits.names)))
         var soft: UInt64 = 0
         var hard: UInt64 = 0

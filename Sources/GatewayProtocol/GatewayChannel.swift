@@ -50,6 +50,12 @@ public enum ProtocolLimit {
     public static let certificates = 4096
     /// One certificate or key in bytes.
     public static let certificate = 64 << 10
+    /// Bytes of a body that the supervisor reads whole: a request for new tokens.
+    public static let requestBody = 64 << 10
+    /// Bytes of a body that a server sends to coop itself.
+    public static let responseBody = 256 << 10
+    /// Header fields of a request or response that travels whole.
+    public static let fields = 200
     /// Places of a request that hold something like a credential.
     public static let sightings = 512
 }

@@ -27,6 +27,13 @@ public enum SupervisorMessage: Equatable, Sendable {
     case allowRequest(ConnectionID, StreamID, [Injection])
     case denyRequest(ConnectionID, StreamID, Denial)
 
+    /// The request does not leave: its body is to be sent to the supervisor whole (`WorkerMessage.body`), which answers it itself.
+    case collect(ConnectionID, StreamID)
+    /// What the supervisor answers to a request that it has read.
+    case respond(ConnectionID, StreamID, WholeResponse)
+    /// A request of coop's own, with the connected socket to send it over (one descriptor). Once for a worker, which has no sandbox.
+    case fetch(OutboundRequest)
+
     /// The connection is no longer allowed and is closed at once.
     case revoke(ConnectionID)
     /// Every connection is closed and the worker ends.
@@ -35,7 +42,7 @@ public enum SupervisorMessage: Equatable, Sendable {
     /// How many descriptors must come with the message.
     public var descriptors: Int {
         switch self {
-        case .listener, .connected: 1
+        case .listener, .connected, .fetch: 1
         default: 0
         }
     }
@@ -57,6 +64,14 @@ extension SupervisorMessage: WireMessage {
         case .deny(let id, let denial):
             writer.write(id)
             denial.encode(to: &writer)
+        case .collect(let id, let stream):
+            writer.write(id)
+            writer.write(stream)
+        case .respond(let id, let stream, let response):
+            writer.write(id)
+            writer.write(stream)
+            response.encode(to: &writer)
+        case .fetch(let request): request.encode(to: &writer)
         case .proceed(let id), .pass(let id), .inspect(let id), .raw(let id), .revoke(let id): writer.write(id)
         case .connected(let id, let attempt):
             writer.write(id)
@@ -83,6 +98,8 @@ extension SupervisorMessage: WireMessage {
         switch self {
         case .configure(let configuration): configuration.roots.reduce(4096 + configuration.watch.sizeBound) { $0 + $1.count + 4 }
         case .watch(let watch): 64 + watch.sizeBound
+        case .respond(_, _, let response): 64 + response.sizeBound
+        case .fetch(let request): 64 + request.sizeBound
         case .allowRequest(_, _, let injections): injections.reduce(64) { $0 + $1.sizeBound }
         default: 64
         }
@@ -104,6 +121,9 @@ extension SupervisorMessage: WireMessage {
         case .revoke: 12
         case .shutdown: 13
         case .proceed: 14
+        case .collect: 15
+        case .respond: 16
+        case .fetch: 17
         }
     }
 
@@ -131,6 +151,9 @@ extension SupervisorMessage: WireMessage {
         case 12: message = .revoke(try reader.read())
         case 13: message = .shutdown
         case 14: message = .proceed(try reader.read())
+        case 15: message = .collect(try reader.read(), try reader.read())
+        case 16: message = .respond(try reader.read(), try reader.read(), try WholeResponse(from: &reader))
+        case 17: message = .fetch(try OutboundRequest(from: &reader))
         default: throw WireError("unknown message \(type)")
         }
         guard reader.isAtEnd else { throw WireError("bytes after the end of a message") }

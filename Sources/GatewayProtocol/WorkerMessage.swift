@@ -6,8 +6,13 @@ public enum WorkerMessage: Equatable, Sendable {
     case open(ConnectionID, Opening)
     /// An inspected connection needs an upstream connection, after its first allowed request.
     case dial(ConnectionID, AttemptID)
-    /// A request waits for `allowRequest` or `denyRequest`.
+    /// A request waits for `allowRequest`, `denyRequest` or `collect`.
     case request(ConnectionID, StreamID, RequestHead)
+    /// The whole body of a request for which the supervisor said `collect`; the request waits for `respond`.
+    case body(ConnectionID, StreamID, [UInt8])
+    /// The answer to coop's own request, or why there is none.
+    case fetched(WholeResponse)
+    case notFetched(reason: String)
     /// A connection that was opened has ended, whatever became of it; said exactly once. Bytes that went to the sandbox, and bytes that came from it.
     case closed(ConnectionID, bytesIn: UInt64, bytesOut: UInt64)
     /// Something was stopped. The connection is 0 where there is none, and may be one that was stopped before it was opened.
@@ -34,6 +39,12 @@ extension WorkerMessage: WireMessage {
             writer.write(id)
             writer.write(stream)
             head.encode(to: &writer)
+        case .body(let id, let stream, let bytes):
+            writer.write(id)
+            writer.write(stream)
+            writer.write(bytes)
+        case .fetched(let response): response.encode(to: &writer)
+        case .notFetched(let reason): writer.write(clipped: reason)
         case .closed(let id, let bytesIn, let bytesOut):
             writer.write(id)
             writer.write(bytesIn)
@@ -54,6 +65,9 @@ extension WorkerMessage: WireMessage {
         case .request: 4
         case .closed: 5
         case .incident: 6
+        case .body: 7
+        case .fetched: 8
+        case .notFetched: 9
         }
     }
 
@@ -69,6 +83,9 @@ extension WorkerMessage: WireMessage {
         case 4: message = .request(try reader.read(), try reader.read(), try RequestHead(from: &reader))
         case 5: message = .closed(try reader.read(), bytesIn: try reader.read(), bytesOut: try reader.read())
         case 6: message = .incident(try reader.read(), try reader.readCase(), detail: try reader.readString(limit: ProtocolLimit.text))
+        case 7: message = .body(try reader.read(), try reader.read(), try reader.readBytes(limit: ProtocolLimit.requestBody))
+        case 8: message = .fetched(try WholeResponse(from: &reader))
+        case 9: message = .notFetched(reason: try reader.readString(limit: ProtocolLimit.text))
         default: throw WireError("unknown message \(type)")
         }
         guard reader.isAtEnd else { throw WireError("bytes after the end of a message") }

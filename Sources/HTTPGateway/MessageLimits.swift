@@ -20,6 +20,10 @@ public struct MessageLimits: Sendable, Equatable {
     public var signedBody = 16 << 20
     /// All bodies that are held at one time.
     public var heldBodies = 128 << 20
+    /// A request body that the judge reads whole.
+    public var collectedBody = 64 << 10
+    /// The body of a response to coop's own request.
+    public var fetchedBody = 256 << 10
     /// What is read and thrown away of a body that was refused, before the connection is closed.
     public var drainedBody = 256 << 10
     /// Seconds for a client to finish a head that it began, or to begin one on an idle connection.

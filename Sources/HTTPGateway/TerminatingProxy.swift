@@ -41,8 +41,8 @@ public final class TerminatingProxy: Sendable {
             try eventLoop.submit {
                 NIOLoopBound(
                     try LoopContext(
-                        eventLoop: eventLoop, configuration: configuration, judge: judge, dialer: dialer, transforms: transforms,
-                        report: report), eventLoop: eventLoop)
+                        eventLoop: eventLoop, authority: configuration.authority, roots: configuration.roots, limits: configuration.limits,
+                        judge: judge, dialer: dialer, transforms: transforms, report: report), eventLoop: eventLoop)
             }.wait()
         }
     }

@@ -74,6 +74,7 @@ extension GrantSetting {
             case .environment(let name): "your variable \(name)"
             case .file(let path): "the contents of \(path)"
             case .command(let command): "what `\(command)`, run on this machine, prints"
+            case .login: "your login"
             case .secretService(let attributes): "the entry of your keyring with \(attributes)"
             }
         let inside = variables.map { $0.isEmpty ? "" : ", with a stub in \($0.joined(separator: ", "))" } ?? ""

@@ -243,6 +243,8 @@ private struct RecordFields {
         case (nil, let text?) where text.hasPrefix("file:"): source = .file(String(text.dropFirst(5)))
         case (nil, let text?) where text.hasPrefix("secret-service:"): source = .secretService(String(text.dropFirst(15)))
         case (nil, let text?): source = .command(String(text.dropFirst(4)))
+        // Whether the provider is a login, which needs none, is the vault's to know.
+        case (nil, nil) where texts["provider"] != nil: source = .login
         default: return .failure("needs exactly one of `secret` and `source`")
         }
         let grant = GrantSetting(

@@ -71,6 +71,8 @@ public struct GrantSetting: Sendable, Equatable {
         case command(String)
         /// Attributes of an entry of the desktop's keyring.
         case secretService(String)
+        /// The provider's own: an agent's login on this machine.
+        case login
     }
 
     /// What the credential is for.

@@ -47,6 +47,19 @@ public struct CompiledGrants: Sendable {
         members.contains { $0.rules.contains { $0.domains.contains { $0.contains(host, port: port) } } }
     }
 
+    /// Whether the decision about a request to this host can take long, because a credential has to be asked for.
+    public func mayWait(_ host: String, port: Int) -> Bool {
+        members.contains { $0.mayWait && $0.rules.contains { $0.domains.contains { $0.contains(host, port: port) } } }
+    }
+
+    /// The hosts that receive credentials, with the names of their grants.
+    public var domains: [(grant: String, domain: GrantDomain)] {
+        members.flatMap { member in member.rules.flatMap(\.domains).map { (member.name, $0) } }
+    }
+
+    /// Grows when a credential has become another one: what is looked for in traffic is then out of date.
+    public var revision: Int { members.reduce(0) { $0 + $1.revision() } }
+
     /// The decision about one request.
     ///
     /// - Parameters:
@@ -103,7 +116,7 @@ public struct CompiledGrants: Sendable {
                 let isUsed =
                     places.contains { $0.whenAbsent != nil || $0.kind == .body || $0.kind == .path }
                     || sightings.contains { $0.stubs.contains { known.indices.contains($0) && known[$0].member == index } }
-                if isUsed { injections.append(try members[index].injection(places: places)) }
+                if isUsed { injections += try members[index].injections(places: places) }
             }
             return .inject(injections, misplaced: names(misplaced))
         } catch {
@@ -117,7 +130,7 @@ public struct CompiledGrants: Sendable {
     public func verify() throws(CoopError) {
         for member in members {
             do throws(CoopError) {
-                _ = try member.injection(places: [])
+                _ = try member.injection(try member.held(), places: [])
             } catch {
                 throw CoopError(error.code, "the grant `\(member.name)` has no credential", error.message, next: error.next)
             }
@@ -128,9 +141,21 @@ public struct CompiledGrants: Sendable {
     public func secrets() throws(CoopError) -> [(name: String, value: SecretBytes)] {
         var result: [(name: String, value: SecretBytes)] = []
         for member in members {
-            let injection = try member.injection(places: [])
+            let held: SecretBytes
+            do throws(CoopError) {
+                held = try member.held()
+            } catch {
+                // A login that has ended meanwhile: what it had must not leave all the same.
+                let known = member.further()
+                guard !known.isEmpty else { throw error }
+                result += known.map { (member.name, $0.secret) }
+                continue
+            }
+            let injection = try member.injection(held, places: [])
             switch injection.credential {
-            case .token(_, let secret): result.append((member.name, secret))
+            case .token(_, let secret):
+                result.append((member.name, secret))
+                result += member.further().filter { $0.secret != secret }.map { (member.name, $0.secret) }
             case .aws(let keys):
                 result.append((member.name, keys.secret))
                 if let token = keys.token { result.append((member.name, token)) }

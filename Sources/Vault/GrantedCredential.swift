@@ -11,9 +11,19 @@ public struct GrantedCredential: Sendable {
     public var stubs: [String]
     /// The real value now. Called on the supervisor's side for each request that is to use it.
     public var value: @Sendable () throws(CoopError) -> SecretBytes
+    /// The real value as it is known now, without a request to anybody: for what is looked for in traffic.
+    public var held: @Sendable () throws(CoopError) -> SecretBytes
+    /// Whether asking for the value can take long: a program, a keyring, a server.
+    public var mayWait: Bool
+    /// Further secrets that belong to it, which never leave, with the stubs that stand for them in answers.
+    public var further: @Sendable () -> [(secret: SecretBytes, stub: [UInt8])]
+    /// Grows when the value or a further secret has become another one.
+    public var revision: @Sendable () -> Int
 
     public init(
         name: String, kind: Provider.Kind = .token, rules: [Provider.Rule], stubs: [String],
+        mayWait: Bool = false, further: @escaping @Sendable () -> [(secret: SecretBytes, stub: [UInt8])] = { [] },
+        revision: @escaping @Sendable () -> Int = { 0 }, held: (@Sendable () throws(CoopError) -> SecretBytes)? = nil,
         value: @escaping @Sendable () throws(CoopError) -> SecretBytes
     ) {
         self.name = name
@@ -21,6 +31,10 @@ public struct GrantedCredential: Sendable {
         self.rules = rules
         self.stubs = stubs
         self.value = value
+        self.held = held ?? value
+        self.mayWait = mayWait
+        self.further = further
+        self.revision = revision
     }
 
     /// The grant with stubs of this sandbox.
@@ -34,12 +48,23 @@ public struct GrantedCredential: Sendable {
                 maker.stub(grant.name, grant.shape), maker.stub(grant.name + "/secret", StubShape(length: 40, alphabet: .alphanumeric)),
             ]
         }
-        self.init(name: grant.name, kind: grant.kind, rules: grant.rules, stubs: stubs) { () throws(CoopError) in try cache.value() }
+        self.init(name: grant.name, kind: grant.kind, rules: grant.rules, stubs: stubs, mayWait: grant.source.mayWait) {
+            () throws(CoopError) in try cache.value()
+        }
     }
 
-    /// What a request gets that may use it.
-    func injection(places: [InjectionPlace]) throws(CoopError) -> Injection {
-        let value = try value()
+    /// What a request gets that may use it: the credential, and what must become stubs in the answer although it is put nowhere.
+    func injections(places: [InjectionPlace]) throws(CoopError) -> [Injection] {
+        let main = try injection(try value(), places: places)
+        return [main]
+            + further().compactMap { pair in
+                if case .token(_, let secret) = main.credential, secret == pair.secret { return nil }
+                return Injection(grant: name, credential: .token(stub: pair.stub, secret: pair.secret), places: [])
+            }
+    }
+
+    /// - Parameter value: the real one.
+    func injection(_ value: SecretBytes, places: [InjectionPlace]) throws(CoopError) -> Injection {
         switch kind {
         case .token:
             return Injection(
@@ -53,6 +78,14 @@ public struct GrantedCredential: Sendable {
 }
 
 extension SecretSource {
+    /// Whether asking for a value can take long.
+    var mayWait: Bool {
+        switch self {
+        case .stored, .environment, .file: false
+        case .command, .secretService: true
+        }
+    }
+
     /// How long a value may be used before it is asked for again: programs and keyrings are slow, and some ask the user.
     var cacheSeconds: Int {
         switch self {

@@ -44,31 +44,42 @@ public struct MCPLoginStore: Sendable {
     /// - Parameters:
     ///   - now: seconds since 1970.
     ///   - access: refresh whatever the time is, unless the access token is another one by now.
-    public func current(_ name: SecretName, now: Int64, unlessChangedFrom access: String? = nil, transport: HTTPTransport) throws(CoopError)
-        -> MCPLogin
-    {
+    public func current(
+        _ name: SecretName, now: Int64, unlessChangedFrom access: String? = nil, transport: HTTPTransport,
+        gate: RefreshGate = RefreshGate()
+    ) throws(CoopError) -> MCPLogin {
         guard let place = try PrivateDirectory.open(directory), let login = try load(name, place) else { throw missing(name) }
         if !MCPLoginStore.needsRefresh(login, now, access) { return login }
         return try place.locked { () throws(CoopError) in
-            guard var login = try load(name, place) else { throw missing(name) }
+            guard let login = try load(name, place) else { throw missing(name) }
             if !MCPLoginStore.needsRefresh(login, now, access) { return login }
-            guard let refresh = login.tokens.refresh else { throw ended(login, "it cannot be refreshed") }
-            var pairs = [
-                ("grant_type", "refresh_token"), ("refresh_token", refresh), ("client_id", login.clientID),
-                ("resource", try MCPServerURL(login.server).resource),
-            ]
-            if let secret = login.clientSecret { pairs.append(("client_secret", secret)) }
-            let reply = try transport(.form(login.tokenEndpoint, pairs))
-            guard reply.status == 200, let json = reply.json, let access = json["access_token"]?.string, !access.isEmpty else {
-                let why = reply.json?["error_description"]?.string ?? reply.json?["error"]?.string ?? "no reason was given"
-                throw ended(login, "the server answered \(reply.status): \(why.printable)")
-            }
-            login.tokens = OAuthTokens(
-                access: access, refresh: json["refresh_token"]?.string ?? refresh,
-                expiresAt: json["expires_in"]?.integer.map { (now + $0) * 1000 })
-            try write(name, login, place)
-            return login
+            return try gate.pass { () throws(CoopError) in try exchange(name, login, now, place, transport) }
         }
+    }
+
+    /// Gets new tokens and writes them down. The lock is held.
+    private func exchange(
+        _ name: SecretName, _ old: MCPLogin, _ now: Int64, _ place: PrivateDirectory, _ transport: HTTPTransport
+    ) throws(CoopError) -> MCPLogin {
+        var login = old
+        guard let refresh = login.tokens.refresh else { throw ended(login, "it cannot be refreshed") }
+        var pairs = [
+            ("grant_type", "refresh_token"), ("refresh_token", refresh), ("client_id", login.clientID),
+            ("resource", try MCPServerURL(login.server).resource),
+        ]
+        if let secret = login.clientSecret { pairs.append(("client_secret", secret)) }
+        let reply = try transport(.form(login.tokenEndpoint, pairs))
+        guard reply.status == 200, let json = reply.json, let access = json["access_token"]?.string, !access.isEmpty else {
+            var why = reply.json?["error_description"]?.string ?? reply.json?["error"]?.string ?? "no reason was given"
+            // This text may be shown inside.
+            if [refresh, login.tokens.access].contains(where: { why.contains($0) }) { why = "no reason was given" }
+            throw ended(login, "the server answered \(reply.status): \(why.printable)")
+        }
+        login.tokens = OAuthTokens(
+            access: access, refresh: json["refresh_token"]?.string ?? refresh,
+            expiresAt: json["expires_in"]?.integer.map { (now + $0) * 1000 })
+        try write(name, login, place)
+        return login
     }
 
     private static func needsRefresh(_ login: MCPLogin, _ now: Int64, _ access: String?) -> Bool {
@@ -101,20 +112,43 @@ public struct MCPLoginStore: Sendable {
 }
 
 extension MCPLoginStore {
-    /// A login as a grant on its server: the sandbox needs to know nothing of it.
+    /// A login as a grant on its server, below the server's own path: the sandbox needs to know nothing of it.
     ///
-    /// - Parameter now: seconds since 1970.
+    /// - Parameters:
+    ///   - now: seconds since 1970.
+    ///   - gate: what a refresh has to pass.
+    /// - Returns: nil for a server that is not reached by TLS, to which no sandbox's request may carry a credential.
     public func credential(
-        _ name: SecretName, stubs: StubMaker, now: @escaping @Sendable () -> Int64, transport: @escaping HTTPTransport
-    ) throws(CoopError) -> GrantedCredential {
+        _ name: SecretName, stubs: StubMaker, now: @escaping @Sendable () -> Int64, transport: @escaping HTTPTransport,
+        gate: RefreshGate = RefreshGate()
+    ) throws(CoopError) -> GrantedCredential? {
         guard let login = try find(name) else { throw missing(name) }
         let server = try MCPServerURL(login.server)
+        guard server.scheme == "https" else { return nil }
+        let path = server.path.hasSuffix("/") ? String(server.path.dropLast()) : server.path
         let rule = Provider.Rule(
             domains: [try GrantDomain("\(server.host):\(server.port)")],
-            places: [InjectionPlace(.header("authorization"), whenAbsent: "Bearer {value}")], paths: [])
+            places: [InjectionPlace(.header("authorization"), whenAbsent: "Bearer {value}")],
+            paths: path.isEmpty ? [] : [path, path + "/*"])
         let stub = stubs.stub("mcp/\(name)", StubShape())
-        return GrantedCredential(name: "mcp:\(name)", rules: [rule], stubs: [stub]) { () throws(CoopError) in
-            SecretBytes(copying: try current(name, now: now(), transport: transport).tokens.access.utf8)
-        }
+        let history = TokenHistory(login.tokens)
+        let clientSecret = login.clientSecret
+        return GrantedCredential(
+            name: "mcp:\(name)", rules: [rule], stubs: [stub], mayWait: true,
+            further: {
+                let texts = history.all.flatMap { [$0.access, $0.refresh] } + [clientSecret]
+                return texts.compactMap { $0.map { (SecretBytes(copying: $0.utf8), Array(stub.utf8)) } }
+            },
+            revision: { history.revision },
+            held: { () throws(CoopError) in
+                guard let login = try find(name) else { throw missing(name) }
+                history.note(login.tokens)
+                return SecretBytes(copying: login.tokens.access.utf8)
+            },
+            value: { () throws(CoopError) in
+                let tokens = try current(name, now: now(), transport: transport, gate: gate).tokens
+                history.note(tokens)
+                return SecretBytes(copying: tokens.access.utf8)
+            })
     }
 }

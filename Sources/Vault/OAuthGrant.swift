@@ -1,4 +1,5 @@
 import CoopErrors
+import Glibc
 import LinuxKernel
 import Substitution
 import Synchronization
@@ -6,18 +7,31 @@ import Synchronization
 /// An agent's login in one sandbox: a credential file with stubs inside, the real tokens on the host.
 public final class OAuthGrant: Sendable {
     public let service: OAuthService
+    /// The grant's name.
+    public let name: String
     private let refresher: OAuthRefresher
     private let access: String
     private let refresh: String
     private let id: String?
     /// The sandbox's copy of the credential file.
     public let file: SandboxCredentials.File
-    /// The access token that this sandbox's requests were last given: what it finds wanting when it asks for another.
-    private let used: Mutex<String>
+    private let history: TokenHistory
+    /// What the sandbox believes to have: what it finds wanting when it asks for another.
+    private let told: Mutex<Told>
 
-    /// - Throws: `notReady` when the user is not logged in.
-    public init(_ refresher: OAuthRefresher, stubs: StubMaker) throws(CoopError) {
+    private struct Told: Sendable {
+        var access: String
+        /// When it was answered, in seconds since 1970; nil before the first time.
+        var at: Int64?
+    }
+
+    /// - Parameters:
+    ///   - name: the grant's; the service's own where there is none.
+    ///   - stubs: the same for all sandboxes of a project (`StubMaker.stored`).
+    /// - Throws: `notReady` when the user is not logged in, or the login has ended and cannot be refreshed.
+    public init(_ refresher: OAuthRefresher, name: String? = nil, stubs: StubMaker) throws(CoopError) {
         let service = refresher.file.service
+        self.name = name ?? service.name
         let document = try refresher.file.document()
         let tokens = try refresher.file.tokens(in: document)
         func stub(_ part: String, _ token: String, _ shape: StubShape) -> String {
@@ -30,7 +44,8 @@ public final class OAuthGrant: Sendable {
         access = stub("access", tokens.access, service.accessShape)
         refresh = stub("refresh", tokens.refresh ?? "", service.refreshShape)
         id = tokens.id.map { stub("id", $0, service.accessShape) }
-        used = Mutex(tokens.access)
+        history = TokenHistory(tokens)
+        told = Mutex(Told(access: tokens.access))
 
         var copy = JSONValue.object([])
         for path in service.harmless { if let value = document.at(path) { copy.set(path, value) } }
@@ -48,19 +63,34 @@ public final class OAuthGrant: Sendable {
     public var credential: GrantedCredential {
         let endpoints = service.endpoints.compactMap { (try? MCPServerURL($0)).flatMap { try? GrantDomain("\($0.host):\($0.port)") } }
         let rules = service.rules + [Provider.Rule(domains: endpoints, places: [])]
-        return GrantedCredential(name: service.name, rules: rules, stubs: [access]) { [self] () throws(CoopError) in
-            let tokens = try refresher.current()
-            used.withLock { $0 = tokens.access }
-            return SecretBytes(copying: tokens.access.utf8)
-        }
+        return GrantedCredential(
+            name: name, rules: rules, stubs: [access], mayWait: true, further: { [self] in secrets },
+            revision: { [self] in history.revision },
+            held: { [self] () throws(CoopError) in
+                let tokens = try refresher.usable()
+                history.note(tokens)
+                return SecretBytes(copying: tokens.access.utf8)
+            },
+            value: { [self] () throws(CoopError) in
+                let tokens = try refresher.current()
+                history.note(tokens)
+                return SecretBytes(copying: tokens.access.utf8)
+            })
     }
 
-    /// What must be turned into stubs wherever it appears in an answer to the sandbox.
-    public func scrubbed() throws(CoopError) -> [(secret: SecretBytes, stub: [UInt8])] {
-        let tokens = try refresher.file.tokens()
-        var result = [(secret: SecretBytes(copying: tokens.access.utf8), stub: Array(access.utf8))]
-        if let token = tokens.refresh { result.append((SecretBytes(copying: token.utf8), Array(refresh.utf8))) }
-        if let token = tokens.id, let id { result.append((SecretBytes(copying: token.utf8), Array(id.utf8))) }
+    /// What must be turned into stubs wherever it appears in an answer to the sandbox, and must not leave it.
+    var secrets: [(secret: SecretBytes, stub: [UInt8])] {
+        var result: [(secret: SecretBytes, stub: [UInt8])] = []
+        func add(_ token: String?, _ stub: String?) {
+            guard let token, let stub, !token.isEmpty else { return }
+            let secret = SecretBytes(copying: token.utf8)
+            if !result.contains(where: { $0.secret == secret }) { result.append((secret, Array(stub.utf8))) }
+        }
+        for tokens in history.all {
+            add(tokens.access, access)
+            add(tokens.refresh, refresh)
+            add(tokens.id, id)
+        }
         return result
     }
 
@@ -70,29 +100,43 @@ public final class OAuthGrant: Sendable {
         return service.endpoints.contains { $0 == "https://" + host + CompiledGrants.normalized(path) }
     }
 
-    /// Answers a request for new tokens. The real ones are refreshed on the host if nobody has done it yet; the sandbox gets its stubs back
-    /// with a new time of expiry.
+    /// An answer to a request for new tokens.
+    public struct Answer: Sendable {
+        /// What the program inside gets.
+        public var http: HTTPReply
+        /// Why it gets no tokens, for the record.
+        public var failure: String?
+        /// Whether it came with somebody else's refresh token.
+        public var isForeign = false
+    }
+
+    /// Answers a request for new tokens. The real ones are refreshed on the host if nobody has done it since the sandbox was last told of
+    /// its tokens; the sandbox gets its stubs back with a new time of expiry.
     ///
-    /// - Parameter body: JSON or a form; a request with anything but this sandbox's refresh stub is refused.
-    public func answer(_ body: [UInt8], now: Int64) -> HTTPReply {
+    /// - Parameters:
+    ///   - body: JSON or a form; a request with anything but this sandbox's refresh stub is refused.
+    ///   - now: seconds since 1970.
+    public func answer(_ body: [UInt8], now: Int64 = Int64(time(nil))) -> Answer {
         var given: [String: String] = [:]
         if let json = try? JSONValue.parse(body), case .object(let members) = json {
             for member in members { given[member.name] = member.value.string }
         } else {
             given = FormText.decode(String(decoding: body, as: UTF8.self)) ?? [:]
         }
-        func failure(_ status: Int, _ code: String, _ why: String) -> HTTPReply {
-            reply(status, JSONValue(["error": .string(code), "error_description": .string(why)]))
+        func failure(_ status: Int, _ code: String, _ why: String, isForeign: Bool = false) -> Answer {
+            let value = JSONValue(["error": .string(code), "error_description": .string(why)])
+            return Answer(http: reply(status, value), failure: why, isForeign: isForeign)
         }
         guard given["grant_type"] == "refresh_token" else {
             return failure(400, "unsupported_grant_type", "coop refreshes this login on the host, and nothing else")
         }
         guard given["refresh_token"] == refresh else {
-            return failure(400, "invalid_grant", "this is not the refresh token that coop gave to this sandbox")
+            return failure(400, "invalid_grant", "this is not the refresh token that coop gave to this sandbox", isForeign: true)
         }
         do throws(CoopError) {
-            let tokens = try refresher.refresh(unlessChangedFrom: used.withLock { $0 })
-            used.withLock { $0 = tokens.access }
+            let tokens = try tokens(now)
+            history.note(tokens)
+            told.withLock { $0 = Told(access: tokens.access, at: now) }
             var answer = JSONValue([
                 "token_type": .string("Bearer"), "access_token": .string(access), "refresh_token": .string(refresh),
             ])
@@ -101,16 +145,33 @@ public final class OAuthGrant: Sendable {
             if let scopes = try refresher.file.document().at(["claudeAiOauth", "scopes"])?.strings {
                 answer["scope"] = .string(scopes.joined(separator: " "))
             }
-            return reply(200, answer)
+            return Answer(http: reply(200, answer))
         } catch {
             return failure(401, "invalid_grant", error.message)
         }
     }
 
+    /// Tokens for a sandbox that asks for new ones.
+    private func tokens(_ now: Int64) throws(CoopError) -> OAuthTokens {
+        let told = told.withLock { $0 }
+        // A program that asks again and again must not wear out the user's account.
+        if let at = told.at, now >= at, now - at < OAuthGrant.pause {
+            let tokens = try refresher.usable()
+            if tokens.expiresAt.map({ $0 / 1000 > now }) ?? true { return tokens }
+        }
+        return try refresher.refresh(unlessChangedFrom: told.access)
+    }
+
+    /// Seconds between two requests of a sandbox that each lead to one on the host.
+    private static let pause: Int64 = 30
+
     private func reply(_ status: Int, _ value: JSONValue) -> HTTPReply {
         HTTPReply(
             status: status, fields: ["content-type": "application/json", "cache-control": "no-store"], body: Array(value.text().utf8))
     }
+
+    /// 2000-01-01 and 2100-01-01, in seconds since 1970.
+    private static let fixedTimes = ["iat": "946684800", "nbf": "946684800", "exp": "4102444800"]
 
     /// Nothing but what the agent needs to know about itself: neither a name nor an address.
     private static func harmlessClaims(_ claims: JSONValue, _ service: OAuthService) -> JSONValue {
@@ -119,6 +180,11 @@ public final class OAuthGrant: Sendable {
         ])
         for name in service.harmlessClaims {
             guard let value = claims[name] else { continue }
+            // The host refreshes. An agent that reads a time would ask as well, and the stubs of a project must stay the same.
+            if let time = OAuthGrant.fixedTimes[name] {
+                result[name] = .number(time)
+                continue
+            }
             if name == "https://api.openai.com/auth" {
                 var kept = JSONValue.object([])
                 for member in ["chatgpt_account_id", "chatgpt_plan_type", "chatgpt_subscription_active_until"] {

@@ -10,6 +10,7 @@ import Substitution
 public struct OAuthRefresher: Sendable {
     public let file: OAuthCredentialFile
     private let transport: HTTPTransport
+    private let gate: RefreshGate
     /// Seconds since 1970.
     private let now: @Sendable () -> Int64
 
@@ -17,10 +18,12 @@ public struct OAuthRefresher: Sendable {
     public static let margin: Int64 = 300
 
     public init(
-        _ file: OAuthCredentialFile, transport: @escaping HTTPTransport, now: @escaping @Sendable () -> Int64 = { Int64(time(nil)) }
+        _ file: OAuthCredentialFile, transport: @escaping HTTPTransport, gate: RefreshGate = RefreshGate(),
+        now: @escaping @Sendable () -> Int64 = { Int64(time(nil)) }
     ) {
         self.file = file
         self.transport = transport
+        self.gate = gate
         self.now = now
     }
 
@@ -28,7 +31,27 @@ public struct OAuthRefresher: Sendable {
     public func current() throws(CoopError) -> OAuthTokens {
         let tokens = try file.tokens()
         guard let expiry = tokens.expiresAt, expiry / 1000 <= now() + OAuthRefresher.margin else { return tokens }
-        return try refresh(unlessChangedFrom: tokens.access)
+        do throws(CoopError) {
+            return try refresh(unlessChangedFrom: tokens.access)
+        } catch {
+            // The old ones may be good for some minutes yet, and the server may be back by then.
+            if expiry / 1000 > now() { return tokens }
+            throw error
+        }
+    }
+
+    /// The tokens as they are, without a request to anybody.
+    ///
+    /// - Throws: `notReady` when they have ended and cannot be refreshed.
+    public func usable() throws(CoopError) -> OAuthTokens {
+        let tokens = try file.tokens()
+        if let expiry = tokens.expiresAt, expiry / 1000 <= now(), tokens.refresh == nil { throw ended }
+        return tokens
+    }
+
+    private var ended: CoopError {
+        CoopError(
+            .notReady, "the login of \(file.service.name) has ended", "it has no refresh token", next: file.service.loginCommand)
     }
 
     /// New tokens in the place of those with this access token. If the file holds others already, those are returned and nobody is asked.
@@ -36,38 +59,42 @@ public struct OAuthRefresher: Sendable {
         try file.locked { () throws(CoopError) in
             let tokens = try file.tokens()
             if tokens.access != access { return tokens }
-            guard let refresh = tokens.refresh else {
-                throw CoopError(
-                    .notReady, "the login of \(file.service.name) has ended", "it has no refresh token", next: file.service.loginCommand)
-            }
-            guard let endpoint = file.service.endpoints.first else {
-                throw CoopError(.failed, "cannot refresh the login of \(file.service.name)", "no address is known for it")
-            }
-            var body = JSONValue([
-                "grant_type": .string("refresh_token"), "refresh_token": .string(refresh), "client_id": .string(file.service.clientID),
-            ])
-            if let scope = file.service.scope { body["scope"] = .string(scope) }
-            let reply = try transport(.json(endpoint, body))
-            guard reply.status == 200 else {
-                // The agent on the host does not know our lock, and may have refreshed in between.
-                let again = try file.tokens()
-                if again.access != access { return again }
-                let why = reply.json?["error_description"]?.string ?? reply.json?["error"]?.string ?? "no reason was given"
-                throw CoopError(
-                    .notReady, "cannot refresh the login of \(file.service.name)", "the server answered \(reply.status): \(why.printable)",
-                    next: file.service.loginCommand)
-            }
-            guard let answer = reply.json, let new = answer["access_token"]?.string, !new.isEmpty else {
-                throw CoopError(
-                    .notReady, "cannot refresh the login of \(file.service.name)", "the server's answer has no access token",
-                    next: file.service.loginCommand)
-            }
-            let result = OAuthTokens(
-                access: new, refresh: answer["refresh_token"]?.string ?? refresh, id: answer["id_token"]?.string ?? tokens.id,
-                expiresAt: answer["expires_in"]?.integer.map { (now() + $0) * 1000 }
-                    ?? JSONWebToken.claims(new)?["exp"]?.integer.map { $0 * 1000 })
-            try file.write(result, now: now())
-            return result
+            return try gate.pass { () throws(CoopError) in try exchange(tokens) }
         }
+    }
+
+    /// Gets new tokens and writes them down. The lock is held.
+    private func exchange(_ tokens: OAuthTokens) throws(CoopError) -> OAuthTokens {
+        guard let refresh = tokens.refresh else { throw ended }
+        guard let endpoint = file.service.endpoints.first else {
+            throw CoopError(.failed, "cannot refresh the login of \(file.service.name)", "no address is known for it")
+        }
+        var body = JSONValue([
+            "grant_type": .string("refresh_token"), "refresh_token": .string(refresh), "client_id": .string(file.service.clientID),
+        ])
+        if let scope = file.service.scope { body["scope"] = .string(scope) }
+        let reply = try transport(.json(endpoint, body))
+        guard reply.status == 200 else {
+            // The agent on the host does not know our lock, and may have refreshed in between.
+            let again = try file.tokens()
+            if again.access != tokens.access { return again }
+            var why = reply.json?["error_description"]?.string ?? reply.json?["error"]?.string ?? "no reason was given"
+            // This text may be shown inside.
+            if [refresh, tokens.access].contains(where: { why.contains($0) }) { why = "no reason was given" }
+            throw CoopError(
+                .notReady, "cannot refresh the login of \(file.service.name)", "the server answered \(reply.status): \(why.printable)",
+                next: file.service.loginCommand)
+        }
+        guard let answer = reply.json, let new = answer["access_token"]?.string, !new.isEmpty else {
+            throw CoopError(
+                .notReady, "cannot refresh the login of \(file.service.name)", "the server's answer has no access token",
+                next: file.service.loginCommand)
+        }
+        let result = OAuthTokens(
+            access: new, refresh: answer["refresh_token"]?.string ?? refresh, id: answer["id_token"]?.string ?? tokens.id,
+            expiresAt: answer["expires_in"]?.integer.map { (now() + $0) * 1000 }
+                ?? JSONWebToken.claims(new)?["exp"]?.integer.map { $0 * 1000 })
+        try file.write(result, now: now())
+        return result
     }
 }

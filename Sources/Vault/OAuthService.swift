@@ -1,12 +1,17 @@
 import CoopErrors
+import LinuxKernel
 import Substitution
 
 /// An agent's login by OAuth: where it keeps its tokens, and where it refreshes them.
 public struct OAuthService: Sendable {
     /// `claude`, `codex`.
     public var name: String
+    /// What it is, for people.
+    public var title: String
     /// The credential file, relative to the home directory.
     public var path: String
+    /// A variable that names another directory for the file.
+    public var directoryVariable: String
     /// Where in the file the tokens stand.
     public var accessToken: [String]
     public var refreshToken: [String]
@@ -37,7 +42,8 @@ public struct OAuthService: Sendable {
 
     /// Claude Code with a subscription.
     public static let claude = OAuthService(
-        name: "claude", path: ".claude/.credentials.json", accessToken: ["claudeAiOauth", "accessToken"],
+        name: "claude", title: "Claude Code, logged in with a plan", path: ".claude/.credentials.json",
+        directoryVariable: "CLAUDE_CONFIG_DIR", accessToken: ["claudeAiOauth", "accessToken"],
         refreshToken: ["claudeAiOauth", "refreshToken"], idToken: nil, expiry: ["claudeAiOauth", "expiresAt"], refreshTime: nil,
         harmless: [["claudeAiOauth", "scopes"], ["claudeAiOauth", "subscriptionType"], ["claudeAiOauth", "rateLimitTier"]],
         endpoints: ["https://console.anthropic.com/v1/oauth/token", "https://platform.claude.com/v1/oauth/token"],
@@ -48,7 +54,8 @@ public struct OAuthService: Sendable {
 
     /// Codex with a ChatGPT plan.
     public static let codex = OAuthService(
-        name: "codex", path: ".codex/auth.json", accessToken: ["tokens", "access_token"], refreshToken: ["tokens", "refresh_token"],
+        name: "codex", title: "Codex, logged in with a ChatGPT plan", path: ".codex/auth.json", directoryVariable: "CODEX_HOME",
+        accessToken: ["tokens", "access_token"], refreshToken: ["tokens", "refresh_token"],
         idToken: ["tokens", "id_token"], expiry: nil, refreshTime: ["last_refresh"],
         harmless: [["auth_mode"], ["tokens", "account_id"], ["last_refresh"]], endpoints: ["https://auth.openai.com/oauth/token"],
         clientID: "app_EMoamEEZ73f0CkXaXp7hrann", scope: "openid profile email", rules: [rule(["chatgpt.com", "api.openai.com"])],
@@ -57,6 +64,17 @@ public struct OAuthService: Sendable {
         loginCommand: "codex login")
 
     public static let all = [claude, codex]
+
+    /// The service of that name; nil when there is none.
+    public static func named(_ name: String) -> OAuthService? { all.first { $0.name == name } }
+
+    /// Where the file lies: below `home`, or in the directory that the service's variable names.
+    ///
+    /// - Parameter directory: the variable's value; one that is no absolute path is left out, as the agents do with an empty one.
+    public func file(home: String, directory: String?) -> String {
+        guard let directory, directory.hasPrefix("/") else { return FileSystem.join(home, path) }
+        return FileSystem.join(FileSystem.normalize(directory), FileSystem.lastComponent(of: path))
+    }
 }
 
 /// The tokens of one login.

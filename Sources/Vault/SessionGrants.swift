@@ -44,7 +44,6 @@ public struct SessionGrants: Sendable {
     /// - Parameter stored: all secrets of the store, whether granted or not.
     public func watched(stored: [(name: String, value: SecretBytes)]) throws(CoopError) -> [(name: String, value: SecretBytes)] {
         var result = try compiled.secrets()
-        for login in logins { result += try login.scrubbed().map { (login.service.name, $0.secret) } }
         for secret in stored where !result.contains(where: { $0.value == secret.value }) { result.append(secret) }
         return result
     }

@@ -85,7 +85,7 @@ struct MessageGenerator {
     mutating func kind() -> ListenerKind { [.redirect, .proxy, .dns, .dnsStream, .hostPort(number())][pick(5)] }
 
     mutating func supervisorMessage() -> SupervisorMessage {
-        switch pick(14) {
+        switch pick(17) {
         case 0: .configure(configuration())
         case 1: .listener(kind())
         case 2: .watch(watch())
@@ -99,8 +99,21 @@ struct MessageGenerator {
         case 10: .denyRequest(number(), number(), denial())
         case 11: .revoke(number())
         case 12: .proceed(number())
+        case 13: .collect(number(), number())
+        case 14: .respond(number(), number(), response())
+        case 15: .fetch(outbound())
         default: .shutdown
         }
+    }
+
+    mutating func response() -> WholeResponse {
+        WholeResponse(status: number(), fields: list(3) { HeaderText($0.text(), $0.text()) }, body: bytes())
+    }
+
+    mutating func outbound() -> OutboundRequest {
+        OutboundRequest(
+            method: text(60), host: text(), port: number(), isSecure: pick(2) == 0, path: text(),
+            fields: list(3) { HeaderText($0.text(), $0.text()) }, body: bytes())
     }
 
     mutating func opening() -> Opening {
@@ -128,7 +141,7 @@ struct MessageGenerator {
     }
 
     mutating func workerMessage() -> WorkerMessage {
-        switch pick(6) {
+        switch pick(9) {
         case 0: .ready(version: number())
         case 1: .open(number(), opening())
         case 2: .dial(number(), number())
@@ -138,6 +151,9 @@ struct MessageGenerator {
                 GatewayProtocol.RequestHead(
                     method: text(60), scheme: text(8), authority: text(), path: text(), sightings: list(3) { $0.sighting() }))
         case 4: .closed(number(), bytesIn: number(), bytesOut: number())
+        case 5: .body(number(), number(), bytes())
+        case 6: .fetched(response())
+        case 7: .notFetched(reason: text())
         default: .incident(number(), IncidentKind.allCases[pick(IncidentKind.allCases.count)], detail: text())
         }
     }

@@ -19,6 +19,11 @@ final class TestGateway: Sendable {
             log.withLockedValue { $0.append(request) }
             return group.next().makeSucceededFuture(judgement(request, connection))
         }
+
+        /// Says back what it got.
+        func answer(_ request: RequestHead, body: ByteBuffer, on connection: ConnectionInfo) -> EventLoopFuture<JudgeResponse> {
+            group.next().makeSucceededFuture(JudgeResponse(head: ResponseHead(status: 202, headers: ["X-Judge": "here"]), body: body))
+        }
     }
 
     private struct Dialer: UpstreamDialer {

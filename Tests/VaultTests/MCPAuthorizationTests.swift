@@ -185,7 +185,8 @@ import Testing
         let calls = try place.read("calls")
         #expect(calls.split(separator: "\n").count == 1)
         #expect(calls.contains("refresh_token=R0") && calls.contains("client_secret=s"))
-        let stub = try store.credential(name, stubs: StubMaker(), now: { 900 }) { (_) throws(CoopError) in HTTPReply(status: 500) }
+        let made = try store.credential(name, stubs: StubMaker(), now: { 900 }) { (_) throws(CoopError) in HTTPReply(status: 500) }
+        let stub = try #require(made)
         #expect(SecretStoreTests.text(try stub.value()) == "NEW")
         #expect(CompiledGrants([stub]).isPinned("mcp.example.com", port: 443))
         #expect(try store.remove(name))

@@ -67,7 +67,7 @@ import Testing
             #expect(stub.contains("CoopStub"))
         }
         #expect(!shown.contains("REAL"))
-        let secrets = try grant.scrubbed()
+        let secrets = grant.secrets
         #expect(secrets.count == (service.idToken == nil ? 2 : 3))
     }
 
@@ -86,7 +86,8 @@ import Testing
         value = try JSONValue.parse(Array(codex.file.contents.utf8))
         let id = try #require(JSONWebToken.claims(value.at(["tokens", "id_token"])?.string ?? ""))
         #expect(id["https://api.openai.com/auth"]?["chatgpt_plan_type"]?.string == "plus")
-        #expect(id["exp"]?.integer == 9000)
+        // The same in every sandbox of a project, whenever it starts.
+        #expect(id["exp"]?.integer == 4_102_444_800)
         #expect(value["OPENAI_API_KEY"] == .null)
         #expect(value.at(["tokens", "account_id"])?.string == "acc-1")
     }
@@ -133,12 +134,15 @@ import Testing
         for (number, body) in [
             #"{"grant_type":"refresh_token","refresh_token":"\#(stub)","client_id":"x"}"#, "grant_type=refresh_token&refresh_token=\(stub)",
         ].enumerated() {
-            let reply = grant.answer(Array(body.utf8), now: 1000)
+            let now = Int64(1000 + 100 * number)
+            // Asking at once again is answered without asking the server again.
+            for _ in 0..<2 { #expect(grant.answer(Array(body.utf8), now: now).failure == nil) }
+            let reply = grant.answer(Array(body.utf8), now: now).http
             #expect(reply.status == 200)
             let text = String(decoding: reply.body, as: UTF8.self)
             #expect(!text.contains("NEW") && !text.contains("REAL"))
             #expect(reply.json?["refresh_token"]?.string == stub)
-            #expect(reply.json?["expires_in"]?.integer == 3600)
+            #expect(reply.json?["expires_in"]?.integer == 4600 - now)
             #expect(server.requests.withLock { $0.count } == number + 1)
         }
         #expect(SecretStoreTests.text(try grant.credential.value()) == "NEWACCESS2")
@@ -146,7 +150,7 @@ import Testing
             "", "{}", #"{"grant_type":"refresh_token","refresh_token":"sk-ant-ort01-REALREFRESH"}"#,
             "grant_type=password&refresh_token=\(stub)",
         ] {
-            #expect(grant.answer(Array(bad.utf8), now: 0).status == 400)
+            #expect(grant.answer(Array(bad.utf8), now: 0).http.status == 400)
         }
         #expect(server.requests.withLock { $0.count } == 2)
     }
@@ -154,11 +158,41 @@ import Testing
     @Test func aRefusedRefreshTellsTheUserToLogInAndTheSandboxNothing() throws {
         let place = try Scratch()
         let server = Server(HTTPReply(status: 400, body: Array(#"{"error":"invalid_grant"}"#.utf8)))
-        let refresher = OAuthRefresher(try Self.file(.claude, Self.claude, place), transport: server.transport, now: { 1800 })
+        let refresher = OAuthRefresher(try Self.file(.claude, Self.claude, place), transport: server.transport, now: { 2001 })
         let error = #expect(throws: CoopError.self) { try refresher.current() }
         #expect(error?.next == "claude /login")
         #expect(error?.message.contains("REAL") == false)
         #expect(try place.read(".claude/.credentials.json") == Self.claude)
+    }
+
+    @Test func aTokenThatIsStillGoodIsUsedWhenTheServerIsAway() throws {
+        let place = try Scratch()
+        let refresher = OAuthRefresher(
+            try Self.file(.claude, Self.claude, place), transport: Server(HTTPReply(status: 503)).transport, now: { 1800 })
+        #expect(try refresher.current().access == "sk-ant-oat01-REALACCESS")
+    }
+
+    @Test func nothingIsRefreshedAnyMoreWhenTheGateIsClosed() throws {
+        let place = try Scratch()
+        let server = Server()
+        let gate = RefreshGate()
+        let refresher = OAuthRefresher(
+            try Self.file(.claude, Self.claude, place), transport: server.transport, gate: gate, now: { 2001 })
+        gate.close()
+        #expect(throws: CoopError.self) { try refresher.current() }
+        #expect(server.requests.withLock { $0.count } == 0)
+    }
+
+    @Test func theStubsOfAProjectStayTheSame() throws {
+        let place = try Scratch()
+        let directory = place.path("vault")
+        let shape = StubShape()
+        #expect(try StubMaker.stored(in: directory, makes: false).stub("x", shape) != StubMaker().stub("x", shape))
+        #expect(FileSystem.kind(directory) == nil)
+        let first = try StubMaker.stored(in: directory, makes: true).stub("x", shape)
+        #expect(try StubMaker.stored(in: directory, makes: true).stub("x", shape) == first)
+        #expect(try StubMaker.stored(in: directory, makes: false).stub("x", shape) == first)
+        #expect((try FileSystem.status(directory + "/stubs")?.st_mode ?? 0) & 0o777 == 0o600)
     }
 
     @Test func aFileThatTheAgentHasRefreshedMeanwhileIsTakenAsItIs() throws {

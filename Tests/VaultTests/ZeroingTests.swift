@@ -92,7 +92,7 @@ import Testing
         #expect(session.given.variables.keys.sorted() == ["GH_TOKEN", "GITHUB_TOKEN"])
         try session.compiled.verify()
         let watched = try session.watched(stored: try store.all())
-        #expect(watched.map(\.name) == ["github", "claude", "claude", "claude", "OTHER"])
+        #expect(watched.map(\.name) == ["github", "claude", "claude", "OTHER"])
         #expect(session.login(method: "POST", host: "console.anthropic.com", port: 443, path: "/v1/oauth/token") != nil)
         #expect(session.login(method: "POST", host: "api.anthropic.com", port: 443, path: "/v1/oauth/token") == nil)
         // The host that refreshes tokens must be inspected, and takes no credential.

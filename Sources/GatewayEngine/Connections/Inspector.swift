@@ -20,6 +20,9 @@ public protocol Inspector: Sendable {
     func unreachable(_ id: ConnectionID, _ attempt: AttemptID, _ reason: Unreachable)
     func allow(_ id: ConnectionID, _ stream: StreamID, _ injections: [Injection])
     func deny(_ id: ConnectionID, _ stream: StreamID, _ denial: Denial)
+    /// Reads the request's whole body and tells the supervisor, which answers it.
+    func collect(_ id: ConnectionID, _ stream: StreamID)
+    func respond(_ id: ConnectionID, _ stream: StreamID, _ response: WholeResponse)
     /// Breaks the connection off.
     func revoke(_ id: ConnectionID)
     func watch(_ watch: SecretWatch)
@@ -34,4 +37,8 @@ public protocol InspectorFactory: Sendable {
 public protocol StartedInspectors: Sendable {
     /// - Returns: nil when nothing can be inspected in this sandbox.
     func make(_ configuration: WorkerConfiguration, _ observer: any InspectorObserver) throws -> (any Inspector)?
+    /// Sends a request of coop's own over a connected socket, and tells the observer what came of it.
+    ///
+    /// - Parameter roots: the certificates that the server's is verified with, DER.
+    func fetch(_ request: OutboundRequest, over socket: Descriptor, roots: [[UInt8]], _ observer: any InspectorObserver)
 }

@@ -9,6 +9,8 @@ final class Exchange {
     private enum State {
         case judging
         case dialing
+        /// The body is read for the judge, who then answers.
+        case collecting, answering
         /// The request goes up, the response comes down.
         case streaming
         case finished
@@ -28,6 +30,8 @@ final class Exchange {
     private var heldBody: HeldBody?
     /// After a handshake whose messages are looked through.
     private var isReadingMessages = false
+    /// The body, while it is read for the judge.
+    private var collected = ByteBuffer()
     private var requestEnded = false
     private var responseBegun = false
     private var hasRetried = false
@@ -47,6 +51,7 @@ final class Exchange {
             switch result {
             case .success(.allow(let injections)): self.allowed(injections)
             case .success(.deny(let denial)): self.refuse(Refusal(denial, for: self.request.head))
+            case .success(.collect): self.collect()
             case .failure:
                 self.context.report(.judge, "no verdict", on: self.connection)
                 self.refuse(Refusal(Denial(rule: "no verdict", reason: "the request could not be judged"), for: self.request.head))
@@ -59,13 +64,21 @@ final class Exchange {
     /// Whether the request's body may be given now.
     var acceptsBody: Bool {
         switch state {
-        case .judging, .dialing: false
+        case .judging, .dialing, .answering: false
+        case .collecting: true
         case .streaming: upstream?.isWritable ?? true
         case .finished: true
         }
     }
 
     func receiveBody(_ bytes: ByteBuffer) {
+        if state == .collecting {
+            guard collected.readableBytes + bytes.readableBytes <= context.limits.collectedBody else {
+                return refuse(Refusal(status: 413, kind: .oversized, reason: "the request's body is too large", for: request.head))
+            }
+            collected.writeImmutableBuffer(bytes)
+            return
+        }
         guard state == .streaming, let upstream else { return }
         guard requestTransform != nil || heldBody != nil else { return upstream.sendBody(bytes) }
         do {
@@ -78,6 +91,7 @@ final class Exchange {
 
     func receiveEnd(_ trailers: HTTPHeaders?) {
         requestEnded = true
+        if state == .collecting { return askForAnswer() }
         guard state == .streaming, let upstream else { return }
         do {
             if let trailers { try transforms?.checkRequestTrailers(trailers) }
@@ -269,6 +283,34 @@ final class Exchange {
         head.path = try RequestTarget.normalised(head.path, method: head.method)
     }
 
+    // MARK: Answers of the judge
+
+    private func collect() {
+        state = .collecting
+        if requestEnded { return askForAnswer() }
+        if request.expectsContinue {
+            client?.sendInformational(ResponseHead(status: 100))
+            client?.flush()
+        }
+        client?.resumeBody()
+    }
+
+    private func askForAnswer() {
+        state = .answering
+        let body = collected
+        collected = ByteBuffer()
+        context.judge.answer(request.head, body: body, on: connection).hop(to: context.eventLoop).assumeIsolated().whenComplete { result in
+            guard self.state == .answering else { return }
+            switch result {
+            case .success(let response): self.answer(response.head, response.body)
+            case .failure:
+                self.refuse(Refusal(status: 502, kind: .judge, reason: "nobody has answered the request", for: self.request.head))
+            }
+        }
+    }
+
+    // MARK: Upstream
+
     private func dial(fresh: Bool) {
         state = .dialing
         // A connection that has been idle may be closing. A request that cannot be sent twice does not take one.
@@ -342,15 +384,17 @@ final class Exchange {
         }
     }
 
-    private func refuse(_ refusal: Refusal) {
+    private func refuse(_ refusal: Refusal) { answer(refusal.head, ByteBuffer(string: refusal.body)) }
+
+    private func answer(_ head: ResponseHead, _ body: ByteBuffer) {
         state = .finished
         responseBegun = true
         dropTransforms()
         guard let client else { return }
-        let isBodiless = refusal.body.isEmpty || request.head.method == "HEAD"
+        let isBodiless = body.readableBytes == 0 || request.head.method == "HEAD"
         client.sendHead(
-            refusal.head, framing: isBodiless ? .none : .length(UInt64(refusal.body.utf8.count)), switchesToWebSocket: false)
-        if !isBodiless { client.sendBody(ByteBuffer(string: refusal.body)) }
+            head, framing: isBodiless ? .none : .length(UInt64(body.readableBytes)), switchesToWebSocket: false)
+        if !isBodiless { client.sendBody(body) }
         client.sendEnd(nil)
         client.flush()
         if !requestEnded { client.resumeBody() }
@@ -362,5 +406,6 @@ final class Exchange {
         responseTransform = nil
         heldBody?.drop()
         heldBody = nil
+        collected = ByteBuffer()
     }
 }

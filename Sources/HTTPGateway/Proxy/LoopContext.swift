@@ -1,3 +1,4 @@
+import Certificates
 import NIOCore
 
 /// What all connections of one event loop share. Confined to that event loop.
@@ -7,7 +8,8 @@ final class LoopContext {
     let judge: any RequestJudge
     let dialer: any UpstreamDialer
     let transforms: (any TransformProvider)?
-    let leaves: LeafCertificates
+    /// Nil where no connection from inside is served.
+    let leaves: LeafCertificates?
     let upstreamTLS: UpstreamTLS
     let report: @Sendable (Incident) -> Void
     /// The connections from inside, by the worker's number.
@@ -17,17 +19,17 @@ final class LoopContext {
     private(set) lazy var pool = UpstreamPool(context: self)
 
     init(
-        eventLoop: any EventLoop, configuration: TerminatingProxy.Configuration, judge: any RequestJudge, dialer: any UpstreamDialer,
-        transforms: (any TransformProvider)?, report: @escaping @Sendable (Incident) -> Void
+        eventLoop: any EventLoop, authority: CertificateAuthority?, roots: [[UInt8]], limits: MessageLimits, judge: any RequestJudge,
+        dialer: any UpstreamDialer, transforms: (any TransformProvider)?, report: @escaping @Sendable (Incident) -> Void
     ) throws {
         self.eventLoop = eventLoop
-        limits = configuration.limits
+        self.limits = limits
         self.judge = judge
         self.dialer = dialer
         self.transforms = transforms
         self.report = report
-        leaves = try LeafCertificates(authority: configuration.authority)
-        upstreamTLS = try UpstreamTLS(roots: configuration.roots)
+        leaves = try authority.map { try LeafCertificates(authority: $0) }
+        upstreamTLS = try UpstreamTLS(roots: roots)
     }
 
     func report(_ kind: Incident.Kind, _ detail: String, on connection: ConnectionInfo) {

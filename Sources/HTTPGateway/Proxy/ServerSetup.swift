@@ -21,7 +21,8 @@ final class ServerSetup: ChannelInboundHandler, RemovableChannelHandler {
         if !alreadyRead.isEmpty { try operations.addHandler(AlreadyRead(alreadyRead)) }
         switch connection.transport {
         case .tls:
-            try operations.addHandler(NIOSSLServerHandler(context: context.leaves.context(for: connection.name)))
+            guard let leaves = context.leaves else { throw ChannelError.operationUnsupported }
+            try operations.addHandler(NIOSSLServerHandler(context: leaves.context(for: connection.name)))
             try operations.addHandler(ServerSetup(connection, context: context))
         case .cleartext: try operations.addHandler(HTTP1ServerHandler(connection, context: context))
         case .cleartextHTTP2: try installHTTP2(in: channel, connection, context: context)

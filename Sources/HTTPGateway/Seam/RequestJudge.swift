@@ -4,4 +4,9 @@ import NIOCore
 public protocol RequestJudge: Sendable {
     /// - Returns: a future on any event loop. A failed future counts as a denial: what cannot be judged does not leave.
     func judge(_ request: RequestHead, on connection: ConnectionInfo) -> EventLoopFuture<Verdict>
+    /// The answer to a request whose verdict was `collect`.
+    ///
+    /// - Parameter body: at most `MessageLimits.collectedBody` bytes.
+    /// - Returns: a future on any event loop; a failed one is answered with 502.
+    func answer(_ request: RequestHead, body: ByteBuffer, on connection: ConnectionInfo) -> EventLoopFuture<JudgeResponse>
 }

@@ -19,6 +19,35 @@ extension Context {
         }
     }
 
+    /// The credential file of an agent that is logged in on this machine.
+    func credentialFile(_ service: OAuthService) -> OAuthCredentialFile {
+        let path = service.file(home: home.userHome, directory: environmentVariable(service.directoryVariable))
+        return OAuthCredentialFile(service, userHome: home.userHome, path: path)
+    }
+
+    /// Where the logins at MCP servers are kept: the project's, then those for all projects.
+    func mcpStores() throws(CoopError) -> [(scope: SecretStore.Scope, store: MCPLoginStore)] {
+        var result: [(scope: SecretStore.Scope, store: MCPLoginStore)] = []
+        if try projectIfAny() != nil { result.append((.project, MCPLoginStore(directory: try mcpDirectory(.project)))) }
+        return result + [(.global, MCPLoginStore(directory: try mcpDirectory(.global)))]
+    }
+
+    func mcpDirectory(_ scope: SecretStore.Scope) throws(CoopError) -> String {
+        switch scope {
+        case .global: FileSystem.join(home.directory(.global), "auth/mcp")
+        case .project: FileSystem.join(home.directory(.auth, of: try project().key), "mcp")
+        }
+    }
+
+    /// The logins at MCP servers that can be used here, each with its store; one of the project stands for one for all.
+    func mcpLogins() throws(CoopError) -> [(name: SecretName, store: MCPLoginStore)] {
+        var result: [(name: SecretName, store: MCPLoginStore)] = []
+        for (_, store) in try mcpStores() {
+            for (name, _) in try store.list() where !result.contains(where: { $0.name.text == name.text }) { result.append((name, store)) }
+        }
+        return result
+    }
+
     func resolver() throws(CoopError) -> SecretResolver {
         SecretResolver(store: try secrets(), userHome: home.userHome, environment: { environmentVariable($0) })
     }

@@ -14,6 +14,7 @@ struct GrantCommand: ParsableCommand {
             Examples:
               coop grant providers
               coop grant add github --provider github --secret GITHUB_TOKEN
+              coop grant add claude --provider claude
               coop grant add example --domain api.example.com --header Authorization --template 'Bearer {value}' --secret EXAMPLE_TOKEN
             """,
         subcommands: [GrantAdd.self, GrantList.self, GrantRemove.self, GrantProviders.self])
@@ -41,7 +42,7 @@ struct GrantAdd: ParsableCommand {
         commandName: "add", abstract: "Add a grant: for a service that coop knows, or for one place on one host.",
         discussion: """
             The credential is a stored secret (--secret), or is read when it is used (--source): env:VAR, file:PATH, file:PATH#/json/pointer,
-            cmd:COMMAND, secret-service:NAME=VALUE.
+            cmd:COMMAND, secret-service:NAME=VALUE. The providers claude and codex are logins on this machine and need neither.
 
             Examples:
               coop grant add github --provider github --source 'cmd:gh auth token'
@@ -67,7 +68,13 @@ struct GrantAdd: ParsableCommand {
     @Argument(help: ArgumentHelp("The grant's name.", valueName: "NAME")) var name: String
 
     func validate() throws {
-        if (secret == nil) == (source == nil) { throw ValidationError("Give one of --secret and --source.") }
+        if provider.flatMap(OAuthService.named) != nil {
+            if secret != nil || source != nil || !env.isEmpty {
+                throw ValidationError("A login on this machine is used as it is: leave out --secret, --source and --env.")
+            }
+        } else if (secret == nil) == (source == nil) {
+            throw ValidationError("Give one of --secret and --source.")
+        }
         let places = [header, query, cookie, basicUser].compactMap { $0 }.count
         if provider != nil, domain != nil || places > 0 || template != nil {
             throw ValidationError(
@@ -81,7 +88,8 @@ struct GrantAdd: ParsableCommand {
     func run() throws {
         let context = try Context()
         // What is wrong is found before anything is written.
-        if let provider { _ = try ProviderCatalog.find(provider) }
+        let service = provider.flatMap(OAuthService.named)
+        if let provider, service == nil { _ = try ProviderCatalog.find(provider) }
         if let domain { _ = try GrantDomain(domain) }
         if let secret { _ = try SecretName(secret) }
         if let source {
@@ -108,6 +116,11 @@ struct GrantAdd: ParsableCommand {
         if !env.isEmpty { pairs.append(("env", .list(env))) }
         try editor.append(pairs, to: .grants)
         FileHandleOutput.standardError("Added to \(editor.file.name.printable).\n")
+        if let service {
+            do throws(CoopError) { _ = try context.credentialFile(service).tokens() } catch {
+                FileHandleOutput.standardError("\(error.message.printable)\nNext: \(service.loginCommand)\n")
+            }
+        }
         if let secret, try context.secrets().find(try SecretName(secret)) == nil {
             FileHandleOutput.standardError("There is no secret \(secret) yet.\nNext: coop secret add \(secret)\n")
         }
@@ -156,6 +169,10 @@ struct GrantList: ParsableCommand {
         for setting in effective.grants {
             let origin = "\(setting.origin)"
             do throws(CoopError) {
+                if let service = try setting.login() {
+                    entries.append(GrantList.entry(setting.value.name, service, origin, context))
+                    continue
+                }
                 let grant = try setting.grant()
                 entries.append(
                     Listing.Entry(
@@ -183,6 +200,15 @@ struct GrantList: ParsableCommand {
                 })
         }
         FileHandleOutput.standardOutput(Table.text(rows))
+    }
+
+    private static func entry(_ name: String, _ service: OAuthService, _ origin: String, _ context: Context) -> Listing.Entry {
+        var state = "ready"
+        do throws(CoopError) { _ = try context.credentialFile(service).tokens() } catch { state = error.what }
+        return Listing.Entry(
+            name: name, provider: service.name, hosts: unique(service.rules.flatMap { $0.domains.map(\.description) }),
+            places: unique(service.rules.flatMap { $0.places.map(\.kind.written) }), source: "login", variables: [], origin: origin,
+            state: state)
     }
 
     private static func unique(_ texts: [String]) -> [String] {
@@ -253,17 +279,23 @@ struct GrantProviders: ParsableCommand {
     }
 
     func run() throws {
-        let entries = try ProviderCatalog.all().map { provider in
-            var hosts: [String] = []
-            var places: [String] = []
-            for rule in provider.rules {
-                for host in rule.domains.map(\.description) where !hosts.contains(host) { hosts.append(host) }
-                for place in rule.places.map(\.kind.written) where !places.contains(place) { places.append(place) }
-            }
-            return Listing.Entry(
-                name: provider.name, title: provider.title, hosts: hosts, places: provider.kind == .aws ? ["signature"] : places,
-                variables: provider.variables, page: provider.page)
+        let logins = OAuthService.all.map { service in
+            Listing.Entry(
+                name: service.name, title: service.title, hosts: service.rules.flatMap { $0.domains.map(\.description) },
+                places: ["header authorization"], variables: [], page: nil)
         }
+        let entries = try
+            (ProviderCatalog.all().map { provider in
+                var hosts: [String] = []
+                var places: [String] = []
+                for rule in provider.rules {
+                    for host in rule.domains.map(\.description) where !hosts.contains(host) { hosts.append(host) }
+                    for place in rule.places.map(\.kind.written) where !places.contains(place) { places.append(place) }
+                }
+                return Listing.Entry(
+                    name: provider.name, title: provider.title, hosts: hosts, places: provider.kind == .aws ? ["signature"] : places,
+                    variables: provider.variables, page: provider.page)
+            } + logins).sorted { $0.name < $1.name }
         if json {
             print(try JSONText.encode(Listing(providers: entries)))
             return

@@ -5,6 +5,18 @@ import Substitution
 import Vault
 
 extension Setting where Value == GrantSetting {
+    /// The agent's login that this part of the configuration lets sandboxes use; nil when it describes a grant of another kind.
+    func login() throws(CoopError) -> OAuthService? {
+        guard case .provider(let name) = value.target, let service = OAuthService.named(name) else { return nil }
+        guard value.source == .login, value.variables == nil else {
+            throw CoopError(
+                .configuration, "the grant `\(value.name)` cannot be used",
+                "\(origin): \(service.name) is a login, which lies on this machine: it takes no `secret`, `source` and `env`",
+                next: "coop grant add \(value.name) --provider \(service.name)")
+        }
+        return service
+    }
+
     /// The grant that this part of the configuration describes.
     ///
     /// - Throws: `configuration` for what the schema cannot know to be wrong; `refused` for a command that a repository's file names:
@@ -25,6 +37,10 @@ extension Setting where Value == GrantSetting {
         case .stored(let name): source = .stored(try SecretName(name).text)
         case .environment(let name): source = .environment(name)
         case .file(let path): source = try SecretSource("file:" + path)
+        case .login:
+            throw CoopError(
+                .configuration, "it has no credential", "a grant of this provider needs `secret` or `source`",
+                next: "coop grant add \(value.name) --help")
         case .secretService(let attributes): source = try SecretSource("secret-service:" + attributes)
         case .command(let command):
             guard origin.layer != .project, origin.layer != .local else {

@@ -1,5 +1,7 @@
 import CoopErrors
 import GatewayProtocol
+import Glibc
+import LinuxKernel
 import Policy
 import Projects
 import Sandbox
@@ -7,25 +9,68 @@ import Substitution
 import Vault
 
 /// The grants of one sandbox: what is given inside, what the policy makes of them, and what the way out looks for.
-struct SandboxGrants {
+struct SandboxGrants: Sendable {
     let session: SessionGrants
     private let grants: [Grant]
+    /// Closed when the sandbox ends: a refresh that is under way is finished before.
+    let gate: RefreshGate
     private var settings: Configuration.Network
     private let store: SecretStore
 
+    /// - Parameter runs: whether a sandbox is going to be started; otherwise nothing on the host is changed.
     /// - Returns: nil for a sandbox without network, where no credential could go anywhere.
-    static func make(context: Context, configuration: Configuration) throws(CoopError) -> SandboxGrants? {
+    static func make(
+        context: Context, project: Project, configuration: Configuration, runs: Bool = false
+    ) throws(CoopError) -> SandboxGrants? {
         guard let mode = configuration.network.mode?.value, mode != .none else { return nil }
-        return try SandboxGrants(context: context, configuration: configuration)
+        return try SandboxGrants(context: context, project: project, configuration: configuration, runs: runs)
     }
 
-    private init(context: Context, configuration: Configuration) throws(CoopError) {
+    private init(context: Context, project: Project, configuration: Configuration, runs: Bool) throws(CoopError) {
+        let gate = RefreshGate()
         var grants: [Grant] = []
-        for setting in configuration.grants { grants.append(try setting.grant()) }
+        var logins: [OAuthGrant] = []
+        let transport = HostRequests.transport(configuration.network)
+        for setting in configuration.grants {
+            guard let service = try setting.login() else {
+                grants.append(try setting.grant())
+                continue
+            }
+            if let other = logins.first(where: { $0.service.name == service.name }) {
+                throw CoopError(
+                    .configuration, "there are two grants of the login of \(service.name)", "`\(other.name)` and `\(setting.value.name)`",
+                    next: "coop grant list")
+            }
+            let directory = context.home.directory(.vault, of: project.key)
+            if runs { try context.home.prepare(directory) }
+            let refresher = OAuthRefresher(context.credentialFile(service), transport: transport.send, gate: gate)
+            logins.append(
+                try OAuthGrant(refresher, name: setting.value.name, stubs: try StubMaker.stored(in: directory, makes: runs)))
+        }
         self.grants = grants
+        self.gate = gate
         settings = configuration.network
         store = try context.secrets()
-        session = try SessionGrants(grants, stubs: StubMaker(), resolver: try context.resolver())
+        let stubs = StubMaker()
+        var others: [GrantedCredential] = []
+        for (name, login) in try context.mcpLogins() {
+            let credential = try login.credential(
+                name, stubs: stubs, now: { Int64(time(nil)) }, transport: transport.send, gate: gate)
+            if let credential { others.append(credential) }
+        }
+        session = try SessionGrants(grants, logins: logins, others: others, stubs: stubs, resolver: try context.resolver())
+    }
+
+    /// The files with the stubs of logins, for a HOME.
+    ///
+    /// - Parameter environment: the sandbox's own, in which an agent may be told of another directory.
+    func files(home: String, environment: [EnvironmentVariable]) -> [HomeFile] {
+        session.logins.map { login in
+            let directory = environment.first { $0.name == login.service.directoryVariable }?.value
+            var path = login.service.file(home: home, directory: directory)
+            if !FileSystem.contains(home, path) { path = login.service.file(home: home, directory: nil) }
+            return HomeFile(path: path, contents: login.file.contents, reason: "grant \(login.name)")
+        }
     }
 
     /// The same grants beside other settings of the network: what a repository says about their hosts may have changed.
@@ -50,13 +95,11 @@ struct SandboxGrants {
     /// the approval was for reaching a host, not for giving the credential of another one away. Certificates count for all hosts alike, so
     /// those of a repository are left out as soon as there is a grant.
     func applied(to policy: NetworkPolicy) throws(CoopError) -> NetworkPolicy {
-        guard !grants.isEmpty else { return policy }
+        guard !session.compiled.isEmpty else { return policy }
         var result = policy
-        for grant in grants {
-            for domain in grant.rules.flatMap(\.domains) {
-                let host = (domain.isWildcard ? "*." : "") + "\(domain.host):\(domain.port)"
-                result.rules.append(try NetworkRule(parsing: host, origin: "grant \(grant.name)"))
-            }
+        for (grant, domain) in session.compiled.domains {
+            let host = (domain.isWildcard ? "*." : "") + "\(domain.host):\(domain.port)"
+            result.rules.append(try NetworkRule(parsing: host, origin: "grant \(grant)"))
         }
         let origins = Set(misleadingHosts.map(\.origin.description))
         result.hosts.removeAll { origins.contains($0.origin) }
@@ -67,7 +110,7 @@ struct SandboxGrants {
 
     /// A line for each setting that `applied` leaves out.
     var notes: [String] {
-        guard !grants.isEmpty else { return [] }
+        guard !session.compiled.isEmpty else { return [] }
         var left = misleadingHosts.map { (key: "network.hosts.\($0.name)", origin: $0.origin) }
         left += settings.ca.filter(\.origin.layer.isRepository).map { ("network.ca", $0.origin) }
         if let proxy = settings.proxy, proxy.origin.layer.isRepository { left.append(("network.proxy", proxy.origin)) }
@@ -80,9 +123,7 @@ struct SandboxGrants {
             guard setting.origin.layer.isRepository,
                 let host = try? HostOverride(parsing: name, target: setting.value, origin: "").host
             else { return false }
-            return grants.contains { grant in
-                grant.rules.contains { rule in rule.domains.contains { $0.contains("\(host)", port: $0.port) } }
-            }
+            return session.compiled.domains.contains { $0.domain.contains("\(host)", port: $0.domain.port) }
         }.map { ($0.name, $0.value.origin) }
     }
 

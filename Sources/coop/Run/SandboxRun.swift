@@ -26,6 +26,7 @@ final class SandboxRun {
     private let rules: LivePolicy
     /// The files that its rules come from; nil without a way out.
     private let live: LiveConfiguration?
+    private let grants: SandboxGrants?
     private var sandbox: LaunchedSandbox?
     private var supervisor: Supervisor?
     private var control: Descriptor?
@@ -55,7 +56,8 @@ final class SandboxRun {
         let id = SessionDirectory.newID()
         session = try SessionDirectory.create(in: context.run, id: id)
         do {
-            let grants = try SandboxGrants.make(context: context, configuration: configuration.effective)
+            let grants = try SandboxGrants.make(
+                context: context, project: project, configuration: configuration.effective, runs: true)
             let builder = SpecBuilder(
                 context: context, project: project, configuration: configuration, options: options, id: id, grants: grants, agent: agent)
             var spec = try builder.build(command: command)
@@ -83,6 +85,7 @@ final class SandboxRun {
                 ? nil
                 : LiveConfiguration(
                     context: context, project: project, options: options, approved: approved, grants: grants, rules: rules)
+            self.grants = grants
         } catch {
             // What was prepared goes with the directory; if even that fails the next command sweeps.
             try? session.remove()
@@ -168,6 +171,7 @@ final class SandboxRun {
                     authority: authority.authority, roots: try TrustedAuthority.roots(further: spec.network.policy.certificateFiles),
                     watch: try grants?.watch() ?? SecretWatch())
             },
+            watch: { () throws(CoopError) in try grants?.watch() ?? SecretWatch() },
             audit: {
                 try context.home.prepare(directory)
                 return try AuditWriter(log: AuditLog(directory: directory), acknowledge: .written)
@@ -187,6 +191,7 @@ final class SandboxRun {
         live?.stop()
         attempt { try work.finish() }
         attempt { try sandbox?.release() }
+        grants?.gate.close()
         egress?.end()
         attempt { if work.isSettled { try session.remove() } }
         if let first { throw first }

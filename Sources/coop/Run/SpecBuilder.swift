@@ -56,11 +56,13 @@ struct SpecBuilder {
         let environment = try builder.build(
             path: searched(toolchains.path, installation), user: user, home: context.home.userHome, workingDirectory: workingDirectory,
             id: id, network: network)
+        let files = grants?.files(home: context.home.userHome, environment: environment) ?? []
+        for file in files { try refuseMount(over: file, mounts: mounts) }
         let name = try self.name()
         let excludes = try self.excludes(workspace: workspace)
-        var homeDirectory = Home(path: context.home.userHome, source: homeSource)
+        var homeDirectory = Home(path: context.home.userHome, source: homeSource, files: files)
         if let agent {
-            homeDirectory.files = try agent.seeds(home: homeDirectory.path, source: homeSource, workspace: workspace.path)
+            homeDirectory.files += try agent.seeds(home: homeDirectory.path, source: homeSource, workspace: workspace.path)
         }
         return SandboxSpec(
             id: id, name: name, workspace: workspace, home: homeDirectory, mounts: mounts,
@@ -162,6 +164,15 @@ struct SpecBuilder {
     }
 
     // MARK: - Mounts
+
+    /// A login's file with stubs belongs into the private HOME: in a directory of the host's it would take the place of the real one.
+    private func refuseMount(over file: HomeFile, mounts: [Mount]) throws(CoopError) {
+        guard let mount = mounts.first(where: { FileSystem.contains($0.target, file.path) }) else { return }
+        throw CoopError(
+            .refused, "cannot put \(file.path.printable) inside (\(file.reason))",
+            "\(mount.target.printable) is the host's own, shown by \(mount.reason.printable)",
+            next: "leave out the mount, or the grant: coop grant list")
+    }
 
     private func mounts(workspace: Workspace) throws(CoopError) -> [Mount] {
         var result: [Mount] = []
