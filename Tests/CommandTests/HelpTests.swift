@@ -16,9 +16,8 @@ enum Contract {
     static let auditCommands = ["show", "verify", "export"]
     static let all =
         commands.map { [$0] } + configCommands.map { ["config", $0] } + secretCommands.map { ["secret", $0] }
-        + grantCommands.map { ["grant", $0] } + [
-            ["net", "status"], ["net", "bundles"], ["policy", "show"], ["policy", "check"], ["policy", "test"],
-        ]
+        + grantCommands.map { ["grant", $0] } + ["auth", "list", "refresh", "remove"].map { ["grant", "mcp", $0] }
+        + [["net", "status"], ["net", "bundles"], ["policy", "show"], ["policy", "check"], ["policy", "test"]]
         + auditCommands.map { ["audit", $0] }
 
     /// The options that the command contract promises for `run` and `shell` in this version.

@@ -17,7 +17,7 @@ struct GrantCommand: ParsableCommand {
               coop grant add claude --provider claude
               coop grant add example --domain api.example.com --header Authorization --template 'Bearer {value}' --secret EXAMPLE_TOKEN
             """,
-        subcommands: [GrantAdd.self, GrantList.self, GrantRemove.self, GrantProviders.self])
+        subcommands: [GrantAdd.self, GrantList.self, GrantRemove.self, GrantProviders.self, GrantMCPCommand.self])
 }
 
 /// Which file grants are kept in.
