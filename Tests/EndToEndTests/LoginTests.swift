@@ -201,7 +201,11 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         for process in processes { #expect(try process.waitForOutput("STEP wait")) }
         #expect(try host.server.refreshes == [0, 0])
         if step == "api" { try LoginTests.logIn(host, access: LoginTests.access, expires: 60) }
-        for process in processes { try process.send("\n") }
+        for process in processes {
+            try process.send("\n")
+            // What is sent leaves while somebody waits.
+            #expect(try process.waitUntil { $0.outputText.components(separatedBy: "STEP ") == 4 })
+        }
         for process in processes {
             let outcome = try process.wait(timeout: 120)
             #expect(outcome.exitCode == 0 && outcome.output.contains("\"ok\": true"), "\(outcome)")
