@@ -19,7 +19,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with lock, open(os.path.join(directory, "requests"), "a") as file:
             file.write(f"{self.server.kind} {self.command} {self.path} {self.headers.get('host')}\n")
         text = f"{self.server.kind} {self.command} {self.path} {len(body)}\n".encode()
-        self.send_response(200)
+        path, _, target = self.path.partition("?")
+        self.send_response(302 if path == "/redirect" else 200)
+        if path == "/redirect":
+            self.send_header("location", target)
         self.send_header("content-type", "text/plain")
         self.send_header("content-length", str(len(text)))
         self.end_headers()
