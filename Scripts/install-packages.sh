@@ -42,6 +42,10 @@ test           | must | curl                   | curl               | a client o
 test           | must | openssl                | openssl            | certificates for the network tests
 test           | must | /etc/ssl/certs/ca-certificates.crt | ca-certificates | what programs inside trust
 test           | must | node                   | nodejs             | Node.js inside
+test           | may  | npm                    | npm                | a client of the network tests
+test           | may  | wget                   | wget               | a client of the network tests
+test           | may  | certutil               | libnss3-tools      | a client of the network tests, with a trust store of its own
+test           | may  | gnutls-cli             | gnutls-bin         | a client of the network tests, with a TLS library of its own
 test           | must | cargo                  | cargo              | Rust inside
 test           | must | rustc/cargo            | rustc              | Rust inside
 bench          | must | python3                | python3            | running the measurements

@@ -7,6 +7,8 @@ public struct CertificateFacts: Sendable {
     /// The subject's and issuer's Name, DER.
     public let subject: [UInt8]
     public let issuer: [UInt8]
+    /// The serial number with its tag and length, DER.
+    public let serialNumber: [UInt8]
     /// Seconds since 1970.
     public let notBefore: Int64
     public let notAfter: Int64
@@ -41,6 +43,7 @@ public struct CertificateFacts: Sendable {
         let algorithm = try Self.children(certificate[1])
         guard let algorithmIdentifier = algorithm.first else { throw CertificateError("no signature algorithm") }
         hasWeakSignature = OID.weakSignatures.contains(try ASN1ObjectIdentifier(derEncoded: algorithmIdentifier))
+        serialNumber = Array(fields[0].encodedBytes)
         issuer = Array(fields[2].encodedBytes)
         let validity = try Self.children(fields[3])
         guard validity.count == 2 else { throw CertificateError("no validity") }

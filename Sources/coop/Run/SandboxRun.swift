@@ -71,8 +71,12 @@ final class SandboxRun {
                 spec: &spec, session: session, context: context, project: project,
                 protect: configuration.effective.sandbox.protect.map(\.value))
             if spec.network.usesGateway {
-                let authority = try TrustedAuthority(session: id)
-                try authority.add(to: &spec, file: session.file(TrustedAuthority.bundleName))
+                let authority = try TrustedAuthority()
+                let cache = context.home.directory(.cache)
+                try context.home.prepare(cache)
+                for note in try authority.add(to: &spec, cache: cache, file: session.file) {
+                    FileHandleOutput.standardError("coop: \(note.printable)\n")
+                }
                 egress = try SandboxRun.egress(spec, authority, grants, context: context, loop: loop)
             } else {
                 egress = nil

@@ -35,8 +35,8 @@ struct WhyCommand: ParsableCommand {
         try WorkspaceSession.describe(
             spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))
         if spec.network.usesGateway {
-            try TrustedAuthority.describe(
-                in: &spec, file: FileSystem.join(FileSystem.join(context.run, spec.id), TrustedAuthority.bundleName))
+            let directory = FileSystem.join(context.run, spec.id)
+            try TrustedAuthority.describe(in: &spec, cache: context.home.directory(.cache)) { FileSystem.join(directory, $0) }
         }
         let plan = try NativeEngine(wardenPath: try WardenProgram.locate()).explain(spec).plan
         let policy = EnvironmentPolicy(

@@ -1,0 +1,108 @@
+import Glibc
+import LinuxKernel
+import TestSupport
+
+/// A server of the test's own on loopback that real clients know how to talk to, and the certificates for it (Clients/service.js).
+final class ClientService {
+    /// Reached without a grant; its requests are not looked into.
+    static let open = "open.coop-test.example"
+    /// Has a grant: its server wants the real secret.
+    static let granted = "granted.coop-test.example"
+    static let secret = "real-5f4e3d2c1b0a-clients"
+
+    /// Where its files are, and from where it is reached.
+    let place: Sandboxed
+    let directory: String
+    let port: String
+    private let process: ChildProcess
+
+    /// A file beside this one.
+    static func file(_ name: String) -> String { FileSystem.parent(of: #filePath) + "/Clients/" + name }
+
+    init(_ place: Sandboxed) throws {
+        self.place = place
+        directory = place.root + "/service"
+        let made = try ChildProcess.run([
+            "/bin/sh", "-ec",
+            """
+            mkdir -p "$1/work"; cd "$1"
+            ec="-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
+            openssl req -x509 $ec -keyout ca.key -out ca.pem -days 30 -subj '/CN=Test authority of clients' \
+              -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
+            openssl req $ec -keyout server.key -out server.csr -subj "/CN=$2"
+            printf 'subjectAltName=DNS:%s,DNS:%s\\nextendedKeyUsage=serverAuth\\nbasicConstraints=CA:FALSE\\n' "$2" "$3" > server.ext
+            openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 30 -extfile server.ext
+            chmod 644 ca.pem
+            export HOME="$1" GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
+            git init -q -b main work; cd work; seq 20000 > numbers; git add numbers
+            git -c user.name=T -c user.email=t@example.com commit -qm first; cd ..
+            git clone -q --bare work repository; git -C repository config http.receivepack true
+            """, "sh", directory, ClientService.open, ClientService.granted,
+        ])
+        guard made.exitCode == 0 else { throw TestSupportError("the service's files: \(made)") }
+        process = try ChildProcess(
+            ["/usr/bin/env", "node", ClientService.file("service.js"), "server.pem", "server.key", directory, ClientService.secret],
+            environment: ["PATH": Sandboxed.path, "HOME": directory], directory: directory, input: .pipe)
+        guard try process.waitForOutput(" END\n") else { throw TestSupportError("no service: \(process.errorText)") }
+        port = String(process.outputText.dropFirst(5).dropLast(5))
+    }
+
+    deinit {
+        process.signal(SIGKILL)
+        _ = try? process.wait()
+    }
+
+    /// One whose place's user allows the open host, and has a grant for the other one.
+    static func start(_ identity: TestIdentity, further: String = "") throws -> ClientService {
+        let place = try Sandboxed(identity)
+        let service = try ClientService(place)
+        try place.configure(
+            """
+            [network]
+            allow = ["\(open)"]
+            ca = ["\(service.directory)/ca.pem"]
+            \(further)
+            [network.hosts]
+            "\(open)" = "127.0.0.1:\(service.port)"
+            "\(granted)" = "127.0.0.1:\(service.port)"
+
+            """)
+        for arguments in [
+            ["secret", "add", "--global", "TOKEN"],
+            [
+                "grant", "add", "clients", "--domain", granted, "--header", "Authorization", "--template", "Bearer {value}", "--secret",
+                "TOKEN",
+            ],
+        ] {
+            let outcome = try place.coop(arguments, input: .bytes(Array(secret.utf8)))
+            guard outcome.exitCode == 0 else { throw TestSupportError("\(outcome)") }
+        }
+        return service
+    }
+
+    /// A virtual environment with the libraries that the tests use; nil where they cannot be had. Kept between runs.
+    static let libraries: String? = {
+        let path = "/tmp/coop-test-venv.\(getuid())"
+        let made = try? ChildProcess.run(
+            [
+                "/bin/sh", "-c",
+                """
+                exec 9> "$1.lock"; flock 9; [ -e "$1/ready" ] && exit 0
+                rm -rf "$1"; umask 022; /usr/bin/python3 -m venv "$1" &&
+                "$1/bin/pip" install -q requests 'httpx[http2]' aiohttp grpcio websockets && touch "$1/ready"
+                """, "sh", path,
+            ], timeout: 300)
+        return made?.exitCode == 0 ? path : nil
+    }()
+
+    /// Whether a program is installed where every user may run it.
+    static func has(_ program: String) -> Bool { FileSystem.isExecutable("/usr/bin/" + program) }
+}
+
+extension Sandboxed {
+    /// Runs lines of sh(1) in a sandbox, without the variables that name the proxy: what leaves is captured.
+    func captured(_ script: String, options: [String] = [], timeout: Double = 90) throws -> ChildProcess.Outcome {
+        let unset = "unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY\n"
+        return try shell(unset + script, options: options, timeout: timeout)
+    }
+}
