@@ -57,7 +57,7 @@ final class CompressedBody: BodyTransform {
         refusal("the compressed body cannot be searched: \(error.detail)")
     }
 
-    private static func refusal(_ reason: String) -> TransformRefusal {
+    static func refusal(_ reason: String) -> TransformRefusal {
         TransformRefusal(kind: .malformed, denial: Denial(rule: "secrets", reason: reason))
     }
 }

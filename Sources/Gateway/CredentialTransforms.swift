@@ -25,8 +25,17 @@ final class CredentialTransforms: ExchangeTransforms {
 
     var readsResponse: Bool { scrubbing != nil }
 
+    /// How remote procedure calls say that each message in a body is compressed by itself; and what they accept of it.
+    private static let messageCodings = ["grpc-encoding", "connect-content-encoding"]
+    private static let acceptedMessageCodings = ["grpc-accept-encoding", "connect-accept-encoding"]
+
+    private static func hasCompressedMessages(_ fields: HTTPHeaders) -> Bool {
+        messageCodings.contains { name in ContentCoding(fields[name]) != .identity }
+    }
+
     func transformRequestHead(_ head: inout HTTPGateway.RequestHead) throws {
         try scanHead()
+        if readsResponse { for name in CredentialTransforms.acceptedMessageCodings { head.headers.remove(name: name) } }
         for injection in injections {
             guard case .aws(let keys) = injection.credential else { continue }
             let signer = AWSRequestSigner(keys)
@@ -79,6 +88,9 @@ final class CredentialTransforms: ExchangeTransforms {
         let table = PatternTable.substituting(injections, in: CredentialTransforms.encoding(head.headers.first(name: "content-type") ?? ""))
         let scanner = watched.secrets.map(SecretScanner.init)
         let coding = ContentCoding(head.headers["content-encoding"])
+        if scanner != nil || !table.isEmpty, CredentialTransforms.hasCompressedMessages(head.headers) {
+            throw CompressedBody.refusal("the messages of the body are compressed one by one, and cannot be searched")
+        }
         if coding != .identity, chunks != nil || scanner != nil || !table.isEmpty {
             return try CompressedBody(coding, watched, stubs: table)
         }
@@ -96,6 +108,9 @@ final class CredentialTransforms: ExchangeTransforms {
 
     func transformResponseHead(_ head: inout ResponseHead) throws {
         guard let scrubbing else { return }
+        if CredentialTransforms.hasCompressedMessages(head.headers) {
+            throw CompressedBody.refusal("the messages of the response are compressed one by one, and cannot be searched")
+        }
         CredentialTransforms.scrub(&head.headers, scrubbing)
         if let reason = scrubbing.replacing(in: head.reason) { head.reason = reason }
     }

@@ -93,6 +93,7 @@ import Testing
         ask("deflate", other, "POST /packed", "Content-Encoding: deflate\r\n", zlib.compress(known))
         ask("noise", other, "POST /packed", packed, b"this is not compressed")
         ask("brotli", other, "POST /packed", "Content-Encoding: br\r\n", b"abc")
+        ask("calls", other, "POST /packed", "grpc-encoding: gzip\r\n", b"abc")
         ask("trailer", other, "POST /trailer", "", b"2\r\nab\r\n0\r\nX-Note: " + known + b"\r\n\r\n", chunked=True)
         ask("answer", api, "GET /gzip")
         ask("unread", api, "GET /br")
@@ -197,6 +198,7 @@ import Testing
             #expect(lines[name]?.hasPrefix("403 ") == true && lines[name]?.contains("secret of the user's") == true, "\(name): \(outcome)")
         }
         #expect(lines["noise"]?.hasPrefix("403 ") == true && lines["noise"]?.contains("not gzip data") == true, "\(outcome)")
+        #expect(lines["calls"]?.hasPrefix("403 ") == true && lines["calls"]?.contains("one by one") == true, "\(outcome)")
         #expect(lines["brotli"]?.hasPrefix("403 ") == true && lines["brotli"]?.contains("cannot be searched") == true, "\(outcome)")
         #expect(lines["answer"]?.hasPrefix("200 ") == true && lines["answer"]?.contains("Bearer \(stub)") == true, "\(outcome)")
         #expect(lines["unread"]?.hasPrefix("502 ") == true, "\(outcome)")
