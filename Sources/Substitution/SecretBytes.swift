@@ -23,16 +23,9 @@ public final class SecretBytes: @unchecked Sendable {
     /// Makes a secret of `count` bytes, which `fill` writes. They are zero before.
     public init(count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
         SecretBytes.withoutCore
-        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-        mapped = max(1, (count + page - 1) / page) * page
-        let address = mmap(nil, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        guard let address, address != MAP_FAILED else { fatalError("no memory for a secret") }
-        base = address
+        mapped = max(1, (count + SecretPages.size - 1) / SecretPages.size) * SecretPages.size
+        base = SecretPages.take(mapped)
         self.count = count
-        _ = madvise(base, mapped, Int32(MADV_DONTDUMP))
-        _ = madvise(base, mapped, Int32(MADV_WIPEONFORK))
-        // Beyond RLIMIT_MEMLOCK this fails: the secret may then be swapped, which the user's own shell history is as well.
-        _ = mlock(base, mapped)
         try fill(UnsafeMutableRawBufferPointer(start: base, count: count))
     }
 
@@ -53,8 +46,7 @@ public final class SecretBytes: @unchecked Sendable {
     }
 
     deinit {
-        explicit_bzero(base, mapped)
-        munmap(base, mapped)
+        SecretPages.giveBack(base, mapped)
     }
 
     /// The bytes, for as long as `body` runs. It must not let them out.
