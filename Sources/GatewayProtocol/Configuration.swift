@@ -15,7 +15,7 @@ public struct WorkerLimits: Hashable, Sendable {
     /// Bytes of a request's or response's head.
     public var headBytes: UInt32 = 128 << 10
     /// Idle upstream connections that are kept for further requests.
-    public var pooled: UInt32 = 64
+    public var pooled: UInt32 = 1024
 
     public init() {}
 }
