@@ -84,6 +84,7 @@ uninstall:
 bench:
 	@Scripts/install-packages.sh bench
 	@$(MAKE) --no-print-directory build
+	for product in policy-benchmark audit-benchmark http-gateway-benchmark; do $(SWIFT) build -c release --product $$product || exit; done
 	@Benchmarks/run.sh
 
 format:

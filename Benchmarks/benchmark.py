@@ -10,11 +10,13 @@ import sys
 import tempfile
 import types
 
+import decisions
 import gateway
 import memory
 import peers
 import people
 import start
+import terminated
 import work
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -24,6 +26,7 @@ BEGIN, END = "<!-- begin: written by Benchmarks/run.sh -->", "<!-- end -->"
 PARTS = {
     "start": start.measure, "exec": start.entering, "commands": start.commands, "end": start.ending,
     "memory": memory.measure, "work": work.measure, "gateway": gateway.measure,
+    "http": terminated.measure, "policy": decisions.policy, "audit": decisions.audit,
 }
 
 
@@ -85,7 +88,7 @@ def main():
     facts = machine()
     tools = types.SimpleNamespace(
         long=options.long, rounds=options.rounds or (1000 if options.long else 200), users=people.ordinary(options.user),
-        coop=install(options.build, scratch), interleave=os.path.join(scratch, "interleave"), scratch=scratch, podman=None,
+        build=os.path.abspath(options.build), coop=install(options.build, scratch), interleave=os.path.join(scratch, "interleave"), scratch=scratch, podman=None,
         root=people.User("root") if os.geteuid() == 0 else None)
     try:
         subprocess.run(["cc", "-O2", "-o", tools.interleave, os.path.join(HERE, "interleave.c")], check=True)

@@ -54,6 +54,7 @@ bench          | may  | podman                 | podman             | containers
 bench          | may  | crun                   | crun               | the runtime of those containers
 bench          | may  | /usr/lib/podman/netavark | netavark         | the network of those containers
 bench          | may  | iptables               | iptables           | the network of those containers
+bench          | may  | mitmdump               | mitmproxy          | a proxy to compare with
 END
 }
 

@@ -18,14 +18,21 @@ enum LoadClient {
         }
     }
 
-    /// - Parameter authorises: whether the client sends the secret itself, as it must when nothing injects it.
-    static func run(port: Int, connections: Int, seconds: Int64, authorises: Bool) throws -> Result {
+    /// - Parameters:
+    ///   - warmUp: seconds before those that count.
+    ///   - authorises: whether the client sends the secret itself, as it must when nothing injects it.
+    static func run(
+        address: String = "127.0.0.1", port: Int, connections: Int, warmUp: Int64, seconds: Int64, authorises: Bool
+    ) throws -> Result {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         defer { try? group.syncShutdownGracefully() }
         let eventLoop = group.next()
-        let channels = try (0..<connections).map { _ in try connect(port, eventLoop, LoadHandler(authorises: authorises)) }
-        let begin = NIODeadline.now()
+        let channels = try (0..<connections).map { _ in try connect(address, port, eventLoop, LoadHandler(authorises: authorises)) }
         for (channel, _) in channels { try eventLoop.submit { channel.pipeline.fireUserInboundEventTriggered(LoadHandler.Start()) }.wait() }
+        let begin = try eventLoop.scheduleTask(in: .seconds(warmUp)) {
+            for (_, handler) in channels { handler.value.forget() }
+            return NIODeadline.now()
+        }.futureResult.wait()
         let done = eventLoop.scheduleTask(in: .seconds(seconds)) { channels.map { $0.1.value.stop() } }
         let outcomes = try done.futureResult.wait()
         let elapsed = Double((NIODeadline.now() - begin).nanoseconds) / 1e9
@@ -34,11 +41,16 @@ enum LoadClient {
     }
 
     /// One request of any kind; the seconds until its response was complete.
-    static func transfer(port: Int, head: String, body: Int = 0) throws -> Double {
+    ///
+    /// - Parameter ready: called when the connection is there, before the time is taken.
+    static func transfer(
+        address: String = "127.0.0.1", port: Int, head: String, body: Int = 0, answer: Int = 0, ready: () -> Void = {}
+    ) throws -> Double {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         defer { try? group.syncShutdownGracefully() }
         let done = group.next().makePromise(of: Void.self)
-        let (channel, _) = try connect(port, group.next(), TransferHandler(head: head, body: body, done: done))
+        let (channel, _) = try connect(address, port, group.next(), TransferHandler(head: head, body: body, answer: answer, done: done))
+        ready()
         let begin = NIODeadline.now()
         try group.next().submit { channel.pipeline.fireUserInboundEventTriggered(LoadHandler.Start()) }.wait()
         try done.futureResult.wait()
@@ -46,7 +58,7 @@ enum LoadClient {
     }
 
     private static func connect<Handler: ChannelInboundHandler & SendableMetatype>(
-        _ port: Int, _ eventLoop: any EventLoop, _ make: @autoclosure @escaping @Sendable () -> Handler
+        _ address: String, _ port: Int, _ eventLoop: any EventLoop, _ make: @autoclosure @escaping @Sendable () -> Handler
     ) throws -> (any Channel, NIOLoopBound<Handler>) {
         var configuration = TLSConfiguration.makeClientConfiguration()
         // The load client measures; what it talks to is on loopback.
@@ -62,7 +74,7 @@ enum LoadClient {
                         NIOSSLClientHandler(context: context, serverHostname: "bench.example.com"), HandshakeWaiter(ready), make())
                 }
             }
-            .connect(host: "127.0.0.1", port: port).wait()
+            .connect(to: SocketAddress(ipAddress: address, port: port)).wait()
         try ready.futureResult.wait()
         let handler = try eventLoop.submit {
             NIOLoopBound(try channel.pipeline.syncOperations.handler(type: Handler.self), eventLoop: eventLoop)

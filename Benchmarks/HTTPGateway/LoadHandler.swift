@@ -20,9 +20,15 @@ final class LoadHandler: ChannelInboundHandler {
 
     init(authorises: Bool) {
         request = ByteBuffer(
-            string: "GET /v1/models HTTP/1.1\r\nHost: bench.example.com\r\nUser-Agent: load\r\nAccept: */*\r\nAuthorization: Bearer "
-                + (authorises ? Benchmark.secret : "stub") + "\r\n\r\n")
+            string: "GET /v1/models HTTP/1.1\r\nHost: bench.example.com\r\nUser-Agent: load\r\nAccept: */*\r\n"
+                + (authorises ? "Authorization: Bearer \(Benchmark.secret)\r\n" : "") + "\r\n")
         latencies.reserveCapacity(1 << 16)
+    }
+
+    /// Begins to count anew.
+    func forget() {
+        latencies.removeAll(keepingCapacity: true)
+        failures = 0
     }
 
     func stop() -> Outcome {

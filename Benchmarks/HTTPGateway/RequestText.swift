@@ -18,7 +18,7 @@ struct RequestText {
         let length = lines.first { $0.lowercased().hasPrefix("content-length: ") }.flatMap { Int($0.dropFirst(16)) }
         return RequestText(
             method: parts[0], size: parts[1].hasPrefix("/bytes/") ? Int(parts[1].dropFirst(7)) : nil, length: length ?? 0,
-            isAuthorised: lines.contains { $0 == "Authorization: Bearer \(Benchmark.secret)" })
+            isAuthorised: lines.contains { $0.lowercased().hasPrefix("authorization: ") && $0.hasSuffix(": Bearer \(Benchmark.secret)") })
     }
 
     /// The length of a head with its empty line.

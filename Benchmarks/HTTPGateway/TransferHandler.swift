@@ -8,13 +8,16 @@ final class TransferHandler: ChannelInboundHandler {
     private let head: String
     private let done: EventLoopPromise<Void>
     private var bodyLeft: Int
+    private let answer: Int
     private var expected: Int?
     private var received = 0
     private var isPouring = false
     private static let piece = ByteBuffer(repeating: 0x62, count: 128 << 10)
 
-    init(head: String, body: Int, done: EventLoopPromise<Void>) {
+    /// - Parameter answer: how long the response's body is at least; a gateway may send it in chunks.
+    init(head: String, body: Int, answer: Int, done: EventLoopPromise<Void>) {
         self.head = head
+        self.answer = answer
         self.done = done
         bodyLeft = body
     }
@@ -30,9 +33,7 @@ final class TransferHandler: ChannelInboundHandler {
         received += bytes.readableBytes
         if expected == nil {
             guard let length = RequestText.headLength(bytes) else { return }
-            let text = String(buffer: bytes.getSlice(at: bytes.readerIndex, length: length) ?? bytes)
-            let line = text.split(separator: "\r\n").first { $0.lowercased().hasPrefix("content-length: ") }
-            expected = length + (line.flatMap { Int($0.dropFirst(16)) } ?? 0)
+            expected = length + answer
         }
         if let expected, received >= expected { done.succeed() }
     }
