@@ -5,7 +5,9 @@ import TestSupport
 /// An HTTPS server of the test's own on loopback that sends back what it gets: fields in fields and in the body, and the body;
 /// below `/chunked` in pieces of seven bytes, below `/gzip` compressed, whatever the client accepts.
 final class EchoUpstream {
-    static let names = ["api.coop-test.example", "other.coop-test.example", "basic.coop-test.example"]
+    static let names = [
+        "api.coop-test.example", "other.coop-test.example", "basic.coop-test.example", "dynamodb.coop-test.amazonaws.com",
+    ]
 
     let port: String
     /// The certificate's file, PEM.
