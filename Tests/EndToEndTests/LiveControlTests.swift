@@ -106,6 +106,7 @@ struct FetchingSandbox {
                 import socket
                 s = socket.create_connection(("echo.example.com", 7000), 10); s.sendall(b"hello"); print(s.recv(5), flush=True)
                 try: print("cut off" if not s.recv(1) else "data", flush=True)
+                except TimeoutError: print("still open", flush=True)
                 except OSError: print("cut off", flush=True)
                 """,
             ])
