@@ -327,6 +327,16 @@ import WardenProtocol
         #expect(operations.contains(.bind(source: "/srv/vim", target: "/etc/vim", restrictions: restrictions, recursive: false)))
     }
 
+    @Test("files of HOME are put there after everything that is mounted, and before the root is entered")
+    func homeFiles() throws {
+        var spec = SandboxSpec.simulated()
+        spec.home.files = [HomeFile(path: "/home/me/.agent/login.json", contents: "stub", reason: "grant agent")]
+        let operations = try simulatedPlan(spec, .simulated()).operations
+        let file = try #require(operations.firstIndex(of: .homeFile(path: "/home/me/.agent/login.json", contents: Array("stub".utf8))))
+        let mounts = operations.indices.filter { if case .bind = operations[$0] { true } else { false } }
+        #expect(mounts.allSatisfy { $0 < file } && operations[file...].contains(.enterRoot))
+    }
+
     @Test("the user database inside has the user, root and nobody, and no other account", arguments: [UInt32(0), 1000])
     func passwd(_ user: UInt32) throws {
         let plan = try simulatedPlan(.simulated(user: user), .simulated(user: user))
