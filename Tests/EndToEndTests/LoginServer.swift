@@ -54,6 +54,10 @@ final class LoginServer {
         """
     }
 
+    /// Holds requests for tokens back, until they are let go.
+    func hold() throws { try FileSystem.replace(log + ".slow", with: [], mode: 0o600) }
+    func letGo() throws { try FileSystem.replace(log + ".go", with: [], mode: 0o600) }
+
     /// What was said to it up to now. It is written before it is answered.
     var received: String { get throws { String(osBytes: try FileSystem.read(log)) } }
 
@@ -66,7 +70,7 @@ final class LoginServer {
     }
 
     private static let script = #"""
-        import base64, hashlib, http.server, json, socketserver, ssl, sys, threading, time, urllib.parse
+        import base64, hashlib, http.server, json, os, socketserver, ssl, sys, threading, time, urllib.parse
         lock = threading.Lock()
         access, refresh = {sys.argv[3]}, sys.argv[4]
         given = [sys.argv[3], sys.argv[4]]
@@ -101,6 +105,9 @@ final class LoginServer {
                 except ValueError: asked = dict(urllib.parse.parse_qsl(body.decode()))
                 # A slow server: whoever does not wait for the others has the time to ask as well.
                 time.sleep(1)
+                # As slow as the test likes.
+                if os.path.exists(sys.argv[5] + ".slow"):
+                    while not os.path.exists(sys.argv[5] + ".go"): time.sleep(0.05)
                 with lock:
                     if asked.get("grant_type") == "authorization_code":
                         challenge = codes.pop(asked["code"], None)

@@ -214,6 +214,25 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(try host.server.refreshes == [1, 0])
     }
 
+    @Test("while one request waits for a token, others go on")
+    func beside() throws {
+        let host = try host(expires: 60)
+        try host.server.hold()
+        let process = try host.place.start(
+            [
+                "run", "--allow", "other.coop-test.example", "--", "/bin/sh", "-c",
+                "python3 agent.py claude api & read line; curl -sSk --max-time 10 https://other.coop-test.example/beside; echo DONE; wait",
+            ], input: .pipe)
+        #expect(try process.waitUntil { _ in (try? host.server.received.contains("/oauth/token")) ?? false })
+        try process.send("\n")
+        #expect(try process.waitForOutput("DONE"))
+        #expect(process.outputText.contains("\"ok\": false"), "\(process.outputText) \(process.errorText)")
+        // Only then is the token given out.
+        try host.server.letGo()
+        #expect(try process.wait(timeout: 60).output.contains("\"ok\": true"))
+        #expect(try host.server.refreshes == [1, 0])
+    }
+
     @Test("who has logged out on the host is told so")
     func loggedOut() throws {
         let host = try host()
