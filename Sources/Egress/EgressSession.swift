@@ -74,12 +74,14 @@ public final class EgressSession {
     ///   - program: the path of `coop-gateway`.
     ///   - arguments: of the program.
     ///   - grants: the credentials that its requests may use.
+    ///   - proxy: what stands between the gateway and the internet.
     ///   - session: the sandbox's id, for the record.
     ///   - configuration: what the worker must know, asked for when it is needed.
     ///   - watch: what it looks for, asked for again when credentials have changed.
     ///   - audit: opens the audit log, when there is something to record for the first time.
     public init(
-        program: String, arguments: [String] = [], policy: CompiledNetworkPolicy, grants: SessionGrants? = nil, session: String,
+        program: String, arguments: [String] = [], policy: CompiledNetworkPolicy, grants: SessionGrants? = nil, proxy: UpstreamProxy? = nil,
+        session: String,
         loop: EventLoop,
         configuration: @escaping () throws -> WorkerConfiguration, watch: @escaping @Sendable () throws(CoopError) -> SecretWatch,
         audit: @escaping () throws -> AuditWriter
@@ -91,7 +93,7 @@ public final class EgressSession {
         credentials = grants.map(CredentialJudge.init)
         judge = EgressJudge(policy: policy, credentials: credentials, session: session)
         resolver = NameResolver(loop: loop)
-        dialer = UpstreamDialer(loop: loop, resolver: resolver)
+        dialer = UpstreamDialer(loop: loop, resolver: resolver, proxy: proxy)
         background = BackgroundWork(loop: loop)
         makeWatch = watch
         makeConfiguration = configuration
@@ -279,6 +281,7 @@ public final class EgressSession {
             case .connected(let socket, _): try self.tell(.connected(id, attempt), [socket])
             case .failed(let reason):
                 if reason == .closedAddress { self.summary.closed(host: "\(connection.destination)", port: port) }
+                self.summary.proxy(reason, host: "\(connection.destination)", port: port)
                 try self.write([
                     AuditDetail("action", "unreachable"), AuditDetail("host", "\(connection.destination)"), AuditDetail("port", port),
                     AuditDetail("reason", "\(reason)"),

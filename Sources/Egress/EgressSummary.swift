@@ -13,6 +13,9 @@ public struct EgressSummary: Sendable {
         public var count: Int
     }
 
+    /// The stored secret that says who the user is to the upstream proxy: `USER:PASSWORD`.
+    public static let proxyCredentials = "UPSTREAM_PROXY"
+
     /// Different destinations that are kept; the rest are counted.
     private static let limit = 100
 
@@ -35,13 +38,25 @@ public struct EgressSummary: Sendable {
         refuse("\(host):\(port)", "\(host): it leads to an address that is closed to sandboxes", "")
     }
 
+    /// Does nothing where it was not for the upstream proxy.
+    mutating func proxy(_ reason: Unreachable, host: String, port: UInt16) {
+        switch reason {
+        case .proxyFailed: refuse("\(host):\(port)", "\(host): \(reason.words)", "coop config get network.proxy")
+        case .proxyCredentials:
+            refuse("\(host):\(port)", "\(host): \(reason.words)", "coop secret add --global \(EgressSummary.proxyCredentials)")
+        case .proxyRefused: refuse("\(host):\(port)", "\(host): \(reason.words)", "")
+        default: break
+        }
+    }
+
     mutating func incident(_ kind: IncidentKind, at host: String, _ detail: String) {
+        let place = host.isEmpty ? "" : "\(host): "
         switch kind {
-        case .secretLeaving: refuse(host, "a secret was about to leave (\(detail))", "")
-        case .foreignCredential: refuse(host, "a credential that was not granted (\(detail))", "")
-        case .untrustedUpstream: refuse(host, "its certificate does not verify (\(detail))", "")
+        case .secretLeaving: refuse(host, "\(place)a secret was about to leave (\(detail))", "")
+        case .foreignCredential: refuse(host, "\(place)a credential that was not granted (\(detail))", "")
+        case .untrustedUpstream: refuse(host, "\(place)its certificate does not verify (\(detail))", "")
         case .upstreamFailed: refuse(host, "\(host): \(detail)", "")
-        case .stubLeaving: refuse(host, "a placeholder was about to leave unused (\(detail))", "")
+        case .stubLeaving: refuse(host, "\(place)a placeholder was about to leave unused (\(detail))", "")
         case .nameMismatch, .smuggling, .malformed, .limitReached, .refused: break
         }
     }

@@ -14,6 +14,7 @@ public struct HostTransport: Sendable {
     private let program: @Sendable () throws(CoopError) -> String
     private let policy: @Sendable () throws(CoopError) -> CompiledNetworkPolicy
     private let roots: @Sendable () throws(CoopError) -> [[UInt8]]
+    private let proxy: @Sendable () throws(CoopError) -> UpstreamProxy?
     private let trusted: MCPServerURL?
 
     /// Milliseconds for the whole of a request.
@@ -24,16 +25,19 @@ public struct HostTransport: Sendable {
     ///   - policy: says where names lead, which addresses are closed, and which proxy there is; its rules do not count. It must hold
     ///     nothing of a repository's.
     ///   - roots: the certificates that servers are verified with, DER.
+    ///   - proxy: what stands between this machine and the internet.
     ///   - trusted: a server that the user has named for this: its address may be a private one. If it is one of the loopback interface,
     ///     so may those that it leads to.
     public init(
         program: @escaping @Sendable () throws(CoopError) -> String,
         policy: @escaping @Sendable () throws(CoopError) -> CompiledNetworkPolicy,
-        roots: @escaping @Sendable () throws(CoopError) -> [[UInt8]], trusted: MCPServerURL? = nil
+        roots: @escaping @Sendable () throws(CoopError) -> [[UInt8]],
+        proxy: @escaping @Sendable () throws(CoopError) -> UpstreamProxy?, trusted: MCPServerURL? = nil
     ) {
         self.program = program
         self.policy = policy
         self.roots = roots
+        self.proxy = proxy
         self.trusted = trusted
     }
 
@@ -45,8 +49,8 @@ public struct HostTransport: Sendable {
         let attempt = Attempt(url)
         do {
             return try attempt.run(
-                request, program: try program(), policy: try policy(), roots: try roots(), isTrusted: isTrusted(url),
-                patience: HostTransport.patience)
+                request, program: try program(), policy: try policy(), roots: try roots(), proxy: try proxy(),
+                isTrusted: isTrusted(url), patience: HostTransport.patience)
         } catch let error as CoopError {
             throw error
         } catch {
@@ -74,13 +78,14 @@ private final class Attempt {
     }
 
     func run(
-        _ request: HTTPRequest, program: String, policy: CompiledNetworkPolicy, roots: [[UInt8]], isTrusted: Bool, patience: UInt64
+        _ request: HTTPRequest, program: String, policy: CompiledNetworkPolicy, roots: [[UInt8]], proxy: UpstreamProxy?, isTrusted: Bool,
+        patience: UInt64
     ) throws -> HTTPReply {
         guard url.scheme == "https" || url.isLoopback else { throw failure("only https is safe for tokens") }
         let destination = try Policy.Destination(untrusted: url.host.utf8)
         let port = UInt16(clamping: url.port)
         let resolver = NameResolver(loop: loop)
-        let dialer = UpstreamDialer(loop: loop, resolver: resolver)
+        let dialer = UpstreamDialer(loop: loop, resolver: resolver, proxy: proxy)
         defer {
             resolver.stop()
             worker?.end()

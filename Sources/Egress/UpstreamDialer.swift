@@ -14,15 +14,20 @@ final class UpstreamDialer {
 
     /// Milliseconds for one address.
     private static let patience: UInt64 = 10_000
+    /// Milliseconds for a proxy to answer, which has to connect itself.
+    private static let proxyPatience: UInt64 = 30_000
     /// The most addresses of a name that are tried.
     private static let attempts = 8
 
     private let loop: EventLoop
     private let resolver: NameResolver
+    /// Everything but what `[network.hosts]` and `host_ports` name goes there.
+    private let proxy: UpstreamProxy?
 
-    init(loop: EventLoop, resolver: NameResolver) {
+    init(loop: EventLoop, resolver: NameResolver, proxy: UpstreamProxy? = nil) {
         self.loop = loop
         self.resolver = resolver
+        self.proxy = proxy
     }
 
     /// Connects to `destination`.
@@ -36,6 +41,7 @@ final class UpstreamDialer {
     ) throws {
         let target = override?.target ?? destination
         let port = override?.port ?? port
+        if let proxy, override == nil { return try dial(target, port: port, by: proxy, policy: policy, body) }
         switch target {
         case .address(let address):
             try reach([address], port: port, isExplicit: override != nil, policy: policy, body)
@@ -59,6 +65,75 @@ final class UpstreamDialer {
     func dialHost(port: UInt16, _ body: @escaping (Outcome) throws -> Void) throws {
         try connect([IPAddress(127, 0, 0, 1), IPAddress(bits: 1)], port: port, last: .refused, body)
     }
+
+    // MARK: - By a proxy
+
+    /// The proxy looks the name up itself, so the addresses that it finds cannot be judged. Those that are known here are: a name that
+    /// leads to a closed address is not asked for. Not to know a name is no obstacle; behind such proxies that is usual.
+    private func dial(
+        _ destination: Policy.Destination, port: UInt16, by proxy: UpstreamProxy, policy: CompiledNetworkPolicy,
+        _ body: @escaping (Outcome) throws -> Void
+    ) throws {
+        let judge: ([IPAddress]) throws -> Void = { [unowned self] addresses in
+            guard addresses.allSatisfy({ policy.refusal(of: $0, port: port) == nil }) else { return try body(.failed(.closedAddress)) }
+            try self.connect(to: proxy) { outcome in
+                guard case .connected(let socket, let address) = outcome else { return try body(.failed(.proxyFailed)) }
+                try self.ask(proxy, over: socket, for: destination, port: port) {
+                    try body($0.map { .failed($0) } ?? .connected(socket, address))
+                }
+            }
+        }
+        switch destination {
+        case .address(let address): try judge([address])
+        case .name(let name): resolve(name) { answer in try judge((try? answer.get()) ?? []) }
+        }
+    }
+
+    /// The proxy is the user's own and may lie anywhere.
+    private func connect(to proxy: UpstreamProxy, _ body: @escaping (Outcome) throws -> Void) throws {
+        let port = proxy.address.port
+        switch proxy.address.host {
+        case .address(let address): try connect([address], port: port, last: .refused, body)
+        case .name(let name):
+            resolve(name) { [unowned self] answer in
+                try self.connect(Array(((try? answer.get()) ?? []).prefix(UpstreamDialer.attempts)), port: port, last: .refused, body)
+            }
+        }
+    }
+
+    private func resolve(_ name: HostName, _ body: @escaping (NameResolver.Answer) throws -> Void) {
+        resolver.resolve(name) { [unowned self] answer in
+            do { try body(answer) } catch { self.loop.fail(error) }
+        }
+    }
+
+    /// - Parameter body: gets why it failed; nil when the connection is open.
+    private func ask(
+        _ proxy: UpstreamProxy, over socket: Descriptor, for destination: Policy.Destination, port: UInt16,
+        _ body: @escaping (Unreachable?) throws -> Void
+    ) throws {
+        let request = proxy.request(for: destination, port: port)
+        // Into the empty buffer of a new connection it fits as a whole.
+        let sent = request.withBytes { send(socket.number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        guard sent == request.count else { return try body(.proxyFailed) }
+        var handshake = ProxyHandshake()
+        var timer = 0
+        let finish: (Unreachable?) throws -> Void = { [unowned self] reason in
+            self.loop.unwatch(socket.number)
+            self.loop.cancel(timer: timer)
+            try body(reason)
+        }
+        timer = loop.after(milliseconds: UpstreamDialer.proxyPatience) { try finish(.proxyFailed) }
+        loop.watch(socket.number) { _ in
+            switch handshake.advance(socket.number) {
+            case .waiting: break
+            case .open: try finish(nil)
+            case .failed(let reason): try finish(reason)
+            }
+        }
+    }
+
+    // MARK: - Directly
 
     private func reach(
         _ addresses: [IPAddress], port: UInt16, isExplicit: Bool, policy: CompiledNetworkPolicy, _ body: @escaping (Outcome) throws -> Void

@@ -155,7 +155,8 @@ extension Unreachable {
         case .timedOut: .timedOut
         case .noRoute: .networkUnreachable
         case .closedAddress: .notAllowed
-        case .proxyFailed, .exhausted: .failed
+        case .proxyFailed, .proxyCredentials, .exhausted: .failed
+        case .proxyRefused: .refused
         }
     }
 }

@@ -27,10 +27,14 @@ public enum Unreachable: UInt8, Sendable, CaseIterable {
     case noRoute = 4
     /// The address connected to is of a closed class: private, loopback, link-local, metadata, the host's own.
     case closedAddress = 5
-    /// The upstream proxy refused or failed.
+    /// The upstream proxy cannot be reached, or does not answer as one.
     case proxyFailed = 6
     /// The host is out of descriptors, memory or ports.
     case exhausted = 7
+    /// The upstream proxy wants to know who asks, or does not believe it.
+    case proxyCredentials = 8
+    /// The upstream proxy does not connect to it.
+    case proxyRefused = 9
 
     /// For people.
     public var words: String {
@@ -41,7 +45,9 @@ public enum Unreachable: UInt8, Sendable, CaseIterable {
         case .timedOut: "the connection timed out"
         case .noRoute: "no route to the host"
         case .closedAddress: "its address is of a class that is closed to sandboxes"
-        case .proxyFailed: "the upstream proxy failed"
+        case .proxyFailed: "the upstream proxy cannot be reached, or is none"
+        case .proxyCredentials: "the upstream proxy wants other credentials"
+        case .proxyRefused: "the upstream proxy does not connect to it"
         case .exhausted: "the host is out of resources"
         }
     }

@@ -1,5 +1,7 @@
 import CoopErrors
+import Egress
 import LinuxKernel
+import Policy
 import Projects
 import Vault
 
@@ -50,5 +52,14 @@ extension Context {
 
     func resolver() throws(CoopError) -> SecretResolver {
         SecretResolver(store: try secrets(), userHome: home.userHome, environment: { environmentVariable($0) })
+    }
+
+    /// The upstream proxy with its credentials.
+    ///
+    /// - Parameter isUsers: whether the user has named it himself. A repository's gets no credentials.
+    func upstreamProxy(_ address: ProxyAddress?, isUsers: Bool) throws(CoopError) -> UpstreamProxy? {
+        guard let address else { return nil }
+        let found = isUsers ? try secrets().find(try SecretName(EgressSummary.proxyCredentials), scope: .global) : nil
+        return try UpstreamProxy(address, credentials: found?.value)
     }
 }

@@ -70,7 +70,7 @@ struct GrantMCPAuth: ParsableCommand {
         let server = try MCPServerURL(url)
         let name = try SecretName(name ?? server.host)
         let scope = try place.scope(context)
-        let transport = HostRequests.transport(try GrantMCPCommand.network(context), trusted: server)
+        let transport = HostRequests.transport(try GrantMCPCommand.network(context), context: context, trusted: server)
         let callback = try LoopbackCallback(port: port)
         var login = MCPAuthorization(server: server, redirect: callback.address, clientID: clientId, scopes: self.scope)
         while true {
@@ -181,7 +181,8 @@ struct GrantMCPRefresh: ParsableCommand {
         let context = try Context()
         let name = try SecretName(name)
         let (login, store) = try GrantMCPCommand.find(name, context)
-        let transport = HostRequests.transport(try GrantMCPCommand.network(context), trusted: try MCPServerURL(login.server))
+        let transport = HostRequests.transport(
+            try GrantMCPCommand.network(context), context: context, trusted: try MCPServerURL(login.server))
         _ = try store.current(
             name, now: GrantMCPCommand.now(), unlessChangedFrom: login.tokens.access, transport: transport.send)
         FileHandleOutput.standardError("The login `\(name)` has new tokens.\n")

@@ -9,14 +9,15 @@ enum HostRequests {
     /// - Parameters:
     ///   - settings: where names lead, further roots and the proxy. Those of a repository are left out: tokens would go there.
     ///   - trusted: a server that the user has named on the command line.
-    static func transport(_ settings: Configuration.Network, trusted: MCPServerURL? = nil) -> HostTransport {
+    static func transport(_ settings: Configuration.Network, context: Context, trusted: MCPServerURL? = nil) -> HostTransport {
         let certificates = settings.ca.filter { !$0.origin.layer.isRepository }.map(\.value)
         return HostTransport(
             program: { () throws(CoopError) in try GatewayProgram.locate() },
             policy: { () throws(CoopError) in
                 try CompiledNetworkPolicy(policy(settings, certificates), addressGuard: AddressGuard(own: HostAddresses.own()))
             },
-            roots: { () throws(CoopError) in try TrustedAuthority.roots(further: certificates) }, trusted: trusted)
+            roots: { () throws(CoopError) in try TrustedAuthority.roots(further: certificates) },
+            proxy: { () throws(CoopError) in try context.upstreamProxy(try proxyAddress(settings), isUsers: true) }, trusted: trusted)
     }
 
     private static func policy(_ settings: Configuration.Network, _ certificates: [String]) throws(CoopError) -> NetworkPolicy {
@@ -24,8 +25,11 @@ enum HostRequests {
         for (name, setting) in settings.hosts where !setting.origin.layer.isRepository {
             hosts.append(try HostOverride(parsing: name, target: setting.value, origin: setting.origin.description))
         }
-        var proxy: ProxyAddress?
-        if let setting = settings.proxy, !setting.origin.layer.isRepository { proxy = try ProxyAddress(parsing: setting.value) }
-        return NetworkPolicy(mode: .open, hosts: hosts, certificateFiles: certificates, proxy: proxy)
+        return NetworkPolicy(mode: .open, hosts: hosts, certificateFiles: certificates, proxy: try proxyAddress(settings))
+    }
+
+    private static func proxyAddress(_ settings: Configuration.Network) throws(CoopError) -> ProxyAddress? {
+        guard let setting = settings.proxy, !setting.origin.layer.isRepository else { return nil }
+        return try ProxyAddress(parsing: setting.value)
     }
 }

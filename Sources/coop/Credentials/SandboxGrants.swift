@@ -30,7 +30,7 @@ struct SandboxGrants: Sendable {
         let gate = RefreshGate()
         var grants: [Grant] = []
         var logins: [OAuthGrant] = []
-        let transport = HostRequests.transport(configuration.network)
+        let transport = HostRequests.transport(configuration.network, context: context)
         for setting in configuration.grants {
             guard let service = try setting.login() else {
                 grants.append(try setting.grant())

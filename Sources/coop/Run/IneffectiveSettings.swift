@@ -10,8 +10,7 @@ enum IneffectiveSettings {
             if origin.layer != .defaults { result.append("\(origin): `\(key)` has no effect in this version: \(meaning)") }
         }
         let keys: [(ConfigurationKey, String)] = [
-            (.proxy, "hosts are connected to directly"), (.commands, "no command runs on the host"),
-            (.services, "no service is started"), (.prepare, "no hook runs"),
+            (.commands, "no command runs on the host"), (.services, "no service is started"), (.prepare, "no hook runs"),
             (.caches, "everything in HOME is kept anyway"),
         ]
         for (key, meaning) in keys {

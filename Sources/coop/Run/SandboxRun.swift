@@ -77,7 +77,9 @@ final class SandboxRun {
                 for note in try authority.add(to: &spec, cache: cache, file: session.file) {
                     FileHandleOutput.standardError("coop: \(note.printable)\n")
                 }
-                egress = try SandboxRun.egress(spec, authority, grants, context: context, loop: loop)
+                let proxy = try context.upstreamProxy(
+                    spec.network.policy.proxy, isUsers: !(configuration.effective.network.proxy?.origin.layer.isRepository ?? true))
+                egress = try SandboxRun.egress(spec, authority, grants, proxy, context: context, loop: loop)
             } else {
                 egress = nil
             }
@@ -163,13 +165,14 @@ final class SandboxRun {
     }
 
     private static func egress(
-        _ spec: SandboxSpec, _ authority: TrustedAuthority, _ grants: SandboxGrants?, context: Context, loop: EventLoop
+        _ spec: SandboxSpec, _ authority: TrustedAuthority, _ grants: SandboxGrants?, _ proxy: UpstreamProxy?, context: Context,
+        loop: EventLoop
     ) throws -> EgressSession {
         let policy = try CompiledNetworkPolicy(spec.network.policy, addressGuard: AddressGuard(own: HostAddresses.own()))
         let directory = context.home.directory(.audit)
         return EgressSession(
             program: try GatewayProgram.locate(), arguments: spec.degraded.contains(.landlock) ? ["--degraded=landlock"] : [],
-            policy: policy, grants: grants?.session, session: spec.id, loop: loop,
+            policy: policy, grants: grants?.session, proxy: proxy, session: spec.id, loop: loop,
             configuration: {
                 WorkerConfiguration(
                     authority: authority.authority, roots: try TrustedAuthority.roots(further: spec.network.policy.certificateFiles),

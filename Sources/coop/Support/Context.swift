@@ -5,7 +5,7 @@ import Projects
 import Sandbox
 
 /// Where a command works: coop's own directory, the project and its configuration.
-struct Context {
+struct Context: Sendable {
     let home: CoopHome
     /// The directory the user stands in, as the shell shows it.
     let currentDirectory: String
