@@ -129,7 +129,7 @@ final class HTTP1ClientHandler: ChannelDuplexHandler, UpstreamSide {
     func channelWritabilityChanged(context: ChannelHandlerContext) { exchange?.upstreamWritabilityChanged() }
 
     func read(context: ChannelHandlerContext) {
-        if inbound.readableBytes >= Self.heldBytes { readHeld = true } else { context.read() }
+        if inbound.readableBytes >= heldBytes { readHeld = true } else { context.read() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -153,7 +153,8 @@ final class HTTP1ClientHandler: ChannelDuplexHandler, UpstreamSide {
 
     // MARK: Inside
 
-    private static let heldBytes = 64 << 10
+    /// More than a head may have: one that is too long must be seen to be, not waited for.
+    private var heldBytes: Int { pool.limits.head + 1 }
     private static let silentClose = UpstreamFailure(
         kind: .upstream, reason: "the host closed the connection without an answer", isSilentClose: true)
 
@@ -187,7 +188,7 @@ final class HTTP1ClientHandler: ChannelDuplexHandler, UpstreamSide {
                 UpstreamFailure(kind: error.kind, reason: "the host sent a response that is not valid HTTP/1.1: \(error.detail)"))
         }
         isProcessing = false
-        if readHeld, inbound.readableBytes < Self.heldBytes {
+        if readHeld, inbound.readableBytes < heldBytes {
             readHeld = false
             context?.read()
         }

@@ -159,7 +159,7 @@ final class HTTP1ServerHandler: ChannelDuplexHandler, ClientSide {
     func channelWritabilityChanged(context: ChannelHandlerContext) { exchange?.clientWritabilityChanged() }
 
     func read(context: ChannelHandlerContext) {
-        if inbound.readableBytes >= Self.heldBytes { readHeld = true } else { context.read() }
+        if inbound.readableBytes >= heldBytes { readHeld = true } else { context.read() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -182,7 +182,8 @@ final class HTTP1ServerHandler: ChannelDuplexHandler, ClientSide {
 
     // MARK: Inside
 
-    private static let heldBytes = 64 << 10
+    /// More than a head may have: one that is too long must be seen to be, not waited for.
+    private var heldBytes: Int { loop.limits.head + 1 }
 
     private func write(_ bytes: ByteBuffer, to context: ChannelHandlerContext) {
         let (first, second) = outbound.add(bytes)
@@ -227,9 +228,15 @@ final class HTTP1ServerHandler: ChannelDuplexHandler, ClientSide {
     private func process() {
         guard !isProcessing else { return }
         isProcessing = true
-        do { while try step() {} } catch { refuse(error as? MessageError ?? .malformed("unreadable")) }
+        do {
+            while try step() {}
+        } catch {
+            refuse(error as? MessageError ?? .malformed("unreadable"))
+            // What is there already is thrown away now: nothing is read while too much is held.
+            if case .draining = phase { _ = try? step() }
+        }
         isProcessing = false
-        if readHeld, inbound.readableBytes < Self.heldBytes {
+        if readHeld, inbound.readableBytes < heldBytes {
             readHeld = false
             context?.read()
         }
