@@ -22,7 +22,7 @@ import Testing
         var random = SeededGenerator(seed: 1)
         let parser = HTTP1RequestParser(connection: connection, limits: MessageLimits())
         var accepted = 0
-        for round in 0..<60_000 {
+        for round in 0..<fuzzRounds(60_000) {
             var text = "GET / HTTP/1.1\r\nHost: api.example.com\r\n"
             if round % 4 == 0 { text = "" }
             for _ in 0..<Int.random(in: 0...6, using: &random) {
@@ -46,13 +46,13 @@ import Testing
                 again.head.method == request.head.method && again.head.path == request.head.path
                     && again.head.headers == request.head.headers)
         }
-        #expect(accepted > 5000)
+        #expect(accepted > fuzzRounds(60_000) / 12)
     }
 
     @Test("chunks: any cut gives the same bytes, and nothing is read beyond the end")
     func chunks() throws {
         var random = SeededGenerator(seed: 2)
-        for _ in 0..<3000 {
+        for _ in 0..<fuzzRounds(3000) {
             var wire = ""
             var body = ""
             for _ in 0..<Int.random(in: 0...5, using: &random) {
@@ -91,7 +91,7 @@ import Testing
         var random = SeededGenerator(seed: 3)
         let parser = HTTP1ResponseParser(limits: MessageLimits())
         let request = RequestHead(method: "GET", scheme: "http", authority: "api.example.com", path: "/")
-        for _ in 0..<30_000 {
+        for _ in 0..<fuzzRounds(30_000) {
             var text = "5;a\r\nhello\r\n0\r\nX: y\r\n\r\n"
             var head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close, x\r\n\r\n"
             for _ in 0..<Int.random(in: 1...3, using: &random) {
