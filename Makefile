@@ -41,9 +41,7 @@ run:
 
 build:
 	@Scripts/require-swift.sh $(SWIFT)
-	$(SWIFT) build -c release --product coop
-	$(SWIFT) build -c release --product coop-warden
-	$(SWIFT) build -c release --product coop-gateway
+	COOP_PROGRAMS_ONLY=1 $(SWIFT) build -c release
 
 # The tests drive the built programs, so those are built first.
 test:

@@ -152,3 +152,10 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// `make build` wants the three programs alone, and as one graph: compiled one after the other they leave processors idle.
+if Context.environment["COOP_PROGRAMS_ONLY"] != nil {
+    package.targets.removeAll { target in
+        target.isTest || ["Tests/", "Benchmarks/"].contains { target.path?.hasPrefix($0) == true }
+    }
+}

@@ -7,8 +7,8 @@ import tarfile
 
 
 def plan(coop, user, directory, arguments=("/bin/true",)):
-    """What coop itself would set up, from `coop explain --json`."""
-    text = user.output([coop, "explain", "--json", "--", *arguments], directory)
+    """What coop itself would set up without a network, from `coop explain --json`: what a session with a gateway mounts is its own."""
+    text = user.output([coop, "explain", "--json", "--network", "none", "--", *arguments], directory)
     return json.loads(text)
 
 
