@@ -35,6 +35,8 @@ public final class EgressSession {
     public private(set) var summary = EgressSummary()
     /// Asks the person at the terminal and answers once, in words for the record; nobody is there as long as it is nil.
     public var asker: ((EgressQuestion, @escaping (_ consent: EgressConsent, _ answer: String) -> Void) -> Void)?
+    /// Called before the worker's questions are judged.
+    public var whenAsked: (() -> Void)?
     /// Why the sandbox's network was closed before its end.
     public private(set) var failure: CoopError?
 
@@ -182,6 +184,7 @@ public final class EgressSession {
                 throw CoopError(
                     .failed, "the gateway has ended", "its process is gone; nothing leaves the sandbox any more", next: "coop doctor")
             }
+            if !messages.isEmpty { whenAsked?() }
             for (message, _) in messages { try handle(message) }
         } catch {
             close(because: EgressSession.error(error))

@@ -29,6 +29,7 @@ public struct LaunchPlanner {
         operations += configuration()
         operations += privateDirectories()
         operations += hostTrees()
+        operations += covers()
         operations += protections()
         // After everything that is mounted, so that nothing is written into what is somebody else's.
         operations += spec.home.files.map { .homeFile(path: $0.path, contents: $0.contents.osBytes) }
@@ -126,6 +127,16 @@ public struct LaunchPlanner {
         }
         result += ordered.map(\.element.operation)
         return result
+    }
+
+    /// Below /run/coop nothing has to be covered: there a file needs no mount.
+    private func covers() -> [PlanOperation] {
+        spec.covers.map { cover in
+            if !cover.isDirectory, let file = cover.files.first, FileSystem.contains("/run/coop", cover.path) {
+                return .file(path: cover.path, contents: file.contents, mode: 0o644)
+            }
+            return .cover(path: cover.path, files: cover.files, isDirectory: cover.isDirectory)
+        }
     }
 
     private func depth(_ path: String) -> Int { path.utf8.count { $0 == UInt8(ascii: "/") } }

@@ -1,3 +1,4 @@
+import LinuxKernel
 import WardenProtocol
 
 /// Everything a sandbox will see and may do. The command line and the configuration only build a spec, an engine only
@@ -14,6 +15,8 @@ public struct SandboxSpec: Codable, Sendable, Equatable {
     public var home: Home
     /// What else of the host appears inside, parents before children.
     public var mounts: [Mount]
+    /// What of the host is replaced inside by something of the sandbox's own, after the mounts.
+    public var covers: [Cover]
     /// Directories of the workspace that are private and empty inside.
     public var excludes: [String]
     /// Paths of the workspace that the host would execute or trust; read-only inside.
@@ -33,7 +36,7 @@ public struct SandboxSpec: Codable, Sendable, Equatable {
 
     public init(
         id: String, name: String? = nil, rootFileSystem: RootFileSystem = .host, workspace: Workspace, home: Home,
-        mounts: [Mount] = [], excludes: [String] = [], protected: [Protection] = [], environment: [EnvironmentVariable] = [],
+        mounts: [Mount] = [], covers: [Cover] = [], excludes: [String] = [], protected: [Protection] = [], environment: [EnvironmentVariable] = [],
         user: User, workingDirectory: String, hostname: String = "coop", limits: Limits = Limits(), network: Network = Network(),
         systemCalls: SystemCalls = SystemCalls(), degraded: [Layer] = [], timeout: Double? = nil, command: [String]
     ) {
@@ -43,6 +46,7 @@ public struct SandboxSpec: Codable, Sendable, Equatable {
         self.workspace = workspace
         self.home = home
         self.mounts = mounts
+        self.covers = covers
         self.excludes = excludes
         self.protected = protected
         self.environment = environment
@@ -127,6 +131,33 @@ public struct Mount: Codable, Sendable, Equatable {
         self.target = target
         self.readOnly = readOnly
         self.isDirectory = isDirectory
+        self.reason = reason
+    }
+}
+
+/// A file or directory of the sandbox's own, read-only and in memory, in the place of what else would be there.
+public struct Cover: Codable, Sendable, Equatable {
+    /// The whole path inside.
+    public var path: String
+    /// What it holds; of a file, the one entry. Contents are made when a sandbox is started, and empty where it is only described.
+    public var files: [CoverFile]
+    public var isDirectory: Bool
+    /// Why it is there: `the gateway's authority`.
+    public var reason: String
+
+    /// A directory.
+    public init(path: String, files: [CoverFile], reason: String) {
+        self.path = path
+        self.files = files
+        isDirectory = true
+        self.reason = reason
+    }
+
+    /// A file.
+    public init(path: String, contents: [UInt8], reason: String) {
+        self.path = path
+        files = [CoverFile(name: FileSystem.lastComponent(of: path), contents: contents)]
+        isDirectory = false
         self.reason = reason
     }
 }

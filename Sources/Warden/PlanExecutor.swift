@@ -15,6 +15,8 @@ final class PlanExecutor {
     /// Facts of the network that were compared with the plan.
     private(set) var networkChecks: UInt32 = 0
     private var root: Descriptor?
+    /// What was put in the place of something so far.
+    private var covers = 0
     private var emptyFile: Descriptor?
     private var emptyDirectory: Descriptor?
     /// Mounts below the directory that may be cleared: what they show is somebody else's.
@@ -82,6 +84,8 @@ final class PlanExecutor {
             try write(contents, to: path, mode: mode)
         case .homeFile(let path, let contents):
             try inside().replace(path, with: contents)
+        case .cover(let path, let files, let isDirectory):
+            try cover(path, with: files, isDirectory: isDirectory)
         case .copy(let source, let path):
             let file = try hostPath(source, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
             try write(file.readAll(limit: PlanOperation.copyLimit, subject: source), to: path, mode: 0o644)
@@ -256,6 +260,27 @@ final class PlanExecutor {
         return Descriptor(owning: try check("fsmount", type) { coop_fsmount(context.number, UInt32(restrictions.attributes)) })
     }
 
+    private func cover(_ path: String, with files: [CoverFile], isDirectory: Bool) throws {
+        covers += 1
+        let directory = "/run/coop/covers/\(covers)"
+        for file in files {
+            guard !file.name.isEmpty, !file.name.contains("/"), file.name != "..", file.name != "." else {
+                throw SystemError("create", path, errno: EINVAL)
+            }
+            try write(file.contents, to: FileSystem.join(directory, file.name), mode: 0o644)
+        }
+        let shown: Descriptor
+        if isDirectory {
+            shown = try inside().directory(directory)
+        } else {
+            guard files.count == 1 else { throw SystemError("create", path, errno: EINVAL) }
+            shown = try inside().open(FileSystem.join(directory, files[0].name))
+        }
+        let tree = try clone(shown, recursive: false, path)
+        try restrict(tree, .cover, recursive: false, path)
+        try attach(tree, to: isDirectory ? inside().directory(path) : inside().file(path), path)
+    }
+
     private func mask(_ path: String) throws {
         guard let place = try inside().openIfPresent(path) else {
             skippedMasks.insert(path)
@@ -272,7 +297,7 @@ final class PlanExecutor {
             empty = made
         }
         let tree = try clone(empty, recursive: false, path)
-        try restrict(tree, [.readOnly, .noSetuid, .noDevices, .noExecute], recursive: false, path)
+        try restrict(tree, .cover, recursive: false, path)
         try attach(tree, to: place, path)
     }
 

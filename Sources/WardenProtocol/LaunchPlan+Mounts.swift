@@ -24,6 +24,8 @@ extension LaunchPlan {
                 result.append(.init(point: path, restrictions: .readOnly, recursive: true, type: nil))
             case .mask(let path):
                 result.append(.init(point: path, restrictions: .readOnly, recursive: false, type: nil))
+            case .cover(let path, _, _):
+                result.append(.init(point: path, restrictions: MountRestrictions.cover, recursive: false, type: "tmpfs"))
             case .tmpfs(let target, _, _, _, _, let restrictions):
                 result.append(.init(point: target, restrictions: restrictions, recursive: false, type: "tmpfs"))
             case .proc(let target):

@@ -26,6 +26,17 @@ extension LandlockRule: WireCodable {
     }
 }
 
+extension CoverFile: WireCodable {
+    public func encode(to writer: inout WireWriter) {
+        writer.write(name)
+        writer.write(contents)
+    }
+    public init(from reader: inout WireReader) throws(WireError) {
+        name = try reader.readString()
+        contents = try reader.readBytes()
+    }
+}
+
 extension PlanOperation: WireCodable {
     public func encode(to writer: inout WireWriter) {
         switch self {
@@ -48,6 +59,11 @@ extension PlanOperation: WireCodable {
             writer.write(UInt8(25))
             writer.write(path)
             writer.write(contents)
+        case .cover(let path, let files, let isDirectory):
+            writer.write(UInt8(26))
+            writer.write(path)
+            writer.write(files) { $1.encode(to: &$0) }
+            writer.write(isDirectory)
         case .copy(let source, let path):
             writer.write(UInt8(21))
             writer.write(source)
@@ -169,6 +185,11 @@ extension PlanOperation: WireCodable {
         case 24:
             self = .gatewayRules(address: try reader.readString(), redirectPort: try reader.read(), dnsPort: try reader.read())
         case 25: self = .homeFile(path: try reader.readString(), contents: try reader.readBytes())
+        case 26:
+            self = .cover(
+                path: try reader.readString(),
+                files: try reader.readList { (reader: inout WireReader) throws(WireError) in try CoverFile(from: &reader) },
+                isDirectory: try reader.readBool())
         default: throw WireError("unknown plan operation")
         }
     }

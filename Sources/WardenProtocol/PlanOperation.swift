@@ -16,6 +16,9 @@ public struct MountRestrictions: OptionSet, Codable, Sendable, Hashable {
     /// What every mount of files gets: no set-user-id programs, no device nodes.
     public static let files: MountRestrictions = [.noSetuid, .noDevices]
 
+    /// What only shows something.
+    public static let cover: MountRestrictions = [.readOnly, .noSetuid, .noDevices, .noExecute]
+
     /// The names that the kernel prints in mountinfo.
     public var names: [String] {
         var result: [String] = []
@@ -37,6 +40,16 @@ public struct LandlockRule: Codable, Sendable, Equatable {
     }
 }
 
+/// A file of the sandbox's own, and its name in the directory that it lies in.
+public struct CoverFile: Codable, Sendable, Equatable {
+    public var name: String
+    public var contents: [UInt8]
+    public init(name: String, contents: [UInt8]) {
+        self.name = name
+        self.contents = contents
+    }
+}
+
 /// One step of setting up a sandbox. An engine derives the list from the spec by a pure function; the warden is one
 /// loop over it. Paths named `target` or `path` are inside, `source` is on the host.
 public enum PlanOperation: Codable, Sendable, Equatable {
@@ -48,6 +61,9 @@ public enum PlanOperation: Codable, Sendable, Equatable {
     case file(path: String, contents: [UInt8], mode: UInt32)
     /// A file of the command's own in its HOME, readable by it alone, in the place of one that an earlier run left.
     case homeFile(path: String, contents: [UInt8])
+    /// Puts what only memory holds in the place of a file or directory, read-only: what every sandbox has another of costs no disk then.
+    /// A file is the one entry of `files`.
+    case cover(path: String, files: [CoverFile], isDirectory: Bool)
     /// Copies a small file of the host, readable for all inside. Cheaper than a mount, at the start and at the end.
     case copy(source: String, path: String)
     case symlink(path: String, destination: String)
@@ -99,6 +115,7 @@ extension PlanOperation {
         case .directory: "directory"
         case .file: "file"
         case .homeFile: "home-file"
+        case .cover: "cover"
         case .copy: "copy"
         case .symlink: "symlink"
         case .bind: "bind"
@@ -131,6 +148,7 @@ extension PlanOperation {
         case .directory(let path, let mode, let owner): "\(path) \(String(mode, radix: 8)) \(owner == .warden ? "warden" : "workload")"
         case .file(let path, let contents, let mode): "\(path) \(String(mode, radix: 8)), \(contents.count) bytes"
         case .homeFile(let path, let contents): "\(path) 600, \(contents.count) bytes"
+        case .cover(let path, let files, _): "\(path), \(files.reduce(0) { $0 + $1.contents.count }) bytes"
         case .copy(let source, let path): source == path ? path : "\(source) to \(path)"
         case .symlink(let path, let destination): "\(path) -> \(destination)"
         case .bind(let source, let target, let restrictions, let recursive):

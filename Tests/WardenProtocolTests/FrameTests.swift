@@ -31,7 +31,7 @@ struct Generator {
     mutating func restrictions() -> MountRestrictions { MountRestrictions(rawValue: UInt8.random(in: 0...15, using: &random)) }
 
     mutating func operation() -> PlanOperation {
-        switch Int.random(in: 0..<25, using: &random) {
+        switch Int.random(in: 0..<26, using: &random) {
         case 0: .privateMounts
         case 1: .root(bytes: number(), inodes: number())
         case 2: .directory(path: text(), mode: number(), owner: owner())
@@ -55,6 +55,8 @@ struct Generator {
         case 20: .gatewayRoute(address: text())
         case 21: .listen(socket())
         case 23: .homeFile(path: text(), contents: bytes())
+        case 24:
+            .cover(path: text(), files: list(4) { CoverFile(name: $0.text(), contents: $0.bytes()) }, isDirectory: Bool.random(using: &random))
         case 22: .gatewayRules(address: text(), redirectPort: number(), dnsPort: number())
         default: .seccomp(name: text(), program: bytes())
         }

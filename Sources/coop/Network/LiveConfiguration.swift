@@ -23,33 +23,52 @@ final class LiveConfiguration {
     private let agent: ConfigurationLayer?
     /// The last state of the repository's files that was approved, or needed no approval.
     private var approved: ApprovedConfiguration
+    /// How the files were when they were read last.
+    private var state: ConfigurationState
     private var watch: ConfigurationWatch?
     private var lastNotice = ""
     private var notices = 0
 
-    /// - Parameter approved: what the sandbox was started with.
+    /// Milliseconds after which the kernel is asked to tell of changes. Until then the files are looked at when the sandbox asks for
+    /// something: the kernel takes longer to forget about a watch than a short command runs.
+    private static let patience: UInt64 = 1000
+
+    /// - Parameters:
+    ///   - approved: what the sandbox was started with.
+    ///   - state: the files before that was read.
     init(
-        context: Context, project: Project, options: RunOptions, approved: ApprovedConfiguration, grants: SandboxGrants?,
-        rules: LivePolicy
+        context: Context, project: Project, options: RunOptions, approved: ApprovedConfiguration, state: ConfigurationState,
+        grants: SandboxGrants?, rules: LivePolicy
     ) {
         self.context = context
         self.project = project
         flags = options.flags
         asks = options.ask
         self.approved = approved
+        self.state = state
         self.grants = grants
         self.rules = rules
         agent = approved.loaded.layers.first { $0.layer == .agent }
     }
 
     /// Follows the files from now on.
-    func start(on loop: EventLoop) throws {
-        try context.home.prepare(context.home.directory(.trust))
-        let files = [
-            project.configurationFile, project.localConfigurationFile, context.home.configurationFile,
-            TrustStore(home: context.home).file(of: project),
-        ]
-        watch = try ConfigurationWatch(files, loop: loop) { [unowned self] in self.reload() }
+    func start(on loop: EventLoop) {
+        _ = loop.after(milliseconds: LiveConfiguration.patience) { [weak self] in
+            guard let self else { return }
+            do {
+                try context.home.prepare(context.home.directory(.trust))
+                watch = try ConfigurationWatch(state.files, loop: loop) { [unowned self] in self.reload() }
+            } catch {
+                say("coop: cannot follow the configuration: \("\(error)".printable); it is looked at whenever the sandbox asks for something\n")
+            }
+            look()
+        }
+    }
+
+    /// Reads the files again if they are others than before.
+    func look() {
+        let now = state.again()
+        if now != state { reload() }
     }
 
     func stop() {
@@ -58,6 +77,7 @@ final class LiveConfiguration {
     }
 
     private func reload() {
+        state = state.again()
         do {
             var loaded = try LoadedConfiguration.load(project: project, home: context.home, flags: flags)
             if let agent { loaded.layers.append(agent) }
@@ -85,10 +105,8 @@ final class LiveConfiguration {
                 lastNotice = ""
             }
             try rules.replace(base: policy)
-        } catch let error as CoopError {
-            say("coop: \(error.message.printable); the rules of the running sandbox stay as they are\n")
         } catch {
-            say("coop: cannot read the configuration again: \("\(error)".printable); the rules of the running sandbox stay as they are\n")
+            say("coop: \(error.message.printable); the rules of the running sandbox stay as they are\n")
         }
     }
 

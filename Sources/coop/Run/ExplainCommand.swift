@@ -37,8 +37,7 @@ struct ExplainCommand: ParsableCommand {
         try WorkspaceSession.describe(
             spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))
         if spec.network.usesGateway {
-            let directory = FileSystem.join(context.run, spec.id)
-            try TrustedAuthority.describe(in: &spec, cache: context.home.directory(.cache)) { FileSystem.join(directory, $0) }
+            try TrustedAuthority.describe(in: &spec, cache: context.home.directory(.cache))
         }
         var explanation = try NativeEngine(wardenPath: try WardenProgram.locate()).explain(spec)
         explanation.notes = IneffectiveSettings.notes(configuration.effective)
@@ -71,6 +70,9 @@ struct ExplainCommand: ParsableCommand {
                             $0.source == $0.target ? "" : "from " + $0.source.printable, "(\($0.reason))",
                         ]
                     })
+        }
+        if !spec.covers.isEmpty {
+            result += "\nOf its own\n" + Table.text(spec.covers.map { ["  ro", $0.path.printable, "(\($0.reason))"] })
         }
         if !spec.protected.isEmpty {
             result += "\nProtected\n" + Table.text(spec.protected.map { ["  " + $0.form.rawValue, $0.path.printable, "(\($0.reason))"] })

@@ -132,6 +132,9 @@ struct Reason {
                 answer = Answer(
                     subject: path, verdict: .hidden, rule: "\(target) inside is empty at the start and in memory",
                     next: "coop run -m \(path.shellQuoted):ro -- …")
+            case .cover(let place, _, _) where FileSystem.contains(place, path):
+                let reason = spec.covers.first { $0.path == place }?.reason ?? "coop"
+                answer = Answer(subject: path, verdict: .readable, rule: "\(place) is one of the sandbox's own (\(reason))")
             case .readOnly(let place) where FileSystem.contains(place, path):
                 let reason = spec.protected.first { $0.path == place }?.reason ?? "it changes the kernel"
                 answer = Answer(subject: path, verdict: .readable, rule: "\(place) is read-only: \(reason)")

@@ -20,6 +20,8 @@ final class SandboxRun {
     private let work: WorkspaceSession
     let spec: SandboxSpec
     private let loop = EventLoop()
+    /// What programs inside trust; it lives as long as the sandbox.
+    private let authority: TrustedAuthority?
     /// The way out, where there is one.
     private let egress: EgressSession?
     /// Its rules, which can change while the sandbox lives.
@@ -44,6 +46,7 @@ final class SandboxRun {
         self.options = options
         project = try context.project(for: options)
         let agent = try AgentRun.find(command, options: options, context: context)
+        let state = ConfigurationState(project: project, home: context.home)
         let approved = try context.approvedConfiguration(of: project, flags: options.flags, agent: agent)
         let configuration = approved.resolved
         for note in IneffectiveSettings.notes(configuration.effective) { FileHandleOutput.standardError("coop: \(note.printable)\n") }
@@ -74,13 +77,15 @@ final class SandboxRun {
                 let authority = try TrustedAuthority()
                 let cache = context.home.directory(.cache)
                 try context.home.prepare(cache)
-                for note in try authority.add(to: &spec, cache: cache, file: session.file) {
+                for note in try authority.add(to: &spec, cache: cache) {
                     FileHandleOutput.standardError("coop: \(note.printable)\n")
                 }
                 let proxy = try context.upstreamProxy(
                     spec.network.policy.proxy, isUsers: !(configuration.effective.network.proxy?.origin.layer.isRepository ?? true))
                 egress = try SandboxRun.egress(spec, authority, grants, proxy, context: context, loop: loop)
+                self.authority = authority
             } else {
+                authority = nil
                 egress = nil
             }
             if let agent { FileHandleOutput.standardError(agent.introduction(spec)) }
@@ -90,7 +95,7 @@ final class SandboxRun {
                 egress == nil
                 ? nil
                 : LiveConfiguration(
-                    context: context, project: project, options: options, approved: approved, grants: grants, rules: rules)
+                    context: context, project: project, options: options, approved: approved, state: state, grants: grants, rules: rules)
             self.grants = grants
         } catch {
             // What was prepared goes with the directory; if even that fails the next command sweeps.
@@ -114,8 +119,12 @@ final class SandboxRun {
         let supervisor = Supervisor(sandbox: sandbox, loop: loop, keep: options.keep)
         let control = try session.listen()
         self.control = control
-        supervisor.control = rules.answer
-        try live?.start(on: loop)
+        supervisor.control = { [rules, live] request in
+            live?.look()
+            return rules.answer(request)
+        }
+        live?.start(on: loop)
+        egress?.whenAsked = { [live] in live?.look() }
         supervisor.listen(control)
         if let egress {
             supervisor.whenListening = { [sandbox] listeners in

@@ -35,8 +35,7 @@ struct WhyCommand: ParsableCommand {
         try WorkspaceSession.describe(
             spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))
         if spec.network.usesGateway {
-            let directory = FileSystem.join(context.run, spec.id)
-            try TrustedAuthority.describe(in: &spec, cache: context.home.directory(.cache)) { FileSystem.join(directory, $0) }
+            try TrustedAuthority.describe(in: &spec, cache: context.home.directory(.cache))
         }
         let plan = try NativeEngine(wardenPath: try WardenProgram.locate()).explain(spec).plan
         let policy = EnvironmentPolicy(

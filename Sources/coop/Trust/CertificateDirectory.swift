@@ -15,16 +15,53 @@ struct CertificateDirectory {
 
     let host: String
 
+    /// A copy, and what keeps it from being removed when the host's directory changes.
+    struct Copy {
+        let path: String
+        let hold: Descriptor?
+    }
+
+    private static let prefix = "certificates-"
+
     /// - Parameters:
     ///   - cache: a directory that stays.
     ///   - isMade: whether it is made where it is not there.
-    /// - Returns: the path of the copy; nil when the host has no such directory, or nothing is looked up in it.
-    func copy(in cache: String, isMade: Bool) throws -> String? {
+    /// - Returns: nil when the host has no such directory, or nothing is looked up in it.
+    func copy(in cache: String, isMade: Bool) throws -> Copy? {
+        guard let path = try path(in: cache) else { return nil }
+        guard isMade else { return Copy(path: path, hold: nil) }
+        if let hold = hold(path) { return Copy(path: path, hold: hold) }
+        try add(path)
+        try removeOthers(than: path, in: cache)
+        return Copy(path: path, hold: hold(path))
+    }
+
+    /// Nil when it is not there.
+    private func hold(_ path: String) -> Descriptor? {
+        guard let directory = try? Descriptor.open(path, O_RDONLY | O_DIRECTORY) else { return nil }
+        guard flock(directory.number, LOCK_SH | LOCK_NB) == 0, FileSystem.kind(path) == .directory else { return nil }
+        return directory
+    }
+
+    /// Removes copies of earlier states that no sandbox shows any more.
+    private func removeOthers(than path: String, in cache: String) throws {
+        for entry in try FileSystem.entries(cache) where entry.name.hasPrefix(CertificateDirectory.prefix) {
+            let other = FileSystem.join(cache, entry.name)
+            guard other != path, let directory = try? Descriptor.open(other, O_RDONLY | O_DIRECTORY),
+                flock(directory.number, LOCK_EX | LOCK_NB) == 0
+            else { continue }
+            try FileSystem.removeTree(other)
+        }
+    }
+
+    private func path(in cache: String) throws -> String? {
         guard FileSystem.kind(host, followLinks: false) == .directory else { return nil }
         let entries = try FileSystem.entries(host)
         guard entries.contains(where: { $0.name.hasSuffix(".0") }) else { return nil }
-        let path = FileSystem.join(cache, "certificates-" + (try state(entries)))
-        if !isMade || FileSystem.kind(path) == .directory { return path }
+        return FileSystem.join(cache, CertificateDirectory.prefix + (try state(entries)))
+    }
+
+    private func add(_ path: String) throws {
         let temporary = path + ".\(getpid())"
         try make(temporary, from: host)
         let placeholder = FileSystem.join(temporary, CertificateDirectory.entry)
@@ -36,7 +73,6 @@ struct CertificateDirectory {
             // Another command was faster; its copy is as good.
             guard FileSystem.kind(path) == .directory else { throw error }
         }
-        return path
     }
 
     /// What changes when the directory does: its own time, and the files in it that are no links.

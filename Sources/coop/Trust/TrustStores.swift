@@ -3,17 +3,16 @@ import Egress
 import Glibc
 import LinuxKernel
 import Sandbox
+import WardenProtocol
 
-/// Makes the trust stores of one sandbox, each a copy of the host's with certificates added, and mounts them over the host's.
+/// Makes the trust stores of one sandbox, each a copy of the host's with certificates added, and covers the host's with them.
 struct TrustStores {
-    /// The place of a file that lives as long as the sandbox.
-    let file: (String) -> String
     /// What is added, DER; the sandbox's own authority first.
     let added: [[UInt8]]
     /// The same as PEM.
     let pem: [UInt8]
-    /// Whether files are made; otherwise only the spec says where they would be.
-    let isWritten: Bool
+    /// Whether they are made; otherwise the spec only says where they would be.
+    let isMade: Bool
 
     /// Where the added certificates alone are, for programs that read a file beside the list that they bring.
     static let authorities = "/run/coop/authorities.pem"
@@ -24,26 +23,29 @@ struct TrustStores {
     private static let javaStores = ["/etc/ssl/certs/java/cacerts", "/etc/pki/ca-trust/extracted/java/cacerts"]
 
     /// The directory that OpenSSL looks certificates up in by their subject, with the authority under its own.
-    func replaceDirectory(in spec: inout SandboxSpec, cache: String) throws {
-        guard let copy = try CertificateDirectory(host: CertificateDirectory.standard).copy(in: cache, isMade: isWritten) else { return }
-        mount(copy, at: CertificateDirectory.standard, isDirectory: true, in: &spec)
-        let source = try write("authority.pem", RootCertificates.encode(added[0]))
-        mount(source, at: FileSystem.join(CertificateDirectory.standard, CertificateDirectory.entry), in: &spec)
+    ///
+    /// - Returns: what must stay open as long as the sandbox lives.
+    func replaceDirectory(in spec: inout SandboxSpec, cache: String) throws -> Descriptor? {
+        guard let copy = try CertificateDirectory(host: CertificateDirectory.standard).copy(in: cache, isMade: isMade) else { return nil }
+        spec.mounts.append(
+            Mount(source: copy.path, target: CertificateDirectory.standard, readOnly: true, isDirectory: true, reason: TrustStores.reason))
+        let entry = FileSystem.join(CertificateDirectory.standard, CertificateDirectory.entry)
+        try cover(entry, with: RootCertificates.encode(added[0]), in: &spec)
+        return copy.hold
     }
 
     /// The bundle that most programs read as a whole.
     func replaceBundle(_ bundle: String, in spec: inout SandboxSpec) throws {
-        mount(try write("ca-bundle.pem", FileSystem.read(bundle) + [UInt8(ascii: "\n")] + pem), at: bundle, in: &spec)
+        try cover(bundle, with: FileSystem.read(bundle) + [UInt8(ascii: "\n")] + pem, in: &spec)
     }
 
     func addAuthorities(in spec: inout SandboxSpec) throws {
-        mount(try write("authorities.pem", pem), at: TrustStores.authorities, in: &spec)
+        try cover(TrustStores.authorities, with: pem, in: &spec)
     }
 
     /// A file of the user's own.
     func replaceFile(_ path: String, with certificates: [[UInt8]], in spec: inout SandboxSpec) throws {
-        let copy = try write("trust-\(spec.mounts.count).pem", certificates.flatMap { RootCertificates.encode($0) } + pem)
-        mount(copy, at: path, in: &spec)
+        try cover(path, with: certificates.flatMap { RootCertificates.encode($0) } + pem, in: &spec)
     }
 
     /// The stores of Java: the distribution's, and that of the runtime in PATH or JAVA_HOME, if it has another.
@@ -58,7 +60,7 @@ struct TrustStores {
         var seen: Set<String> = []
         for store in TrustStores.javaStores + own {
             guard FileSystem.kind(store) == .file, isShownUnchanged(store, in: spec), seen.insert(store).inserted else { continue }
-            mount(try write("java-\(seen.count).jks", javaStore(store, bundle: bundle)), at: store, in: &spec)
+            try cover(store, with: javaStore(store, bundle: bundle), in: &spec)
         }
     }
 
@@ -72,14 +74,11 @@ struct TrustStores {
 
     /// The database of NSS in HOME, which Chromium and its relatives read.
     func addDatabase(in spec: inout SandboxSpec) throws {
-        let directory = file("nssdb")
-        if isWritten {
-            try check("mkdir", directory) { directory.withOSBytes { mkdir($0, 0o700) } }
-            for (name, contents) in try NSSDatabase.files(trusting: added[0], label: CertificateDirectory.commonName) {
-                _ = try write("nssdb/" + name, contents)
-            }
-        }
-        mount(directory, at: FileSystem.join(spec.home.path, ".pki/nssdb"), isDirectory: true, in: &spec)
+        let files = isMade ? try NSSDatabase.files(trusting: added[0], label: CertificateDirectory.commonName) : []
+        spec.covers.append(
+            Cover(
+                path: FileSystem.join(spec.home.path, ".pki/nssdb"),
+                files: files.map { CoverFile(name: $0.0, contents: $0.1) }, reason: TrustStores.reason))
     }
 
     /// Whether a path of the host leads inside to the same file, which nobody inside can write.
@@ -89,16 +88,7 @@ struct TrustStores {
             || spec.mounts.contains { $0.readOnly && $0.source == $0.target && FileSystem.contains($0.target, path) }
     }
 
-    private func mount(_ source: String, at target: String, isDirectory: Bool = false, in spec: inout SandboxSpec) {
-        spec.mounts.append(
-            Mount(source: source, target: target, readOnly: true, isDirectory: isDirectory, reason: TrustStores.reason))
-    }
-
-    private func write(_ name: String, _ contents: @autoclosure () throws -> [UInt8]) throws -> String {
-        let path = file(name)
-        guard isWritten else { return path }
-        let contents = try contents()
-        try Descriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o644).writeAll(contents, subject: path)
-        return path
+    private func cover(_ path: String, with contents: @autoclosure () throws -> [UInt8], in spec: inout SandboxSpec) throws {
+        spec.covers.append(Cover(path: path, contents: isMade ? try contents() : [], reason: TrustStores.reason))
     }
 }

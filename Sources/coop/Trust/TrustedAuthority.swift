@@ -8,8 +8,10 @@ import Sandbox
 import Substitution
 
 /// The certificate authority of one sandbox: its key stays in memory, its certificate is added to what programs inside trust.
-struct TrustedAuthority {
+final class TrustedAuthority {
     let authority: SandboxAuthority
+    /// Keeps what the sandbox shows of coop's cache.
+    private var hold: Descriptor?
 
     /// Where distributions keep the bundle that programs read: Debian and its relatives, Fedora and its relatives.
     private static let bundles = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"]
@@ -33,21 +35,22 @@ struct TrustedAuthority {
     ///
     /// - Parameters:
     ///   - cache: a directory of coop's own that stays.
-    ///   - file: the place of a file that lives as long as the sandbox.
     /// - Returns: what cannot be done, a line each.
-    func add(to spec: inout SandboxSpec, cache: String, file: @escaping (String) -> String) throws(CoopError) -> [String] {
-        try TrustedAuthority.add(authority.certificate, to: &spec, cache: cache, file: file)
+    func add(to spec: inout SandboxSpec, cache: String) throws(CoopError) -> [String] {
+        let (notes, hold) = try TrustedAuthority.add(authority.certificate, to: &spec, cache: cache)
+        self.hold = hold
+        return notes
     }
 
     /// What `add` does to the spec, for those who only want to know: no authority is made, and no file.
-    static func describe(in spec: inout SandboxSpec, cache: String, file: @escaping (String) -> String) throws(CoopError) {
-        _ = try add(nil, to: &spec, cache: cache, file: file)
+    static func describe(in spec: inout SandboxSpec, cache: String) throws(CoopError) {
+        _ = try add(nil, to: &spec, cache: cache)
     }
 
     /// - Parameter certificate: nil to write nothing.
     private static func add(
-        _ certificate: [UInt8]?, to spec: inout SandboxSpec, cache: String, file: @escaping (String) -> String
-    ) throws(CoopError) -> [String] {
+        _ certificate: [UInt8]?, to spec: inout SandboxSpec, cache: String
+    ) throws(CoopError) -> (notes: [String], hold: Descriptor?) {
         guard let bundle = TrustedAuthority.bundles.first(where: { FileSystem.kind($0) == .file }) else {
             throw CoopError(
                 .notReady, "cannot add the sandbox's certificate authority",
@@ -64,8 +67,8 @@ struct TrustedAuthority {
         let added = [certificate ?? []] + further
         let pem = added.flatMap { RootCertificates.encode($0) }
         do {
-            let stores = TrustStores(file: file, added: added, pem: pem, isWritten: certificate != nil)
-            try stores.replaceDirectory(in: &spec, cache: cache)
+            let stores = TrustStores(added: added, pem: pem, isMade: certificate != nil)
+            let hold = try stores.replaceDirectory(in: &spec, cache: cache)
             try stores.replaceBundle(bundle, in: &spec)
             try stores.addAuthorities(in: &spec)
             try stores.replaceJavaStores(in: &spec, bundle: bundle)
@@ -75,7 +78,7 @@ struct TrustedAuthority {
                 try stores.replaceFile(path, with: found, in: &spec)
                 return true
             }
-            return notes
+            return (notes, hold)
         } catch let error as CoopError {
             throw error
         } catch {
