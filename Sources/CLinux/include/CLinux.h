@@ -16,6 +16,8 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <malloc.h>
+#include <sys/mman.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -213,6 +215,14 @@ int coop_describe_socket(int number, int *family, int *type, int *listens, uint1
 
 /// A file in memory (memfd_create(2)).
 static inline int coop_memory_file(const char *name) { return (int)syscall(SYS_memfd_create, name, 1u /* MFD_CLOEXEC */); }
+
+// Unmaps the program's own code and constants; what is used again is mapped again, from the page cache (madvise(2), end(3)).
+static inline int coop_return_heap(void) { return malloc_trim(0); }
+static inline int coop_unmap_program_text(void) {
+    extern char __executable_start[], etext[];
+    unsigned long page = 4095, start = (unsigned long)__executable_start & ~page, end = (unsigned long)etext & ~page;
+    return madvise((void *)start, end - start, MADV_DONTNEED);
+}
 
 static inline int coop_unshare(int flags) { return (int)syscall(SYS_unshare, flags); }
 

@@ -13,6 +13,9 @@ import WardenProtocol
 
 /// One sandbox from preparation to clean-up, supervised in this process.
 final class SandboxRun {
+    /// Milliseconds after which a command is no short one.
+    private static let settled: UInt64 = 1000
+
     private let context: Context
     private let options: RunOptions
     private let project: Project
@@ -139,6 +142,7 @@ final class SandboxRun {
                 answer(result, words)
             }
         }
+        _ = loop.after(milliseconds: SandboxRun.settled) { ProgramMemory.giveBack() }
         if let seconds = spec.timeout { supervisor.limit(seconds: seconds) }
         self.supervisor = supervisor
         return supervisor
