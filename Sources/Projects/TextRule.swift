@@ -150,7 +150,9 @@ enum TextRule {
         for scheme in ["http://", "https://", "socks5://"] where text.hasPrefix(scheme) {
             var rest = text.dropFirst(scheme.count)
             if rest.hasSuffix("/") { rest = rest.dropLast() }
-            if rest.contains("@") { return "a proxy's password does not belong into a configuration file; use `coop secret add --global UPSTREAM_PROXY`" }
+            if rest.contains("@") {
+                return "a proxy's password does not belong into a configuration file; use `coop secret add --global UPSTREAM_PROXY`"
+            }
             return hostProblem(String(rest), wildcard: false, port: .optional)
         }
         return "`\(text.printable)` is not a proxy; write http://HOST:PORT"

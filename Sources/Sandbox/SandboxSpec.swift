@@ -36,7 +36,8 @@ public struct SandboxSpec: Codable, Sendable, Equatable {
 
     public init(
         id: String, name: String? = nil, rootFileSystem: RootFileSystem = .host, workspace: Workspace, home: Home,
-        mounts: [Mount] = [], covers: [Cover] = [], excludes: [String] = [], protected: [Protection] = [], environment: [EnvironmentVariable] = [],
+        mounts: [Mount] = [], covers: [Cover] = [], excludes: [String] = [], protected: [Protection] = [],
+        environment: [EnvironmentVariable] = [],
         user: User, workingDirectory: String, hostname: String = "coop", limits: Limits = Limits(), network: Network = Network(),
         systemCalls: SystemCalls = SystemCalls(), degraded: [Layer] = [], timeout: Double? = nil, command: [String]
     ) {

@@ -90,6 +90,7 @@ final class TLSServer {
                 "b.example",
             ], timeout: 20)
         #expect(end.exitCode != 0 && !end.timedOut && !end.output.contains("BEGIN CERTIFICATE"), "\(end)")
+        #expect(supervisor.wait { $0.contains { if case .incident = $0 { true } else { false } } })
         #expect(supervisor.incidents == [.nameMismatch])
         _ = try supervisor.shutDown()
     }

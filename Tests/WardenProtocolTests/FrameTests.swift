@@ -56,7 +56,8 @@ struct Generator {
         case 21: .listen(socket())
         case 23: .homeFile(path: text(), contents: bytes())
         case 24:
-            .cover(path: text(), files: list(4) { CoverFile(name: $0.text(), contents: $0.bytes()) }, isDirectory: Bool.random(using: &random))
+            .cover(
+                path: text(), files: list(4) { CoverFile(name: $0.text(), contents: $0.bytes()) }, isDirectory: Bool.random(using: &random))
         case 22: .gatewayRules(address: text(), redirectPort: number(), dnsPort: number())
         default: .seccomp(name: text(), program: bytes())
         }

@@ -46,7 +46,9 @@ public struct ProxyAddress: Sendable, Hashable, Codable {
         }
         var rest = text[end.upperBound...]
         if rest.utf8.contains(UInt8(ascii: "@")) {
-            throw CoopError(.configuration, what, "a password does not belong into a configuration file", next: "coop secret add --global UPSTREAM_PROXY")
+            throw CoopError(
+                .configuration, what, "a password does not belong into a configuration file",
+                next: "coop secret add --global UPSTREAM_PROXY")
         }
         if rest.hasSuffix("/") { rest = rest.dropLast() }
         let (host, port) = try HostPattern.split(String(rest), what: "cannot read the proxy `\(text.printable)`")

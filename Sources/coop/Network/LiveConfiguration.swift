@@ -59,7 +59,7 @@ final class LiveConfiguration {
                 try context.home.prepare(context.home.directory(.trust))
                 watch = try ConfigurationWatch(state.files, loop: loop) { [unowned self] in self.reload() }
             } catch {
-                say("coop: cannot follow the configuration: \("\(error)".printable); it is looked at whenever the sandbox asks for something\n")
+                say("coop: cannot follow the configuration, and looks at it when the sandbox asks for something: \("\(error)".printable)\n")
             }
             look()
         }
