@@ -25,8 +25,9 @@ class User:
 
     def start(self, argv, directory=None, **options):
         options.setdefault("stdin", subprocess.DEVNULL)
+        options.setdefault("env", self.environment)
         return subprocess.Popen(
-            argv, cwd=directory or self.workspace, env=self.environment, preexec_fn=self._become, **options)
+            argv, cwd=directory or self.workspace, preexec_fn=self._become, **options)
 
     def output(self, argv, directory=None):
         process = self.start(argv, directory, stdout=subprocess.PIPE)

@@ -157,6 +157,11 @@ public struct LaunchPlanner {
             // A second wall beside seccomp: the kernel itself counts the namespaces below this one.
             result.append(.kernelSetting(path: "/proc/sys/user/max_user_namespaces", value: "0"))
         }
+        if spec.network.usesGateway {
+            // All that happens inside is loopback, where a sender that paces itself (BBR, the default of many hosts) only costs time.
+            // Sockets take it over when they are made; the gateway's, too.
+            result.append(.kernelSetting(path: "/proc/sys/net/ipv4/tcp_congestion_control", value: "reno"))
+        }
         result += facts.readOnlyProc.map { .readOnly(path: $0) }
         result.append(.hostname(spec.hostname))
         return result

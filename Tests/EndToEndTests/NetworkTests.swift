@@ -48,6 +48,12 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(try place.coop(["audit", "verify"]).exitCode == 0)
     }
 
+    @Test("TCP inside does not pace itself, whatever the host's does", arguments: TestIdentity.all)
+    func congestionControl(_ identity: TestIdentity) throws {
+        let outcome = try Sandboxed(identity).run(["cat", "/proc/sys/net/ipv4/tcp_congestion_control"])
+        #expect(outcome.output == "reno\n", "\(outcome)")
+    }
+
     @Test("a refusal names the rule and the command that would change it, to the program and to the user", arguments: TestIdentity.all)
     func refused(_ identity: TestIdentity) throws {
         let upstream = try Upstream()

@@ -33,7 +33,8 @@ import WardenProtocol
             listen host-port tcp [::1]:5432
             gateway-rules tcp to port 1021, dns to port 1022, all else refused but 127.0.0.0/8, ::1 and 198.18.0.1
             """.split(separator: "\n").map(String.init)
-        #expect(with.filter { !without.contains($0) } == ["file /etc/resolv.conf 644, 59 bytes"] + added)
+        let settings = ["file /etc/resolv.conf 644, 59 bytes", "kernel-setting /proc/sys/net/ipv4/tcp_congestion_control = reno"]
+        #expect(with.filter { !without.contains($0) } == settings + added)
         #expect(without.filter { !with.contains($0) } == ["file /etc/resolv.conf 644, 41 bytes"])
         // In one piece, after the root is complete and before the privileges go.
         let start = try #require(with.firstIndex(of: added[0]))

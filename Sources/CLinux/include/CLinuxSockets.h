@@ -47,6 +47,7 @@ int coop_reset_on_close(int socket);
 int coop_no_delay(int socket);
 
 /// Begins to connect a TCP socket, non-blocking and close-on-exec, to the 4 or 16 bytes of an address. The socket, or -1.
+/// Over loopback it does not pace itself.
 int coop_connect_now(const uint8_t *address, int length, uint16_t port);
 /// SO_ERROR: how a connect(2) under way has ended.
 int coop_socket_error(int socket);
