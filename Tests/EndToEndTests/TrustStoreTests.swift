@@ -68,6 +68,27 @@ private let anyone = TestIdentity.ordinary.last ?? .root
         #expect(try place.remains() == [])
     }
 
+    @Test("copies of what the host's certificates were before go with the next one, unless a sandbox may have them")
+    func oldCopies() throws {
+        let place = try Sandboxed(anyone)
+        let cache = place.coopHome + "/cache"
+        func change() throws {
+            // As if the host's certificates had changed: the copy is one of another state.
+            for name in try FileSystem.list(cache) { try FileSystem.rename(cache + "/" + name, to: cache + "/certificates-before") }
+        }
+        #expect(try place.coop(["run", "--keep", "--name", "kept", "--", "true"]).exitCode == 0)
+        try change()
+        #expect(try place.run(["true"]).exitCode == 0)
+        #expect(try FileSystem.list(cache).count == 2)
+        #expect(try place.coop(["exec", "kept", "--", "test", "-e", "/etc/ssl/certs/ca-certificates.crt"]).exitCode == 0)
+        #expect(try place.coop(["stop", "kept"]).exitCode == 0)
+        try FileSystem.removeTree(cache + "/certificates-before")
+        try change()
+        #expect(try place.run(["true"]).exitCode == 0)
+        let left = try FileSystem.list(cache)
+        #expect(left.count == 1 && left != ["certificates-before"], "\(left)")
+    }
+
     @Test("a file that the user names for the sandbox gets the authority too, and its own stay")
     func named() throws {
         let place = try Sandboxed(anyone)
