@@ -24,6 +24,12 @@ final class BenchmarkGateway: Sendable {
         func answer(_ request: HTTPGateway.RequestHead, body: ByteBuffer, on connection: ConnectionInfo) -> EventLoopFuture<JudgeResponse> {
             eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
         }
+
+        func renew(
+            _ request: HTTPGateway.RequestHead, rejected: Injection, on connection: ConnectionInfo
+        ) -> EventLoopFuture<[Injection]?> {
+            eventLoop.makeSucceededFuture(nil)
+        }
     }
 
     private struct Dialer: UpstreamDialer {

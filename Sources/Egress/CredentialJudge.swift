@@ -26,6 +26,22 @@ struct CredentialJudge: Sendable {
         grants.login(method: head.method, host: "\(destination)", port: Int(port), path: EgressJudge.withoutQuery(head.path))
     }
 
+    /// What a request may take along that a host has answered with 401; nil when there is nothing but what it had. Can take long.
+    ///
+    /// - Parameters:
+    ///   - grant: whose credential was refused.
+    ///   - revision: of its value.
+    func renewed(
+        _ head: GatewayProtocol.RequestHead, to destination: Policy.Destination, port: UInt16, grant: String, revision: UInt64
+    ) -> Result<Verdict?, CoopError> {
+        do throws(CoopError) {
+            let isRenewed = try grants.compiled.renew(grant, revision: Int(clamping: revision), host: "\(destination)", port: Int(port))
+            return .success(isRenewed ? verdict(on: head, to: destination, port: port) : nil)
+        } catch {
+            return .failure(error)
+        }
+    }
+
     /// What a request may take along. Can take long, see `mayWait`.
     func verdict(on head: GatewayProtocol.RequestHead, to destination: Policy.Destination, port: UInt16) -> Verdict {
         let host = "\(destination)"

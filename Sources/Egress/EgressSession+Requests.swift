@@ -44,6 +44,33 @@ extension EgressSession {
         }
     }
 
+    /// A host has refused a credential that was not at its end. The request is sent once more if there is another value, and judged anew;
+    /// otherwise the program gets the host's own answer.
+    func renew(
+        _ id: ConnectionID, _ stream: StreamID, _ head: GatewayProtocol.RequestHead, _ connection: Connection, grant: String,
+        revision: UInt64
+    ) throws {
+        let port = connection.opening.port
+        let destination = connection.destination
+        let stands = SupervisorMessage.denyRequest(id, stream, Denial(rule: "grant", reason: "there is no other credential", next: ""))
+        guard let credentials else { return try tell(stands) }
+        try inBackground({ credentials.renewed(head, to: destination, port: port, grant: grant, revision: revision) }) {
+            [unowned self] result in
+            guard self.connections[id] != nil else { return }
+            if case .failure(let error) = result {
+                try self.write([
+                    AuditDetail("action", "refresh-failed"), AuditDetail("host", "\(destination)"), AuditDetail("grants", grant),
+                    AuditDetail("reason", error.message),
+                ])
+            }
+            let judgement = self.judge.judgement(on: head, to: destination, port: port)
+            guard case .inspect = judgement.verdict, case .success(.allow(let injections, let misplaced)?) = result else {
+                return try self.tell(stands)
+            }
+            try self.conclude(id, stream, head, connection, judgement, .allow(injections, misplaced: misplaced))
+        }
+    }
+
     /// Answers a request for new tokens.
     func answer(_ id: ConnectionID, _ stream: StreamID, _ login: OAuthGrant, _ body: [UInt8], _ connection: Connection) throws {
         try inBackground({ login.answer(body) }) { [unowned self] reply in

@@ -221,6 +221,11 @@ public final class EgressSession {
             guard let login = collecting.removeValue(forKey: RequestID(connection: id, stream: stream)), let connection = connections[id]
             else { throw WireError("a body that nobody has asked for") }
             try answer(id, stream, login, bytes, connection)
+        case .rejected(let id, let stream, let head, let grant, let revision):
+            guard let connection = connections[id], connection.isInspected, connection.denial == nil else {
+                throw WireError("a connection that may send nothing")
+            }
+            try renew(id, stream, head, connection, grant: grant, revision: revision)
         case .fetched, .notFetched: throw WireError("an answer that nobody has asked for")
         case .closed(let id, let bytesIn, let bytesOut):
             collecting = collecting.filter { $0.key.connection != id }

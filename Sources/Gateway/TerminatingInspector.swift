@@ -91,6 +91,21 @@ final class TerminatingInspector: Inspector {
     // MARK: - Questions of the pipelines
 
     fileprivate func judge(_ head: HTTPGateway.RequestHead, _ id: ConnectionID) -> EventLoopFuture<Verdict> {
+        ask(head, id) { .request(id, $0, $1) }
+    }
+
+    /// The answer to a request that a host has refused comes as a verdict, too.
+    fileprivate func renew(
+        _ head: HTTPGateway.RequestHead, _ rejected: Injection, _ id: ConnectionID
+    ) -> EventLoopFuture<[Injection]?> {
+        ask(head, id) { .rejected(id, $0, $1, grant: rejected.grant, revision: rejected.revision ?? 0) }
+            .map { if case .allow(let injections) = $0 { injections } else { nil } }
+    }
+
+    private func ask(
+        _ head: HTTPGateway.RequestHead, _ id: ConnectionID,
+        _ message: (StreamID, GatewayProtocol.RequestHead) -> WorkerMessage
+    ) -> EventLoopFuture<Verdict> {
         let promise = group.next().makePromise(of: Verdict.self)
         let stream = StreamID(clamping: head.stream)
         guard let question = RequestReading.question(head, watched.withLock { $0.survey }) else {
@@ -110,7 +125,7 @@ final class TerminatingInspector: Inspector {
             answer(id, stream, .deny(HTTPGateway.Denial(rule: "no answer", reason: "nobody has decided in time")))
         }
         promise.futureResult.whenComplete { _ in deadline.cancel() }
-        observer.send(.request(id, stream, question))
+        observer.send(message(stream, question))
         return promise.futureResult
     }
 
@@ -209,6 +224,11 @@ private struct Judge: RequestJudge {
         _ request: HTTPGateway.RequestHead, body: ByteBuffer, on connection: ConnectionInfo
     ) -> EventLoopFuture<JudgeResponse> {
         inspector.answer(request, body, connection.id)
+    }
+    func renew(
+        _ request: HTTPGateway.RequestHead, rejected: Injection, on connection: ConnectionInfo
+    ) -> EventLoopFuture<[Injection]?> {
+        inspector.renew(request, rejected, connection.id)
     }
 }
 

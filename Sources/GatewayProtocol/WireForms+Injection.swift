@@ -60,6 +60,7 @@ extension Injection {
             keys.encode(to: &writer)
         }
         writer.write(places) { $1.encode(to: &$0) }
+        writer.writeOptional(revision) { $0.write($1) }
     }
 
     init(from reader: inout WireReader) throws(WireError) {
@@ -75,7 +76,8 @@ extension Injection {
         }
         self.init(
             grant: grant, credential: credential,
-            places: try reader.readList(limit: ProtocolLimit.places) { (one) throws(WireError) in try InjectionPlace(from: &one) })
+            places: try reader.readList(limit: ProtocolLimit.places) { (one) throws(WireError) in try InjectionPlace(from: &one) },
+            revision: try reader.readOptional { (one) throws(WireError) in try one.read(UInt64.self) })
     }
 
     /// At least the size of its wire form.

@@ -10,6 +10,9 @@ public enum WorkerMessage: Equatable, Sendable {
     case request(ConnectionID, StreamID, RequestHead)
     /// The whole body of a request for which the supervisor said `collect`; the request waits for `respond`.
     case body(ConnectionID, StreamID, [UInt8])
+    /// A host has answered a request with 401 although this value of the grant's credential was in it. The same head waits once more for
+    /// `allowRequest`, with another value, or for `denyRequest`: then the answer stands.
+    case rejected(ConnectionID, StreamID, RequestHead, grant: String, revision: UInt64)
     /// The answer to coop's own request, or why there is none.
     case fetched(WholeResponse)
     case notFetched(reason: String)
@@ -43,6 +46,12 @@ extension WorkerMessage: WireMessage {
             writer.write(id)
             writer.write(stream)
             writer.write(bytes)
+        case .rejected(let id, let stream, let head, let grant, let revision):
+            writer.write(id)
+            writer.write(stream)
+            head.encode(to: &writer)
+            writer.write(clipped: grant)
+            writer.write(revision)
         case .fetched(let response): response.encode(to: &writer)
         case .notFetched(let reason): writer.write(clipped: reason)
         case .closed(let id, let bytesIn, let bytesOut):
@@ -68,6 +77,7 @@ extension WorkerMessage: WireMessage {
         case .body: 7
         case .fetched: 8
         case .notFetched: 9
+        case .rejected: 10
         }
     }
 
@@ -86,6 +96,10 @@ extension WorkerMessage: WireMessage {
         case 7: message = .body(try reader.read(), try reader.read(), try reader.readBytes(limit: ProtocolLimit.requestBody))
         case 8: message = .fetched(try WholeResponse(from: &reader))
         case 9: message = .notFetched(reason: try reader.readString(limit: ProtocolLimit.text))
+        case 10:
+            message = .rejected(
+                try reader.read(), try reader.read(), try RequestHead(from: &reader),
+                grant: try reader.readString(limit: ProtocolLimit.text), revision: try reader.read())
         default: throw WireError("unknown message \(type)")
         }
         guard reader.isAtEnd else { throw WireError("bytes after the end of a message") }

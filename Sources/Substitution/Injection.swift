@@ -8,11 +8,14 @@ public struct Injection: Sendable, Equatable {
     public var credential: Credential
     /// Where it may be put. For `aws` the signature is the only place, and this stays empty.
     public var places: [InjectionPlace]
+    /// Which value of a credential this is that can be renewed when a host refuses it; nil for one that cannot.
+    public var revision: UInt64?
 
-    public init(grant: String, credential: Credential, places: [InjectionPlace]) {
+    public init(grant: String, credential: Credential, places: [InjectionPlace], revision: UInt64? = nil) {
         self.grant = grant
         self.credential = credential
         self.places = places
+        self.revision = revision
     }
 
     public enum Credential: Sendable, Equatable {

@@ -124,6 +124,19 @@ public struct CompiledGrants: Sendable {
         }
     }
 
+    /// Gets another value of a credential that a host has refused although it had not ended.
+    ///
+    /// - Parameters:
+    ///   - grant: whose credential it is; one that does not go to this host is not renewed.
+    ///   - revision: of the value, as it was put in.
+    /// - Returns: whether there is another value now.
+    public func renew(_ grant: String, revision: Int, host: String, port: Int) throws(CoopError) -> Bool {
+        let found = members.first { member in
+            member.name == grant && member.rules.contains { $0.domains.contains { $0.contains(host, port: port) } }
+        }
+        return try found?.renew?(revision) ?? false
+    }
+
     /// Gets every credential once, so that a run that could not work does not start.
     ///
     /// - Throws: the first that cannot be had, with the grant's name.

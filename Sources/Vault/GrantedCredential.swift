@@ -19,11 +19,15 @@ public struct GrantedCredential: Sendable {
     public var further: @Sendable () -> [(secret: SecretBytes, stub: [UInt8])]
     /// Grows when the value or a further secret has become another one.
     public var revision: @Sendable () -> Int
+    /// Gets another value for that of a revision, which a server has refused although it had not ended; says whether there is one now.
+    /// Nil where the user alone can do that.
+    public var renew: (@Sendable (_ revision: Int) throws(CoopError) -> Bool)?
 
     public init(
         name: String, kind: Provider.Kind = .token, rules: [Provider.Rule], stubs: [String],
         mayWait: Bool = false, further: @escaping @Sendable () -> [(secret: SecretBytes, stub: [UInt8])] = { [] },
-        revision: @escaping @Sendable () -> Int = { 0 }, held: (@Sendable () throws(CoopError) -> SecretBytes)? = nil,
+        revision: @escaping @Sendable () -> Int = { 0 }, renew: (@Sendable (_ revision: Int) throws(CoopError) -> Bool)? = nil,
+        held: (@Sendable () throws(CoopError) -> SecretBytes)? = nil,
         value: @escaping @Sendable () throws(CoopError) -> SecretBytes
     ) {
         self.name = name
@@ -35,6 +39,7 @@ public struct GrantedCredential: Sendable {
         self.mayWait = mayWait
         self.further = further
         self.revision = revision
+        self.renew = renew
     }
 
     /// The grant with stubs of this sandbox.
@@ -55,7 +60,8 @@ public struct GrantedCredential: Sendable {
 
     /// What a request gets that may use it: the credential, and what must become stubs in the answer although it is put nowhere.
     func injections(places: [InjectionPlace]) throws(CoopError) -> [Injection] {
-        let main = try injection(try value(), places: places)
+        var main = try injection(try value(), places: places)
+        if renew != nil { main.revision = UInt64(clamping: revision()) }
         return [main]
             + further().compactMap { pair in
                 if case .token(_, let secret) = main.credential, secret == pair.secret { return nil }

@@ -132,6 +132,7 @@ extension MCPLoginStore {
             paths: path.isEmpty ? [] : [path, path + "/*"])
         let stub = stubs.stub("mcp/\(name)", StubShape())
         let history = TokenHistory(login.tokens)
+        let renewal = TokenRenewal(history, now: now)
         let clientSecret = login.clientSecret
         return GrantedCredential(
             name: "mcp:\(name)", rules: [rule], stubs: [stub], mayWait: true,
@@ -140,6 +141,17 @@ extension MCPLoginStore {
                 return texts.compactMap { $0.map { (SecretBytes(copying: $0.utf8), Array(stub.utf8)) } }
             },
             revision: { history.revision },
+            renew: { (revision) throws(CoopError) in
+                try renewal.renew(
+                    revision,
+                    held: { () throws(CoopError) in
+                        guard let login = try find(name) else { throw missing(name) }
+                        return login.tokens
+                    },
+                    refresh: { (access) throws(CoopError) in
+                        try current(name, now: now(), unlessChangedFrom: access, transport: transport, gate: gate).tokens
+                    })
+            },
             held: { () throws(CoopError) in
                 guard let login = try find(name) else { throw missing(name) }
                 history.note(login.tokens)

@@ -16,6 +16,7 @@ public final class OAuthGrant: Sendable {
     /// The sandbox's copy of the credential file.
     public let file: SandboxCredentials.File
     private let history: TokenHistory
+    private let renewal: TokenRenewal
     /// What the sandbox believes to have: what it finds wanting when it asks for another.
     private let told: Mutex<Told>
 
@@ -45,6 +46,7 @@ public final class OAuthGrant: Sendable {
         refresh = stub("refresh", tokens.refresh ?? "", service.refreshShape)
         id = tokens.id.map { stub("id", $0, service.accessShape) }
         history = TokenHistory(tokens)
+        renewal = TokenRenewal(history, now: refresher.now)
         told = Mutex(Told(access: tokens.access))
 
         var copy = JSONValue.object([])
@@ -66,6 +68,11 @@ public final class OAuthGrant: Sendable {
         return GrantedCredential(
             name: name, rules: rules, stubs: [access], mayWait: true, further: { [self] in secrets },
             revision: { [self] in history.revision },
+            renew: { [self] (revision) throws(CoopError) in
+                try renewal.renew(
+                    revision, held: { () throws(CoopError) in try refresher.usable() },
+                    refresh: { (access) throws(CoopError) in try refresher.refresh(unlessChangedFrom: access) })
+            },
             held: { [self] () throws(CoopError) in
                 let tokens = try refresher.usable()
                 history.note(tokens)
@@ -155,15 +162,12 @@ public final class OAuthGrant: Sendable {
     private func tokens(_ now: Int64) throws(CoopError) -> OAuthTokens {
         let told = told.withLock { $0 }
         // A program that asks again and again must not wear out the user's account.
-        if let at = told.at, now >= at, now - at < OAuthGrant.pause {
+        if let at = told.at, now >= at, now - at < TokenRenewal.pause {
             let tokens = try refresher.usable()
             if tokens.expiresAt.map({ $0 / 1000 > now }) ?? true { return tokens }
         }
         return try refresher.refresh(unlessChangedFrom: told.access)
     }
-
-    /// Seconds between two requests of a sandbox that each lead to one on the host.
-    private static let pause: Int64 = 30
 
     private func reply(_ status: Int, _ value: JSONValue) -> HTTPReply {
         HTTPReply(

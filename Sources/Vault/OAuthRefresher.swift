@@ -12,7 +12,7 @@ public struct OAuthRefresher: Sendable {
     private let transport: HTTPTransport
     private let gate: RefreshGate
     /// Seconds since 1970.
-    private let now: @Sendable () -> Int64
+    let now: @Sendable () -> Int64
 
     /// Tokens are refreshed this many seconds before their end: a request that has begun must not outlive its token.
     public static let margin: Int64 = 300

@@ -3,7 +3,7 @@ import Synchronization
 /// The tokens that one login has had in the life of a sandbox. An old one can still come back in an answer, and must still not leave.
 final class TokenHistory: Sendable {
     private struct State: Sendable {
-        var tokens: [OAuthTokens]
+        var entries: [(tokens: OAuthTokens, revision: Int)]
         var revision = 0
     }
 
@@ -12,22 +12,25 @@ final class TokenHistory: Sendable {
 
     private let state: Mutex<State>
 
-    init(_ tokens: OAuthTokens) { state = Mutex(State(tokens: [tokens])) }
+    init(_ tokens: OAuthTokens) { state = Mutex(State(entries: [(tokens, 0)])) }
 
     /// Takes note of the tokens that are in use now.
     func note(_ tokens: OAuthTokens) {
         state.withLock { state in
-            if state.tokens.last == tokens { return }
-            state.tokens.removeAll { $0 == tokens }
-            state.tokens.append(tokens)
-            if state.tokens.count > TokenHistory.limit { state.tokens.removeFirst() }
+            if state.entries.last?.tokens == tokens { return }
             state.revision += 1
+            state.entries.removeAll { $0.tokens == tokens }
+            state.entries.append((tokens, state.revision))
+            if state.entries.count > TokenHistory.limit { state.entries.removeFirst() }
         }
     }
 
     /// All that are known, the newest last.
-    var all: [OAuthTokens] { state.withLock { $0.tokens } }
+    var all: [OAuthTokens] { state.withLock { $0.entries.map(\.tokens) } }
 
     /// Grows with every change.
     var revision: Int { state.withLock { $0.revision } }
+
+    /// The tokens that were in use at a revision; nil when they have been forgotten.
+    func tokens(at revision: Int) -> OAuthTokens? { state.withLock { $0.entries.first { $0.revision == revision }?.tokens } }
 }

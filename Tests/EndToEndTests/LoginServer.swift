@@ -58,6 +58,9 @@ final class LoginServer {
     func hold() throws { try FileSystem.replace(log + ".slow", with: [], mode: 0o600) }
     func letGo() throws { try FileSystem.replace(log + ".go", with: [], mode: 0o600) }
 
+    /// Refuses access tokens that have not ended; `*` stands for all.
+    func revoke(_ token: String) throws { try FileSystem.replace(log + ".revoked", with: Array(token.utf8), mode: 0o600) }
+
     /// What was said to it up to now. It is written before it is answered.
     var received: String { get throws { String(osBytes: try FileSystem.read(log)) } }
 
@@ -138,7 +141,9 @@ final class LoginServer {
                         codes[code] = query["code_challenge"]
                     return self.reply(302, {}, Location=query["redirect_uri"] + "?" + urllib.parse.urlencode({"code": code, "state": query["state"]}))
                 with lock:
-                    ok = (self.headers.get("Authorization") or "").removeprefix("Bearer ") in access
+                    token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+                    revoked = open(sys.argv[5] + ".revoked").read() if os.path.exists(sys.argv[5] + ".revoked") else None
+                    ok = token in access and revoked not in (token, "*")
                     echo = {"ok": ok, "sent": dict(self.headers), "given": list(given) if ok else []}
                 self.reply(200 if ok else 401, echo, X_Echo=self.headers.get("Authorization") or "none")
             do_POST = do_GET

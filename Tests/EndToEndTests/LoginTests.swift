@@ -67,7 +67,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         return (made?.output ?? "").split(separator: "\n").first.map(String.init) ?? ""
     }
 
-    /// Plays the agent. A step is `api`, `refresh`, `foreign`, `file`, `wait` (for a line), or `leak` (sends the file `known`).
+    /// Plays the agent. A step is `api`, `post`, `refresh`, `foreign`, `file`, `wait` (for a line), or `leak` (sends the file `known`).
     private static let agent = #"""
         import json, os, sys, urllib.error, urllib.request
         codex = sys.argv[1] == "codex"
@@ -89,6 +89,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
             endpoint = "https://auth.openai.com/oauth/token" if codex else "https://console.anthropic.com/v1/oauth/token"
             print("STEP", step, flush=True)
             if step == "api": send(api, {"Authorization": "Bearer " + part[access]})
+            if step == "post": send(api, {"Authorization": "Bearer " + part[access]}, b"a body of the agent's " * 1000)
             if step == "leak": send(api, {"Authorization": "Bearer " + part[access]}, open("known", "rb").read())
             if step == "file": print(open(path).read(), oct(os.stat(path).st_mode & 0o777), dict(os.environ))
             if step == "wait": sys.stdin.readline()
@@ -167,6 +168,48 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(outcome.output.components(separatedBy: "\"ok\": true") == 3, "\(outcome)")
         #expect(outcome.output.contains("403") && outcome.output.contains("a secret of the user's"), "\(outcome)")
         #expect(!outcome.output.contains("REAL"), "\(outcome)")
+        #expect(try host.server.refreshes == [1, 0])
+    }
+
+    @Test("a token that the service refuses before its end is refreshed, and the request sent once more", arguments: ["claude", "codex"])
+    func refused(_ service: String) throws {
+        let host = try host(service)
+        let access = try #require(try host.text.split(separator: service == "codex" ? "\"access_token\": \"" : "\"accessToken\": \"").last)
+        try host.server.revoke(String(access.prefix { $0 != "\"" }))
+        let outcome = try host.run(["post", "api"])
+        #expect(outcome.output.components(separatedBy: "\"ok\": true") == 3 && !outcome.output.contains("\n401 "), "\(outcome)")
+        try expectNothingReal(host, outcome)
+        #expect(try host.server.refreshes == [1, 0])
+        #expect(try host.text.contains("REAL-refresh-1"))
+        let posts = try host.server.received.split(separator: "\n").filter { $0.contains(" POST ") && $0.contains("a body of the agent's") }
+        #expect(posts.count == 2 && Set(posts.map { $0.split(separator: "a body").dropFirst().count }).count == 1, "\(posts)")
+        #expect(try host.place.coop(["audit", "verify"]).exitCode == 0)
+    }
+
+    @Test("a service that refuses every token is asked for one once, and the agent sees the service's own answer")
+    func refusedForGood() throws {
+        let host = try host()
+        try host.server.revoke("*")
+        let outcome = try host.run(["api", "post", "api"])
+        #expect(outcome.output.components(separatedBy: "\n401 ") == 4, "\(outcome)")
+        #expect(outcome.output.components(separatedBy: "\"ok\": false") == 4 && !outcome.output.contains("REAL"), "\(outcome)")
+        #expect(try host.server.refreshes == [1, 0])
+        let lost = try host.text.replacing("REAL-refresh-1", with: "REAL-refresh-x")
+        try host.place.write(host.path, lost, mode: 0o600)
+        let ended = try host.run(["api"])
+        #expect(ended.output.contains("\n401 ") && !ended.output.contains("REAL"), "\(ended)")
+        #expect(try host.place.coop(["audit", "show", "--json"]).output.contains("refresh-failed"))
+    }
+
+    @Test("five sandboxes whose token is refused refresh once")
+    func refusedTogether() throws {
+        let host = try host()
+        try host.server.revoke(LoginTests.access)
+        let processes = try (0..<5).map { _ in try host.place.start(["run", "--", "python3", "agent.py", "claude", "post", "api"]) }
+        for process in processes {
+            let outcome = try process.wait(timeout: 120)
+            #expect(outcome.output.components(separatedBy: "\"ok\": true") == 3 && !outcome.output.contains("\n401 "), "\(outcome)")
+        }
         #expect(try host.server.refreshes == [1, 0])
     }
 

@@ -89,6 +89,17 @@ import Testing
         #expect(gone.exitCode == 1 && gone.error.contains("coop grant mcp list"), "\(gone)")
     }
 
+    @Test("a token that the server refuses before its end is refreshed, and the request sent once more")
+    func refused() throws {
+        let (place, server) = try host(TestIdentity.ordinary.first ?? .root)
+        #expect(try logIn(place, server).exitCode == 0)
+        try server.revoke("REAL-access-1-0123456789")
+        let outcome = try place.shell("curl -sS -d body \(MCPLoginTests.url); curl -sS \(MCPLoginTests.url)")
+        #expect(outcome.output.split(separator: "\"ok\": true", omittingEmptySubsequences: false).count == 3, "\(outcome)")
+        #expect(!outcome.output.contains("REAL") && !outcome.output.contains("false"), "\(outcome)")
+        #expect(try server.refreshes == [2, 0])
+    }
+
     @Test("a server's certificate is verified, and a repository does not say where it is")
     func verified() throws {
         let (place, server) = try host(TestIdentity.ordinary.first ?? .root)

@@ -79,7 +79,8 @@ struct MessageGenerator {
     mutating func injection() -> Injection {
         Injection(
             grant: text(), credential: credential(),
-            places: list(4) { InjectionPlace($0.place(), whenAbsent: $0.pick(2) == 0 ? nil : $0.text()) })
+            places: list(4) { InjectionPlace($0.place(), whenAbsent: $0.pick(2) == 0 ? nil : $0.text()) },
+            revision: pick(2) == 0 ? nil : number())
     }
 
     mutating func kind() -> ListenerKind { [.redirect, .proxy, .dns, .dnsStream, .hostPort(number())][pick(5)] }
@@ -140,20 +141,23 @@ struct MessageGenerator {
         CredentialSurvey.Sighting(kind: place(), stubs: list(3) { Int($0.number(UInt32.self)) }, isWhole: pick(2) == 0)
     }
 
+    mutating func head() -> GatewayProtocol.RequestHead {
+        GatewayProtocol.RequestHead(
+            method: text(60), scheme: text(8), authority: text(), path: text(), sightings: list(3) { $0.sighting() })
+    }
+
     mutating func workerMessage() -> WorkerMessage {
-        switch pick(9) {
+        switch pick(10) {
         case 0: .ready(version: number())
         case 1: .open(number(), opening())
         case 2: .dial(number(), number())
         case 3:
-            .request(
-                number(), number(),
-                GatewayProtocol.RequestHead(
-                    method: text(60), scheme: text(8), authority: text(), path: text(), sightings: list(3) { $0.sighting() }))
+            .request(number(), number(), head())
         case 4: .closed(number(), bytesIn: number(), bytesOut: number())
         case 5: .body(number(), number(), bytes())
         case 6: .fetched(response())
         case 7: .notFetched(reason: text())
+        case 8: .rejected(number(), number(), head(), grant: text(), revision: number())
         default: .incident(number(), IncidentKind.allCases[pick(IncidentKind.allCases.count)], detail: text())
         }
     }

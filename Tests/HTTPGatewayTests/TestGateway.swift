@@ -5,15 +5,19 @@ import LinuxKernel
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import struct Substitution.Injection
 
 /// A proxy in front of an upstream on loopback, with a judge that the test writes.
 final class TestGateway: Sendable {
     typealias Judgement = @Sendable (RequestHead, ConnectionInfo) -> Verdict
+    /// What there is in the place of a credential that the upstream has refused.
+    typealias Renewal = @Sendable (Injection) -> [Injection]?
 
     private struct Judge: RequestJudge {
         let group: any EventLoopGroup
         let judgement: Judgement
         let log: NIOLockedValueBox<[RequestHead]>
+        let renewal: Renewal
 
         func judge(_ request: RequestHead, on connection: ConnectionInfo) -> EventLoopFuture<Verdict> {
             log.withLockedValue { $0.append(request) }
@@ -23,6 +27,10 @@ final class TestGateway: Sendable {
         /// Says back what it got.
         func answer(_ request: RequestHead, body: ByteBuffer, on connection: ConnectionInfo) -> EventLoopFuture<JudgeResponse> {
             group.next().makeSucceededFuture(JudgeResponse(head: ResponseHead(status: 202, headers: ["X-Judge": "here"]), body: body))
+        }
+
+        func renew(_ request: RequestHead, rejected: Injection, on connection: ConnectionInfo) -> EventLoopFuture<[Injection]?> {
+            group.next().makeSucceededFuture(renewal(rejected))
         }
     }
 
@@ -54,14 +62,16 @@ final class TestGateway: Sendable {
 
     init(
         upstream: Int, roots: [[UInt8]] = [], transport: ConnectionInfo.Transport = .tls, name: String = TestGateway.name,
-        limits: MessageLimits = .init(), transforms: (any TransformProvider)? = nil, judgement: @escaping Judgement = { _, _ in .allow([]) }
+        limits: MessageLimits = .init(), transforms: (any TransformProvider)? = nil,
+        judgement: @escaping Judgement = { _, _ in .allow([]) },
+        renewal: @escaping Renewal = { _ in nil }
     ) throws {
         authority = try TestAuthority()
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let incidentLog = self.incidentLog
         proxy = try TerminatingProxy(
             .init(authority: authority.authority, roots: roots, limits: limits), group: group,
-            judge: Judge(group: group, judgement: judgement, log: judgedLog),
+            judge: Judge(group: group, judgement: judgement, log: judgedLog, renewal: renewal),
             dialer: Dialer(group: group, port: upstream, dials: dialCount), transforms: transforms
         ) { incident in incidentLog.withLockedValue { $0.append(incident) } }
         let proxy = self.proxy

@@ -3,7 +3,7 @@ import NIOCore
 import NIOHTTP1
 
 /// Answers by path: `/echo` what it received, `/size/N` N bytes, `/count` how many bytes came, `/events` server-sent events,
-/// `/trailers`, `/reset`, `/early` (an answer before the body), `/bidi` (each piece back at once), `/status/N`.
+/// `/guarded` (401 without `Bearer second`), `/trailers`, `/reset`, `/early` (an answer before the body), `/bidi` (each piece back at once), `/status/N`.
 final class TestUpstreamHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
@@ -61,6 +61,9 @@ final class TestUpstreamHandler: ChannelInboundHandler {
                 pour(context)
             }
         case "count": respond(context, text: String(count))
+        case "guarded":
+            let isKnown = head.headers["authorization"].first == "Bearer second"
+            respond(context, status: isKnown ? .ok : .unauthorized, text: isKnown ? String(buffer: body) : "no\n")
         case "early", "reset": break
         case "status": respond(context, status: .init(statusCode: Int(parts.last ?? "") ?? 200), text: "")
         case "events":

@@ -115,6 +115,10 @@ private struct Allowing: RequestJudge {
     func answer(_ request: RequestHead, body: ByteBuffer, on connection: ConnectionInfo) -> EventLoopFuture<JudgeResponse> {
         eventLoop.makeFailedFuture(FetchFailure(reason: "nothing is collected"))
     }
+
+    func renew(_ request: RequestHead, rejected: Injection, on connection: ConnectionInfo) -> EventLoopFuture<[Injection]?> {
+        eventLoop.makeSucceededFuture(nil)
+    }
 }
 
 /// The one socket that there is.

@@ -6,23 +6,25 @@ import Substitution
 ///
 /// It knows no protocol. Both sides pause their peer when the other is full, so nothing but what is in flight is in memory.
 final class Exchange {
-    private enum State {
+    enum State {
         case judging
         case dialing
         /// The body is read for the judge, who then answers.
         case collecting, answering
         /// The request goes up, the response comes down.
         case streaming
+        /// The upstream has refused the credential; the judge is asked for another one.
+        case renewing
         case finished
     }
 
     let request: IncomingRequest
-    private let connection: ConnectionInfo
-    private let context: LoopContext
-    private weak var client: (any ClientSide)?
-    private var upstream: (any UpstreamSide)?
-    private var state = State.judging
-    private var head: RequestHead
+    let connection: ConnectionInfo
+    let context: LoopContext
+    weak var client: (any ClientSide)?
+    var upstream: (any UpstreamSide)?
+    var state = State.judging
+    var head: RequestHead
     private var transforms: (any ExchangeTransforms)?
     private var requestTransform: (any BodyTransform)?
     private var responseTransform: (any BodyTransform)?
@@ -31,8 +33,10 @@ final class Exchange {
     /// After a handshake whose messages are looked through.
     private var isReadingMessages = false
     /// The body, while it is read for the judge.
-    private var collected = ByteBuffer()
-    private var requestEnded = false
+    var collected = ByteBuffer()
+    /// What is needed to send the request once more.
+    var renewal: CredentialRenewal?
+    var requestEnded = false
     private var responseBegun = false
     private var hasRetried = false
 
@@ -64,7 +68,7 @@ final class Exchange {
     /// Whether the request's body may be given now.
     var acceptsBody: Bool {
         switch state {
-        case .judging, .dialing, .answering: false
+        case .judging, .dialing, .answering, .renewing: false
         case .collecting: true
         case .streaming: upstream?.isWritable ?? true
         case .finished: true
@@ -80,6 +84,7 @@ final class Exchange {
             return
         }
         guard state == .streaming, let upstream else { return }
+        renewal?.append(bytes)
         guard requestTransform != nil || heldBody != nil else { return upstream.sendBody(bytes) }
         do {
             guard let requestTransform else { return try sendTransformed(bytes) }
@@ -94,7 +99,10 @@ final class Exchange {
         if state == .collecting { return askForAnswer() }
         guard state == .streaming, let upstream else { return }
         do {
-            if let trailers { try transforms?.checkRequestTrailers(trailers) }
+            if let trailers {
+                renewal?.giveUp()
+                try transforms?.checkRequestTrailers(trailers)
+            }
             if let requestTransform {
                 var output = context.allocate(256)
                 try requestTransform.finish(into: &output)
@@ -132,7 +140,7 @@ final class Exchange {
     // MARK: The upstream's side
 
     /// Whether the response's body may be given now.
-    var acceptsResponse: Bool { client?.isWritable ?? true }
+    var acceptsResponse: Bool { state != .renewing && client?.isWritable ?? true }
 
     func upstreamWritabilityChanged() { if upstream?.isWritable ?? false { client?.resumeBody() } }
 
@@ -146,6 +154,8 @@ final class Exchange {
 
     func receiveHead(_ response: IncomingResponse) {
         guard state == .streaming, !responseBegun else { return }
+        if response.head.status == 401, requestEnded, let renewal = renewal?.begin() { return renew(renewal, instead: response) }
+        renewal?.giveUp()
         var head = response.head
         var framing = response.framing
         do {
@@ -223,6 +233,7 @@ final class Exchange {
     func responseFlush() { client?.flush() }
 
     func upstreamFailed(_ failure: UpstreamFailure) {
+        if state == .renewing { upstream = nil }
         guard state == .streaming || state == .dialing else { return }
         let previous = upstream
         upstream = nil
@@ -253,9 +264,10 @@ final class Exchange {
         }
     }
 
-    private func allowed(_ injections: [Injection]) {
+    func allowed(_ injections: [Injection]) {
         do {
-            try InjectionApplier.apply(injections, to: &head)
+            let used = try InjectionApplier.apply(injections, to: &head)
+            if renewal == nil { renewal = CredentialRenewal(injections, used: used, context) }
             transforms = context.transforms?.transforms(for: request.head, injections: injections, on: connection)
             try transforms?.transformRequestHead(&head)
             if transforms?.readsResponse == true { head.headers.replaceOrAdd(name: "Accept-Encoding", value: "identity") }
@@ -274,39 +286,13 @@ final class Exchange {
             context.report(.judge, reason, on: connection)
             return refuse(Refusal(Denial(rule: "grant", reason: reason), for: request.head))
         }
-        dial(fresh: false)
+        dial(fresh: renewal?.hasBegun ?? false)
     }
 
     /// What was put in must leave the head well-formed.
     private func checkHead() throws {
         guard FieldSyntax.areValid(head.headers) else { throw InjectionError(.unsafeCharacters, "a field is malformed after injection") }
         head.path = try RequestTarget.normalised(head.path, method: head.method)
-    }
-
-    // MARK: Answers of the judge
-
-    private func collect() {
-        state = .collecting
-        if requestEnded { return askForAnswer() }
-        if request.expectsContinue {
-            client?.sendInformational(ResponseHead(status: 100))
-            client?.flush()
-        }
-        client?.resumeBody()
-    }
-
-    private func askForAnswer() {
-        state = .answering
-        let body = collected
-        collected = ByteBuffer()
-        context.judge.answer(request.head, body: body, on: connection).hop(to: context.eventLoop).assumeIsolated().whenComplete { result in
-            guard self.state == .answering else { return }
-            switch result {
-            case .success(let response): self.answer(response.head, response.body)
-            case .failure:
-                self.refuse(Refusal(status: 502, kind: .judge, reason: "nobody has answered the request", for: self.request.head))
-            }
-        }
     }
 
     // MARK: Upstream
@@ -332,6 +318,7 @@ final class Exchange {
         var framing = request.framing
         if holdsBody {
             heldBody = HeldBody(context)
+            if sendAgain() { return }
             if request.expectsContinue {
                 // The upstream cannot be asked before it knows the length.
                 head.headers.remove(name: "expect")
@@ -343,6 +330,7 @@ final class Exchange {
         }
         if let requestTransform, !requestTransform.preservesLength { framing = .stream }
         side.begin(self, head: head, framing: framing, acceptsTrailers: request.acceptsTrailers)
+        if sendAgain() { return }
         if requestEnded { side.sendEnd(nil) }
         side.flush()
         if !requestEnded { client?.resumeBody() }
@@ -384,9 +372,9 @@ final class Exchange {
         }
     }
 
-    private func refuse(_ refusal: Refusal) { answer(refusal.head, ByteBuffer(string: refusal.body)) }
+    func refuse(_ refusal: Refusal) { answer(refusal.head, ByteBuffer(string: refusal.body)) }
 
-    private func answer(_ head: ResponseHead, _ body: ByteBuffer) {
+    func answer(_ head: ResponseHead, _ body: ByteBuffer) {
         state = .finished
         responseBegun = true
         dropTransforms()
@@ -400,12 +388,13 @@ final class Exchange {
         if !requestEnded { client.resumeBody() }
     }
 
-    private func dropTransforms() {
+    func dropTransforms() {
         transforms = nil
         requestTransform = nil
         responseTransform = nil
         heldBody?.drop()
         heldBody = nil
         collected = ByteBuffer()
+        renewal?.giveUp()
     }
 }

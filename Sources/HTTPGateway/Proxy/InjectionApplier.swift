@@ -3,17 +3,19 @@ import Substitution
 
 /// Puts secrets into a request's head.
 enum InjectionApplier {
-    static func apply(_ injections: [Injection], to head: inout RequestHead) throws(InjectionError) {
+    /// - Returns: the grants whose secrets are in the head now.
+    static func apply(_ injections: [Injection], to head: inout RequestHead) throws(InjectionError) -> [String] {
         for place in injections.flatMap(\.places) {
             guard case .header(let name) = place.kind else { continue }
             guard FieldSyntax.isToken(name), !HopByHop.isForbiddenForInjection(name) else {
                 throw InjectionError(.unsafeCharacters, "the grant names a header that cannot be set")
             }
         }
-        guard !injections.isEmpty else { return }
+        guard !injections.isEmpty else { return [] }
         var changed = head.forSubstitution
-        guard try !HeadInjector(injections).apply(to: &changed).isEmpty else { return }
-        head.take(changed)
+        let used = try HeadInjector(injections).apply(to: &changed)
+        if !used.isEmpty { head.take(changed) }
+        return used
     }
 }
 
