@@ -88,7 +88,7 @@ let package = Package(
             dependencies: [
                 "CLinux", "CoopErrors", "LinuxKernel", "TOML", "Substitution", .product(name: "Crypto", package: "swift-crypto"),
             ],
-            resources: [.embedInCode("Providers")]),
+            resources: [.embedInCode("Providers")], swiftSettings: testHooks),
         .testTarget(name: "VaultTests", dependencies: ["Vault", "Substitution", "CoopErrors", "LinuxKernel", "TestSupport"]),
         .target(name: "Workspaces", dependencies: ["CLinux", "CoopErrors", "LinuxKernel"]),
         .testTarget(name: "WorkspacesTests", dependencies: ["Workspaces", "CoopErrors", "LinuxKernel"]),

@@ -44,15 +44,33 @@ public struct MCPLoginStore: Sendable {
     /// - Parameters:
     ///   - now: seconds since 1970.
     ///   - access: refresh whatever the time is, unless the access token is another one by now.
+    ///   - delegate: who refreshes in the place of this process.
     public func current(
         _ name: SecretName, now: Int64, unlessChangedFrom access: String? = nil, transport: HTTPTransport,
-        gate: RefreshGate = RefreshGate()
+        gate: RefreshGate = RefreshGate(), delegate: RefreshDelegate? = nil
     ) throws(CoopError) -> MCPLogin {
         guard let place = try PrivateDirectory.open(directory), let login = try load(name, place) else { throw missing(name) }
         if !MCPLoginStore.needsRefresh(login, now, access) { return login }
+        let digest = TokenDigest(login.tokens.access)
+        guard let delegate else {
+            return try refresh(name, now: now, unlessChangedFrom: digest, transport: transport, gate: gate)
+        }
+        try gate.pass { () throws(CoopError) in try delegate(digest) }
+        guard let login = try load(name, place) else { throw missing(name) }
+        return login
+    }
+
+    /// New tokens in the place of those with this access token, got by this process, which must not be killed meanwhile.
+    ///
+    /// - Parameter now: seconds since 1970.
+    @discardableResult
+    public func refresh(
+        _ name: SecretName, now: Int64, unlessChangedFrom access: TokenDigest, transport: HTTPTransport, gate: RefreshGate = RefreshGate()
+    ) throws(CoopError) -> MCPLogin {
+        guard let place = try PrivateDirectory.open(directory) else { throw missing(name) }
         return try place.locked { () throws(CoopError) in
             guard let login = try load(name, place) else { throw missing(name) }
-            if !MCPLoginStore.needsRefresh(login, now, access) { return login }
+            if TokenDigest(login.tokens.access) != access { return login }
             return try gate.pass { () throws(CoopError) in try exchange(name, login, now, place, transport) }
         }
     }
@@ -117,10 +135,11 @@ extension MCPLoginStore {
     /// - Parameters:
     ///   - now: seconds since 1970.
     ///   - gate: what a refresh has to pass.
+    ///   - delegate: who refreshes in the place of this process.
     /// - Returns: nil for a server that is not reached by TLS, to which no sandbox's request may carry a credential.
     public func credential(
         _ name: SecretName, stubs: StubMaker, now: @escaping @Sendable () -> Int64, transport: @escaping HTTPTransport,
-        gate: RefreshGate = RefreshGate()
+        gate: RefreshGate = RefreshGate(), delegate: RefreshDelegate? = nil
     ) throws(CoopError) -> GrantedCredential? {
         guard let login = try find(name) else { throw missing(name) }
         let server = try MCPServerURL(login.server)
@@ -149,7 +168,9 @@ extension MCPLoginStore {
                         return login.tokens
                     },
                     refresh: { (access) throws(CoopError) in
-                        try current(name, now: now(), unlessChangedFrom: access, transport: transport, gate: gate).tokens
+                        try current(
+                            name, now: now(), unlessChangedFrom: access, transport: transport, gate: gate, delegate: delegate
+                        ).tokens
                     })
             },
             held: { () throws(CoopError) in
@@ -158,7 +179,7 @@ extension MCPLoginStore {
                 return SecretBytes(copying: login.tokens.access.utf8)
             },
             value: { () throws(CoopError) in
-                let tokens = try current(name, now: now(), transport: transport, gate: gate).tokens
+                let tokens = try current(name, now: now(), transport: transport, gate: gate, delegate: delegate).tokens
                 history.note(tokens)
                 return SecretBytes(copying: tokens.access.utf8)
             })

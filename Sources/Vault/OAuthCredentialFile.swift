@@ -25,8 +25,42 @@ public struct OAuthCredentialFile: Sendable {
     /// - Throws: `notReady` when the user is not logged in, or the file cannot be read.
     public func tokens() throws(CoopError) -> OAuthTokens { try tokens(in: try document()) }
 
-    /// The whole file.
+    private var journal: TokenJournal { TokenJournal(for: path) }
+
+    /// The whole file, with the tokens that an earlier refresh could not write into it any more.
     func document() throws(CoopError) -> JSONValue {
+        var document = try written()
+        guard journal.exists else { return document }
+        // Whoever holds the lock is at it, and does the rest.
+        guard let lock = try? lock(waits: false) else {
+            if let entry = outstanding(document) { put(entry.tokens, into: &document, entry.time) }
+            return document
+        }
+        defer { withExtendedLifetime(lock) {} }
+        document = try written()
+        guard let entry = outstanding(document) else {
+            journal.remove()
+            return document
+        }
+        put(entry.tokens, into: &document, entry.time)
+        // What cannot be written stays where it is, and is good from there.
+        do throws(CoopError) {
+            try replace(document)
+            journal.remove()
+        } catch {}
+        return document
+    }
+
+    /// The tokens that have taken the place of those in the file, and are not in it.
+    private func outstanding(_ document: JSONValue) -> TokenJournal.Entry? {
+        guard let entry = journal.read(), let refresh = document.at(service.refreshToken)?.string,
+            entry.used == TokenDigest(refresh), document.at(service.accessToken)?.string != entry.tokens.access
+        else { return nil }
+        return entry
+    }
+
+    /// The file as it is.
+    private func written() throws(CoopError) -> JSONValue {
         var bytes: [UInt8]
         do {
             bytes = try SecretRead.file(path, limit: 1 << 20)
@@ -54,16 +88,84 @@ public struct OAuthCredentialFile: Sendable {
             expiresAt: expiry)
     }
 
-    /// Writes new tokens into the file as it is now, in one step, keeping its mode and everything else in it.
+    /// Gets new tokens and writes them into the file as it is then, in one step, keeping its mode and everything else in it. At whatever
+    /// point the process is killed once it has them, the next reader finds them. The lock is held.
+    ///
+    /// - Parameters:
+    ///   - refresh: the refresh token that is used up.
+    ///   - now: seconds since 1970.
+    ///   - ask: gets the tokens; nil when the file holds others by now.
+    func exchange(_ refresh: String, now: () -> Int64, _ ask: () throws(CoopError) -> OAuthTokens?) throws(CoopError) -> OAuthTokens {
+        let before = try written()
+        if let entry = outstanding(before) {
+            var document = before
+            put(entry.tokens, into: &document, entry.time)
+            try replace(document)
+        }
+        try journal.prepare()
+        let answer: OAuthTokens?
+        do throws(CoopError) {
+            answer = try ask()
+        } catch {
+            journal.remove()
+            throw error
+        }
+        guard let tokens = answer else {
+            journal.remove()
+            return try self.tokens(in: try written())
+        }
+        let time = now()
+        do throws(CoopError) {
+            try journal.record(TokenJournal.Entry(used: refresh, tokens, time: time))
+            #if COOP_TEST_HOOKS
+                TestInterruption.reached("journal")
+            #endif
+        } catch {
+            // There is one place left for them.
+            try write(tokens, now: time)
+            return tokens
+        }
+        do throws(CoopError) {
+            let document = try written()
+            // Who has logged in anew meanwhile keeps that login.
+            if let other = document.at(service.refreshToken)?.string, other != refresh {
+                journal.remove()
+                return try self.tokens(in: document)
+            }
+            try write(tokens, now: time)
+        } catch {
+            // Where the file is gone the user has logged out. Otherwise they are good from the journal, until they can be written.
+            guard exists else {
+                journal.remove()
+                throw error
+            }
+            return tokens
+        }
+        #if COOP_TEST_HOOKS
+            TestInterruption.reached("file")
+        #endif
+        journal.remove()
+        return tokens
+    }
+
+    /// Writes tokens into the file as it is now, in one step, keeping its mode and everything else in it.
     ///
     /// - Parameter now: seconds since 1970.
     func write(_ tokens: OAuthTokens, now: Int64) throws(CoopError) {
-        var document = try document()
+        var document = try written()
+        put(tokens, into: &document, now)
+        try replace(document)
+    }
+
+    private func put(_ tokens: OAuthTokens, into document: inout JSONValue, _ now: Int64) {
         document.set(service.accessToken, .string(tokens.access))
         if let refresh = tokens.refresh { document.set(service.refreshToken, .string(refresh)) }
         if let path = service.idToken, let id = tokens.id { document.set(path, .string(id)) }
         if let path = service.expiry, let expiry = tokens.expiresAt { document.set(path, .number(String(expiry))) }
         if let path = service.refreshTime { document.set(path, .string(Timestamp.text(now))) }
+    }
+
+    private func replace(_ document: JSONValue) throws(CoopError) {
         var bytes = Array(document.text(indented: true).utf8)
         defer { bytes.wipe() }
         do {
@@ -78,12 +180,19 @@ public struct OAuthCredentialFile: Sendable {
     func locked<Result>(_ body: () throws(CoopError) -> Result) throws(CoopError) -> Result {
         let lock: Descriptor
         do {
-            lock = try Descriptor.open(path + ".coop-lock", O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
-            try check("flock", path) { flock(lock.number, LOCK_EX) }
+            lock = try self.lock(waits: true)
         } catch {
             throw CoopError(.failed, "cannot lock the login of \(service.name)", "\(error)", next: "ls -l \(path.printable)")
         }
         return try withExtendedLifetime(lock) { () throws(CoopError) in try body() }
+    }
+
+    private func lock(waits: Bool) throws(SystemError) -> Descriptor {
+        let lock = try Descriptor.open(path + ".coop-lock", O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+        while flock(lock.number, LOCK_EX | (waits ? 0 : LOCK_NB)) != 0 {
+            guard errno == EINTR else { throw SystemError("flock", path) }
+        }
+        return lock
     }
 }
 

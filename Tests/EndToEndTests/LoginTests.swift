@@ -100,8 +100,9 @@ private let anyone = TestIdentity.ordinary.first ?? .root
                 if status == 200:
                     part[access], part[refresh] = json.loads(text)["access_token"], json.loads(text)["refresh_token"]
                     part["written"] = "by the agent"
-                    with open(path + ".new", "w") as file: json.dump(data, file)
-                    os.rename(path + ".new", path)
+                    new = path + "." + os.urandom(8).hex()
+                    with open(new, "w") as file: json.dump(data, file)
+                    os.rename(new, path)
         """#
 
     /// Nothing of any real token is in what the sandbox had, in its HOME, the project, or the record.
@@ -255,6 +256,39 @@ private let anyone = TestIdentity.ordinary.first ?? .root
             #expect(!outcome.output.contains("REAL") && !outcome.output.contains("\n401 "), "\(outcome)")
         }
         #expect(try host.server.refreshes == [1, 0])
+    }
+
+    @Test("a sandbox that is killed while the server has its answer in hand does not lose the login", arguments: ["coop", "all"])
+    func killed(_ what: String) throws {
+        let host = try host(expires: 60)
+        try host.server.hold()
+        let process = try host.place.start(["run", "--", "python3", "agent.py", "claude", "api"])
+        #expect(try process.waitUntil { _ in (try? host.server.received.contains("/oauth/token")) ?? false })
+        if what == "all" { kill(try host.place.warden(), SIGKILL) }
+        kill(process.pid, SIGKILL)
+        _ = try process.wait()
+        #expect(try host.text.contains(LoginTests.refresh))
+        try host.server.letGo()
+        #expect(try Deadline.poll(seconds: 20) { try host.text.contains("REAL-refresh-1") })
+        #expect(try host.run(["api"]).output.contains("\"ok\": true"))
+        #expect(try host.server.refreshes == [1, 0])
+        #expect(try Deadline.poll(seconds: 5) { try host.place.processes().isEmpty })
+        #expect(try host.place.remains() == [])
+    }
+
+    @Test("whoever refreshes may be killed at any step once the tokens are written down", arguments: ["journal", "file"])
+    func killedAt(_ step: String) throws {
+        let host = try host(expires: 60)
+        host.place.environment["COOP_TEST_KILL_AT"] = step
+        let outcome = try host.run(["api"])
+        #expect(outcome.output.contains("\"ok\": true") && !outcome.output.contains("REAL"), "\(outcome)")
+        let journal = host.path + ".coop-tokens"
+        host.place.environment["COOP_TEST_KILL_AT"] = nil
+        #expect(try host.place.coop(["grant", "list"]).output.contains("ready"))
+        #expect(try host.text.contains("REAL-refresh-1") && host.text.contains("REAL-other"))
+        #expect(FileSystem.kind(journal) == nil)
+        #expect(try host.run(["api", "refresh", "api"]).output.components(separatedBy: "\"ok\": true") == 3)
+        #expect(try host.server.refreshes == [2, 0])
     }
 
     @Test("while one request waits for a token, others go on")

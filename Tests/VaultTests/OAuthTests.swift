@@ -53,6 +53,73 @@ import Testing
         return OAuthCredentialFile(service, userHome: place.path)
     }
 
+    /// A server during whose answer something happens to the credential file.
+    private static func refresher(_ place: Scratch, during event: @escaping @Sendable (String) throws -> Void) throws -> OAuthRefresher {
+        let file = try Self.file(.claude, Self.claude, place)
+        let server = Server()
+        let path = file.path
+        return OAuthRefresher(
+            file,
+            transport: { (request) throws(CoopError) in
+                let reply = try server.transport(request)
+                do { try event(path) } catch { throw CoopError(.failed, "\(error)", "") }
+                return reply
+            })
+    }
+
+    @Test func tokensThatCannotBeWrittenAreGoodUntilTheyCanBe() throws {
+        let place = try Scratch()
+        let refresher = try Self.refresher(place) { path in try FileSystem.replace(path, with: Array("broken".utf8)) }
+        #expect(try refresher.refresh(unlessChangedFrom: "sk-ant-oat01-REALACCESS").access == "NEWACCESS1")
+        let journal = refresher.file.path + ".coop-tokens"
+        #expect(try (FileSystem.status(journal)?.st_mode ?? 0) & 0o777 == 0o600)
+        try place.write(refresher.file.service.path, Self.claude)
+        #expect(try refresher.file.tokens().refresh == "NEWREFRESH1")
+        #expect(try String(osBytes: FileSystem.read(refresher.file.path)).contains("NEWREFRESH1"))
+        #expect(FileSystem.kind(journal) == nil)
+    }
+
+    @Test func whoLogsInAnewMeanwhileKeepsThatLogin() throws {
+        let place = try Scratch()
+        let other = Self.claude.replacing("REAL", with: "OTHER")
+        let refresher = try Self.refresher(place) { path in try FileSystem.replace(path, with: Array(other.utf8)) }
+        #expect(try refresher.refresh(unlessChangedFrom: "sk-ant-oat01-REALACCESS").access == "sk-ant-oat01-OTHERACCESS")
+        #expect(try refresher.file.tokens().refresh == "sk-ant-ort01-OTHERREFRESH")
+        #expect(FileSystem.kind(refresher.file.path + ".coop-tokens") == nil)
+    }
+
+    @Test func whoLogsOutMeanwhileStaysSo() throws {
+        let place = try Scratch()
+        let refresher = try Self.refresher(place) { path in unlink(path) }
+        #expect(throws: CoopError.self) { try refresher.refresh(unlessChangedFrom: "sk-ant-oat01-REALACCESS") }
+        #expect(FileSystem.kind(refresher.file.path) == nil && FileSystem.kind(refresher.file.path + ".coop-tokens") == nil)
+    }
+
+    @Test func noServerIsAskedWithoutRoomForItsAnswer() throws {
+        let place = try Scratch()
+        let server = Server()
+        let refresher = OAuthRefresher(try Self.file(.claude, Self.claude, place), transport: server.transport)
+        try FileSystem.makeDirectories(refresher.file.path + ".coop-tokens")
+        #expect(throws: CoopError.self) { try refresher.refresh(unlessChangedFrom: "sk-ant-oat01-REALACCESS") }
+        #expect(server.requests.withLock { $0.isEmpty })
+    }
+
+    @Test func aJournalOfAnotherLoginIsWorthNothing() throws {
+        let place = try Scratch()
+        let file = try Self.file(.claude, Self.claude, place)
+        let journal = TokenJournal(for: file.path)
+        for text in ["", "{", "{}"] {
+            try FileSystem.replace(file.path + ".coop-tokens", with: Array(text.utf8))
+            #expect(try file.tokens().access == "sk-ant-oat01-REALACCESS")
+            #expect(!journal.exists)
+        }
+        try journal.prepare()
+        try journal.record(.init(used: "another", OAuthTokens(access: "X", refresh: "Y"), time: 0))
+        #expect(journal.read()?.tokens.refresh == "Y")
+        #expect(try file.tokens().access == "sk-ant-oat01-REALACCESS")
+        #expect(!journal.exists)
+    }
+
     @Test(arguments: [(OAuthService.claude, claude), (.codex, codex)]) func theSandboxsFileHoldsNothingReal(
         _ service: OAuthService, _ text: String
     ) throws {

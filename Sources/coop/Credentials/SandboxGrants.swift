@@ -43,7 +43,8 @@ struct SandboxGrants: Sendable {
             }
             let directory = context.home.directory(.vault, of: project.key)
             if runs { try context.home.prepare(directory) }
-            let refresher = OAuthRefresher(context.credentialFile(service), transport: transport.send, gate: gate)
+            let refresher = OAuthRefresher(
+                context.credentialFile(service), transport: transport.send, gate: gate, delegate: RefreshProcess.delegate([service.name]))
             logins.append(
                 try OAuthGrant(refresher, name: setting.value.name, stubs: try StubMaker.stored(in: directory, makes: runs)))
         }
@@ -55,7 +56,8 @@ struct SandboxGrants: Sendable {
         var others: [GrantedCredential] = []
         for (name, login) in try context.mcpLogins() {
             let credential = try login.credential(
-                name, stubs: stubs, now: { Int64(time(nil)) }, transport: transport.send, gate: gate)
+                name, stubs: stubs, now: { Int64(time(nil)) }, transport: transport.send, gate: gate,
+                delegate: RefreshProcess.delegate(["--mcp", name.text]))
             if let credential { others.append(credential) }
         }
         session = try SessionGrants(grants, logins: logins, others: others, stubs: stubs, resolver: try context.resolver())
