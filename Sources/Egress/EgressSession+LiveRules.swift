@@ -1,5 +1,6 @@
 import Audit
 import CoopErrors
+import GatewayProtocol
 import Policy
 
 /// What changes while a sandbox runs: the policy, and what a person decides.
@@ -28,7 +29,7 @@ extension EgressSession {
 
     /// Waits for the person's answer; whoever asks the same meanwhile waits for the same one.
     func ask(
-        _ connection: Connection, _ rule: NetworkRule?, request: (method: String, path: String)?,
+        _ id: ConnectionID, _ connection: Connection, _ rule: NetworkRule?, request: (method: String, path: String)?,
         _ body: @escaping (EgressConsent) throws -> Void
     ) throws {
         guard let asker else { return try body(.refused(EgressSession.nobody)) }
@@ -36,26 +37,41 @@ extension EgressSession {
         let place = port == 443 || port == 80 ? "\(connection.destination)" : "\(connection.destination):\(port)"
         let key = "\(connection.destination):\(port) \(rule.map { "\($0)" } ?? "")"
         guard asking[key] == nil else {
-            asking[key]?.append(body)
+            asking[key]?.waiting.append((id, body))
             return
         }
-        asking[key] = [body]
         let question = EgressQuestion(place: place, host: "\(connection.destination)", port: port, request: request, rule: rule)
-        asker(question) { [unowned self] consent, answer in
-            let waiting = self.asking.removeValue(forKey: key) ?? []
-            guard self.failure == nil, !waiting.isEmpty else { return }
+        asking[key] = Asked(question: question, waiting: [(id, body)])
+        let withdraw = asker(question) { [unowned self] consent, answer in
+            guard let asked = self.asking.removeValue(forKey: key), self.failure == nil else { return }
             do {
-                var details = [
-                    AuditDetail("action", "ask"), AuditDetail("host", question.host), AuditDetail("port", port),
-                    AuditDetail("answer", answer),
-                ]
-                if let request { details += [AuditDetail("method", request.method), AuditDetail("path", request.path)] }
-                try self.write(details)
-                for body in waiting { try body(consent) }
+                try self.write(EgressSession.details(of: question, answer: answer))
+                for (_, body) in asked.waiting { try body(consent) }
             } catch {
                 self.close(because: EgressSession.error(error))
             }
         }
+        asking[key]?.withdraw = withdraw
+    }
+
+    /// The client of a connection has gone: what only it was waiting for need not be answered any more.
+    func withdrawQuestions(of id: ConnectionID) throws {
+        for key in asking.filter({ $0.value.waiting.contains { $0.connection == id } }).keys {
+            asking[key]?.waiting.removeAll { $0.connection == id }
+            guard let asked = asking[key], asked.waiting.isEmpty else { continue }
+            asking[key] = nil
+            asked.withdraw()
+            try write(EgressSession.details(of: asked.question, answer: "withdrawn"))
+        }
+    }
+
+    private static func details(of question: EgressQuestion, answer: String) -> [AuditDetail] {
+        var details = [
+            AuditDetail("action", "ask"), AuditDetail("host", question.host), AuditDetail("port", question.port),
+            AuditDetail("answer", answer),
+        ]
+        if let request = question.request { details += [AuditDetail("method", request.method), AuditDetail("path", request.path)] }
+        return details
     }
 
     /// Why what a rule asks about is refused without a question.

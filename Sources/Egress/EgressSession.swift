@@ -33,8 +33,9 @@ public final class EgressSession {
 
     /// What the user sees of it at the end.
     public private(set) var summary = EgressSummary()
-    /// Asks the person at the terminal and answers once, in words for the record; nobody is there as long as it is nil.
-    public var asker: ((EgressQuestion, @escaping (_ consent: EgressConsent, _ answer: String) -> Void) -> Void)?
+    /// Asks the person at the terminal and answers once, in words for the record, unless what it returns is called, which takes the question
+    /// back. Nobody is there as long as it is nil.
+    public var asker: ((EgressQuestion, @escaping (_ consent: EgressConsent, _ answer: String) -> Void) -> () -> Void)?
     /// Called before the worker's questions are judged.
     public var whenAsked: (() -> Void)?
     /// Why the sandbox's network was closed before its end.
@@ -66,8 +67,15 @@ public final class EgressSession {
     /// What is done once the record of it is written, by the number of the record.
     private var waiting: [(ticket: UInt64, body: () throws -> Void)] = []
 
-    /// Who waits for the same answer, by destination and rule.
-    var asking: [String: [(EgressConsent) throws -> Void]] = [:]
+    /// A question to the person, and who waits for its answer.
+    struct Asked {
+        var question: EgressQuestion
+        var waiting: [(connection: ConnectionID, body: (EgressConsent) throws -> Void)]
+        var withdraw: () -> Void = {}
+    }
+
+    /// By destination and rule.
+    var asking: [String: Asked] = [:]
 
     /// More than a worker that keeps to its limits can have.
     private static let connectionLimit = 2 * Int(WorkerLimits().connections)
@@ -230,6 +238,7 @@ public final class EgressSession {
         case .closed(let id, let bytesIn, let bytesOut):
             collecting = collecting.filter { $0.key.connection != id }
             guard connections.removeValue(forKey: id) != nil else { break }
+            try withdrawQuestions(of: id)
             summary.transferred(bytesIn: bytesIn, bytesOut: bytesOut)
         case .incident(let id, let kind, let detail): try incident(kind, at: connections[id].map { "\($0.destination)" } ?? "", detail)
         }
@@ -257,7 +266,7 @@ public final class EgressSession {
         let judgement = judge.judgement(on: connection.opening, to: connection.destination, consent: connection.consent)
         if case .ask(let rule) = judgement.verdict {
             connections[id] = connection
-            return try ask(connection, rule, request: nil) { [unowned self] consent in
+            return try ask(id, connection, rule, request: nil) { [unowned self] consent in
                 guard self.connections[id] != nil else { return }
                 connection.consent = consent
                 try self.open(id, connection)

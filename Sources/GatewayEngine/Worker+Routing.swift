@@ -21,7 +21,9 @@ extension Worker {
         case .firstBytes(let patient): readFirstBytes(connection, patient: patient)
         case .dns: answerStream(connection)
         case .draining: drain(connection)
-        // A client may say its last before the answer; its socket is looked at when the answer is there.
+        // Who ends a TLS connection before its first answer is gone.
+        case .verdict where connection.hasFinished && connection.speaksTLS: close(connection, reset: true)
+        // Others may say their last before the answer; the socket is looked at when the answer is there.
         case .proceeding, .verdict, .upstream, .relaying, .inspecting, .closed: break
         }
     }
@@ -189,6 +191,8 @@ extension Worker {
 }
 
 extension ClientConnection {
+    fileprivate var speaksTLS: Bool { if case .tls = spoken { true } else { false } }
+
     /// Where it goes, for people.
     var place: String {
         switch destination {

@@ -160,9 +160,22 @@ final class Worker {
         guard coop_socket_type(socket.number) == (isDatagram ? 2 : 1) else { throw WireError("a listener of the wrong type") }
         try check("fcntl") { fcntl(socket.number, F_SETFL, O_NONBLOCK) }
         if isDatagram { try check("setsockopt(IP_PKTINFO)") { coop_datagram_prepare(socket.number) } }
+        if !isDatagram { Worker.keepAlive(socket) }
         let index = listeners.count
         listeners.append(Listener(kind: kind, socket: socket, isWatched: true))
         try events.add(socket.number, .readable, data: Worker.listenerMark + UInt64(index))
+    }
+
+    /// Has the kernel look after connections that say nothing: a client may wait long for an answer, and one that is gone without a word must
+    /// be noticed. What is accepted inherits this (tcp(7)).
+    private static func keepAlive(_ socket: Descriptor) {
+        let tcp = Int32(IPPROTO_TCP)
+        for (level, option, value) in [
+            (SOL_SOCKET, SO_KEEPALIVE, 1), (tcp, TCP_KEEPIDLE, 10), (tcp, TCP_KEEPINTVL, 2), (tcp, TCP_KEEPCNT, 3),
+        ] {
+            var value = Int32(value)
+            setsockopt(socket.number, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+        }
     }
 
     private func watchOutbox() throws(SystemError) {

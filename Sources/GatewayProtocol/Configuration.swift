@@ -8,8 +8,8 @@ public struct WorkerLimits: Hashable, Sendable {
     public var names: UInt32 = 65536
     /// Seconds for a client to say what it wants, and for each part of a request's head.
     public var handshakeSeconds: UInt32 = 30
-    /// Seconds for a supervisor's verdict, a person's answer included.
-    public var verdictSeconds: UInt32 = 600
+    /// Seconds for a supervisor's verdict. A person's answer is one: a question stays open as long as somebody waits for it.
+    public var verdictSeconds: UInt32 = 86_400
     /// Seconds without a byte in either direction, after which a connection is closed.
     public var idleSeconds: UInt32 = 3600
     /// Bytes of a request's or response's head.

@@ -55,7 +55,7 @@ public final class Supervisor {
         self.sandbox = sandbox
         self.loop = loop
         self.keep = keep
-        questions = QuestionQueue(loop: loop)
+        questions = QuestionQueue()
         loop.watch(sandbox.channel.socket.number) { [unowned self] _ in try self.readWarden() }
     }
 

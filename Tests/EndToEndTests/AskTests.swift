@@ -82,6 +82,32 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(outcome.output.components("<plain 200>") == 2 && outcome.output.components("wants to reach") == 1, "\(outcome)")
     }
 
+    @Test("a question that nobody waits for any more is taken back, and the keyboard is the command's again", arguments: ["https", "http"])
+    func withdrawn(_ scheme: String) throws {
+        let upstream = try Upstream()
+        let place = try place(anyone, upstream)
+        let child = try run(
+            place,
+            """
+            curl -sS --noproxy '*' -m 1 \(scheme)://plain.example.com/1 & curl -sS --noproxy '*' -m 2 \(scheme)://second.example.com/2 & wait
+            echo gave up; read line; echo "line: $line"; fetch plain 3
+            """)
+        #expect(try child.waitForOutput("wants to reach"), "\(child.outputText)")
+        #expect(try child.waitForOutput("gave up"), "\(child.outputText)")
+        // In clear text the end of a client's words need not be its own: that it is gone the kernel finds out after a minute.
+        #expect(try child.waitUntil(timeout: 120) { $0.outputText.components("no answer") >= 1 }, "\(child.outputText)")
+        #expect(
+            try Deadline.poll(seconds: 30) {
+                try place.coop(["audit", "show", "--json"]).output.components("\"withdrawn\"") == 2
+            })
+        try child.send("mine\r")
+        #expect(try child.waitForOutput("line: mine"), "\(child.outputText)")
+        #expect(try child.waitForOutput("(GET /3)"), "\(child.outputText)")
+        try child.send("o\r")
+        #expect(try child.wait().output.contains("<plain 200>"))
+        #expect(try upstream.requests().count == 1)
+    }
+
     @Test("where nobody can be asked it is refused with that reason", arguments: [true, false])
     func nobody(_ hasTerminal: Bool) throws {
         let upstream = try Upstream()

@@ -1,3 +1,4 @@
+import Glibc
 import LinuxKernel
 import TestSupport
 import Testing
@@ -33,6 +34,32 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         let log = try place.coop(["audit", "show", "--type", "policy", "--json"])
         #expect(log.output.contains("reloaded") && log.output.contains("allow plain.example.com"), "\(log)")
         #expect(try place.coop(["audit", "verify"]).exitCode == 0)
+    }
+
+    @Test("an edit between the reading of the files and the watching of them is not missed", arguments: ["config.toml", "coop.toml"])
+    func early(_ file: String) throws {
+        let upstream = try Upstream()
+        let place = try Sandboxed(anyone)
+        let hosts = FetchingSandbox.hosts(upstream)
+        try place.configure("[network]\nallow = [\"plain.example.com\"]\n" + hosts)
+        place.environment["COOP_TEST_STOP_AT"] = "configuration"
+        let child = try place.start(
+            ["run", "--", "/bin/sh", "-c", "read x; until curl -sS --noproxy '*' -m 5 \(Self.url) | grep coop:; do sleep 0.2; done"],
+            input: .pipe)
+        func state() throws -> String? {
+            String(osBytes: try FileSystem.read("/proc/\(child.pid)/stat")).split(separator: ")").last?.split(separator: " ").first.map(
+                String.init)
+        }
+        #expect(try Deadline.poll(seconds: 20) { try state() == "T" })
+        if file == "coop.toml" {
+            try place.write("coop.toml", "name = \"x\"\n[network]\ndeny = [\"plain.example.com\"]\n")
+        } else {
+            try place.configure(hosts)
+        }
+        kill(child.pid, SIGCONT)
+        try child.send("go\n")
+        let outcome = try child.wait(timeout: 30)
+        #expect(outcome.exitCode == 0 && outcome.output.contains("plain.example.com"), "\(outcome)")
     }
 
     @Test("an edit of the repository's file can only narrow, until it is approved", arguments: TestIdentity.all)

@@ -51,6 +51,9 @@ final class SandboxRun {
         let agent = try AgentRun.find(command, options: options, context: context)
         let state = ConfigurationState(project: project, home: context.home)
         let approved = try context.approvedConfiguration(of: project, flags: options.flags, agent: agent)
+        #if COOP_TEST_HOOKS
+            TestStop.reached("configuration")
+        #endif
         let configuration = approved.resolved
         for note in IneffectiveSettings.notes(configuration.effective) { FileHandleOutput.standardError("coop: \(note.printable)\n") }
         try EarlyStart.current.advance()
@@ -137,10 +140,11 @@ final class SandboxRun {
             }
         }
         egress?.asker = { [rules, spec] question, answer in
-            supervisor.questions.ask(question.text(command: spec.command)) { consent in
+            let id = supervisor.questions.ask(question.text(command: spec.command)) { consent in
                 let (result, words) = rules.settle(question, by: consent)
                 answer(result, words)
             }
+            return { supervisor.questions.withdraw(id) }
         }
         _ = loop.after(milliseconds: SandboxRun.settled) { ProgramMemory.giveBack() }
         if let seconds = spec.timeout { supervisor.limit(seconds: seconds) }
