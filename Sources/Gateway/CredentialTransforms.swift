@@ -87,16 +87,19 @@ final class CredentialTransforms: ExchangeTransforms {
     func requestBody(for head: HTTPGateway.RequestHead) throws -> (any BodyTransform)? {
         let table = PatternTable.substituting(injections, in: CredentialTransforms.encoding(head.headers.first(name: "content-type") ?? ""))
         let scanner = watched.secrets.map(SecretScanner.init)
-        let coding = ContentCoding(head.headers["content-encoding"])
+        let (coding, isFramed) = ContentCoding.request(head.headers["content-encoding"])
         if scanner != nil || !table.isEmpty, CredentialTransforms.hasCompressedMessages(head.headers) {
             throw CompressedBody.refusal("the messages of the body are compressed one by one, and cannot be searched")
         }
         if coding != .identity, chunks != nil || scanner != nil || !table.isEmpty {
-            return try CompressedBody(coding, watched, stubs: table)
+            return try CompressedBody(coding, isFramed: isFramed, signer: chunks, watched, stubs: table)
         }
-        if let chunks { return OutgoingBody(scanner, watched, .sign(chunks)) }
-        if !table.isEmpty { return OutgoingBody(scanner, watched, .replace(StreamReplacer(table), keepsLength: table.keepsLength)) }
-        return scanner == nil ? nil : OutgoingBody(scanner, watched, .pass)
+        let frames = isFramed ? watched.secrets.map(SecretScanner.init) : nil
+        if let chunks { return OutgoingBody(scanner, watched, .sign(chunks), frames: frames) }
+        if !table.isEmpty {
+            return OutgoingBody(scanner, watched, .replace(StreamReplacer(table), keepsLength: table.keepsLength), frames: frames)
+        }
+        return scanner == nil ? nil : OutgoingBody(scanner, watched, .pass, frames: frames)
     }
 
     /// How text is written in a body of this type (RFC 9110, section 8.3.1).

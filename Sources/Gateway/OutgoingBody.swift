@@ -14,9 +14,16 @@ final class OutgoingBody: BodyTransform {
     private let watched: WatchedCredentials
     private let change: Change
     private let place: String
+    /// What is in the chunks of a body is searched as well: a secret may begin in one and end in the next.
+    private var frames: (reader: AWSChunkReader, scanner: SecretScanner)?
 
-    /// - Parameter place: what the record calls it.
-    init(_ scanner: SecretScanner?, _ watched: WatchedCredentials, _ change: Change, place: String = "body") {
+    /// - Parameters:
+    ///   - place: what the record calls it.
+    ///   - frames: finds secrets in the chunks of `aws-chunked`; nil for a body without them.
+    init(
+        _ scanner: SecretScanner?, _ watched: WatchedCredentials, _ change: Change, place: String = "body", frames: SecretScanner? = nil
+    ) {
+        self.frames = frames.map { (AWSChunkReader(), $0) }
         self.scanner = scanner
         self.watched = watched
         self.change = change
@@ -31,6 +38,12 @@ final class OutgoingBody: BodyTransform {
     func feed(_ bytes: ByteBuffer, into output: inout ByteBuffer) throws {
         try bytes.withUnsafeReadableBytes { piece in
             if let found = scanner?.scan(piece) { throw watched.refusal(found, in: place) }
+            let inner = frames?.scanner
+            do {
+                try frames?.reader.process(piece) { plain in
+                    if let found = inner?.scan(plain) { throw watched.refusal(found, in: place) }
+                }
+            } catch let error as InjectionError { throw OutgoingBody.refusal(error) }
             switch change {
             case .pass: output.writeBytes(piece)
             case .replace(let replacer, _): replacer.process(piece) { output.writeBytes($0) }
@@ -41,6 +54,7 @@ final class OutgoingBody: BodyTransform {
     }
 
     func finish(into output: inout ByteBuffer) throws {
+        do { try frames?.reader.finish() } catch { throw OutgoingBody.refusal(error) }
         switch change {
         case .pass: break
         case .replace(let replacer, _): replacer.finish { output.writeBytes($0) }

@@ -107,4 +107,14 @@ import TestSupport
             (["aws-chunked"], .identity), (["gzip", "aws-chunked"], .other), (["gzip, gzip"], .other), (["br"], .other), (["zstd"], .other),
         ])
     func codings(values: [String], coding: ContentCoding) { #expect(ContentCoding(values) == coding) }
+
+    @Test(
+        "a request's coding and the frames around it",
+        arguments: [
+            (["gzip,aws-chunked"], ContentCoding.gzip, true), (["aws-chunked, gzip"], .gzip, true), (["aws-chunked"], .identity, true),
+            (["gzip", "aws-chunked", "gzip"], .other, true), (["deflate"], .deflate, false), (["br, aws-chunked"], .other, true),
+        ])
+    func framed(values: [String], coding: ContentCoding, isFramed: Bool) {
+        #expect(ContentCoding.request(values) == (coding, isFramed))
+    }
 }

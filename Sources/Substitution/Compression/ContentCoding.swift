@@ -10,14 +10,23 @@ public enum ContentCoding: Sendable, Equatable {
 
     /// - Parameter values: the values of all `Content-Encoding` fields of a message, in order.
     public init(_ values: some Sequence<String>) {
-        // `aws-chunked` is the framing of a signed body, which leaves its bytes readable.
+        let (coding, isFramed) = ContentCoding.request(values)
+        // A framing without a coding leaves the bytes readable.
+        self = isFramed && coding != .identity ? .other : coding
+    }
+
+    /// How the body of a request is encoded, and whether that is framed in chunks (`aws-chunked`). The name of the framing may stand before or
+    /// after that of the coding; the frames are always outside (Amazon S3 User Guide, "Signature calculations: transferring payload in
+    /// chunks").
+    public static func request(_ values: some Sequence<String>) -> (coding: ContentCoding, isFramed: Bool) {
         let names = values.flatMap { $0.split(whereSeparator: { $0 == "," || $0 == " " || $0 == "\t" }) }.map { $0.lowercased() }
             .filter { $0 != "identity" }
+        let isFramed = names.contains("aws-chunked")
         switch names.filter({ $0 != "aws-chunked" }) {
-        case []: self = .identity
-        case ["gzip"] where names.count == 1, ["x-gzip"] where names.count == 1: self = .gzip
-        case ["deflate"] where names.count == 1: self = .deflate
-        default: self = .other
+        case []: return (.identity, isFramed)
+        case ["gzip"], ["x-gzip"]: return (.gzip, isFramed)
+        case ["deflate"]: return (.deflate, isFramed)
+        default: return (.other, isFramed)
         }
     }
 }
