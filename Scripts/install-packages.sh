@@ -46,6 +46,8 @@ test           | may  | npm                    | npm                | a client o
 test           | may  | wget                   | wget               | a client of the network tests
 test           | may  | certutil               | libnss3-tools      | a client of the network tests, with a trust store of its own
 test           | may  | gnutls-cli             | gnutls-bin         | a client of the network tests, with a TLS library of its own
+test           | may  | go                     | golang-go          | a client of the network tests
+test           | may  | javac                  | default-jdk-headless | a client of the network tests
 test           | must | cargo                  | cargo              | Rust inside
 test           | must | rustc/cargo            | rustc              | Rust inside
 bench          | must | python3                | python3            | running the measurements

@@ -80,6 +80,21 @@ final class ClientService {
         return service
     }
 
+    /// Puts the package `coop-test-package` into its index.
+    func makeWheel() throws {
+        let script = """
+            import sys, zipfile
+            info = "coop_test_package-1.0.0.dist-info/"
+            with zipfile.ZipFile(sys.argv[1] + "/coop_test_package-1.0.0-py3-none-any.whl", "w") as wheel:
+                wheel.writestr("coop_test_package.py", "answer = 42\\n")
+                wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: coop-test-package\\nVersion: 1.0.0\\n")
+                wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+                wheel.writestr(info + "RECORD", "")
+            """
+        let made = try ChildProcess.run(["/usr/bin/python3", "-c", script, directory])
+        guard made.exitCode == 0 else { throw TestSupportError("\(made)") }
+    }
+
     /// A virtual environment with the libraries that the tests use; nil where they cannot be had. Kept between runs.
     static let libraries: String? = {
         let path = "/tmp/coop-test-venv.\(getuid())"
@@ -93,6 +108,27 @@ final class ClientService {
                 """, "sh", path,
             ], timeout: 300)
         return made?.exitCode == 0 ? path : nil
+    }()
+
+    /// A virtual environment with further programs that are clients, each with a TLS library and trust of its own; nil where they cannot be
+    /// had. Kept between runs.
+    static let programs: String? = {
+        let path = "/tmp/coop-test-programs.\(getuid())"
+        let made = try? ChildProcess.run(
+            [
+                "/bin/sh", "-c",
+                """
+                exec 9> "$1.lock"; flock 9; [ -e "$1/ready" ] && exit 0
+                rm -rf "$1"; umask 022; /usr/bin/python3 -m venv "$1" && "$1/bin/pip" install -q uv deno && touch "$1/ready"
+                """, "sh", path,
+            ], timeout: 300)
+        return made?.exitCode == 0 ? path : nil
+    }()
+
+    /// Whether all the clients must be there: Debian has them, and the tests' own script installs them, unless it was told not to.
+    static let isExpected: Bool = {
+        let release = (try? FileSystem.read("/etc/os-release")).map { String(osBytes: $0) } ?? ""
+        return release.split(separator: "\n").contains("ID=debian") && getenv("COOP_NO_INSTALL") == nil
     }()
 
     /// Whether a program is installed where every user may run it.

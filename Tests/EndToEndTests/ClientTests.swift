@@ -92,16 +92,7 @@ private let anyone = TestIdentity.ordinary.last ?? .root
     func pip(_ host: String) throws {
         let libraries = try #require(ClientService.libraries)
         let service = try ClientService.start(anyone)
-        let script = """
-            import sys, zipfile
-            info = "coop_test_package-1.0.0.dist-info/"
-            with zipfile.ZipFile(sys.argv[1] + "/coop_test_package-1.0.0-py3-none-any.whl", "w") as wheel:
-                wheel.writestr("coop_test_package.py", "answer = 42\\n")
-                wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: coop-test-package\\nVersion: 1.0.0\\n")
-                wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-                wheel.writestr(info + "RECORD", "")
-            """
-        #expect(try ChildProcess.run(["/usr/bin/python3", "-c", script, service.directory]).exitCode == 0)
+        try service.makeWheel()
         let outcome = try service.place.captured(
             """
             \(libraries)/bin/pip install -q --isolated --no-cache-dir --target site --index-url https://\(host)/simple/ coop-test-package &&
@@ -135,6 +126,44 @@ private let anyone = TestIdentity.ordinary.last ?? .root
         try service.place.install(ClientService.file("client.go"), as: "client.go", mode: 0o644)
         let outcome = try service.place.captured("GOCACHE=/tmp/cache GOFLAGS=-mod=mod go run client.go https://\(host)/hello")
         #expect(outcome.output == "go HTTP/2.0 200\n", "\(outcome)")
+    }
+
+    @Test("uv, a Rust program with rustls", .enabled(if: ClientService.programs != nil), arguments: hosts)
+    func rust(_ host: String) throws {
+        let programs = try #require(ClientService.programs)
+        let service = try ClientService.start(anyone)
+        try service.makeWheel()
+        let outcome = try service.place.captured(
+            """
+            \(programs)/bin/uv pip install -q --no-config --no-cache --python /usr/bin/python3 --target site \
+              --default-index https://\(host)/simple/ coop-test-package &&
+            PYTHONPATH=site /usr/bin/python3 -c 'import coop_test_package; print(coop_test_package.answer)'
+            """, options: ["-m", "\(programs):\(programs):ro"])
+        #expect(outcome.output == "42\n", "\(outcome)")
+    }
+
+    @Test("deno, a Rust program with certificates of its own", .enabled(if: ClientService.programs != nil), arguments: hosts)
+    func deno(_ host: String) throws {
+        let programs = try #require(ClientService.programs)
+        let service = try ClientService.start(anyone)
+        try service.place.write(
+            "client.ts",
+            """
+            console.log((await (await fetch("https://\(host)/hello")).text()).trim());
+            const body = "x".repeat(300000);
+            console.log((await (await fetch("https://\(host)/echo", { method: "POST", body })).text()) === body);
+            """)
+        let outcome = try service.place.captured(
+            "DENO_DIR=/tmp/deno DENO_NO_UPDATE_CHECK=1 NO_COLOR=1 \(programs)/bin/deno run --no-config --allow-net client.ts",
+            options: ["-m", "\(programs):\(programs):ro"])
+        #expect(outcome.output == "hello 2.0\ntrue\n", "\(outcome)")
+    }
+
+    @Test("none of these clients is missing where they can be had", .enabled(if: ClientService.isExpected))
+    func complete() {
+        let missing = ["curl", "git", "node", "npm", "openssl", "java", "javac", "go"].filter { !ClientService.has($0) }
+        #expect(missing == [], "Scripts/install-packages.sh test")
+        #expect(ClientService.libraries != nil && ClientService.programs != nil, "pip cannot install what the tests of clients use")
     }
 
     @Test("the secret of a grant is nowhere inside after all of that")
