@@ -18,6 +18,8 @@ enum SecretPages {
     static func take(_ length: Int) -> UnsafeMutableRawPointer {
         if length == size, let page = kept.withLock({ $0.pages.popLast() }) { return page }
         let address = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        // The process ends, as it does at any allocation of Swift's that fails: a secret in other memory would be worse. A sandbox can bring
+        // this about only in its own worker and supervisor, and what ends with them is its own traffic.
         guard let address, address != MAP_FAILED else { fatalError("no memory for a secret") }
         _ = madvise(address, length, Int32(MADV_DONTDUMP))
         _ = madvise(address, length, Int32(MADV_WIPEONFORK))
