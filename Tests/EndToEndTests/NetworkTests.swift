@@ -227,6 +227,25 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(try upstream.requests().isEmpty)
     }
 
+    @Test("a log that cannot be written any more stops the traffic, and everything that left is in it", arguments: TestIdentity.all)
+    func fullRecord(_ identity: TestIdentity) throws {
+        let upstream = try Upstream()
+        let place = try place(identity, upstream)
+        // No file may grow beyond this (setrlimit(2)), as on a disk that is full.
+        let outcome = try place.hostShell(
+            """
+            prlimit --fsize=700000 "$coop" run --allow plain.example.com -- /bin/sh -c '
+              ask() { curl -s -m 20 --noproxy "*" -o /dev/null -w "%{http_code}\n" "$1"; }
+              ask http://plain.example.com/before; ask "http://denied.example.com/[1-5000]" | sort | uniq -c; ask http://plain.example.com/after'
+            """, timeout: 120)
+        #expect(outcome.output.hasPrefix("200\n") && outcome.output.hasSuffix("000\n"), "\(outcome)")
+        #expect(outcome.error.contains("audit"), "\(outcome)")
+        #expect(try upstream.requests() == ["plain GET /before plain.example.com"])
+        #expect(try place.coop(["audit", "export"]).output.contains("\"path\":\"/before\""))
+        let verified = try place.coop(["audit", "verify"])
+        #expect(verified.exitCode == 0, "\(verified)")
+    }
+
     @Test("every decision is in the audit log")
     func record() throws {
         let upstream = try Upstream()
