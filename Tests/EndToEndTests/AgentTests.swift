@@ -67,7 +67,8 @@ private let anyone = TestIdentity.ordinary.first ?? .root
     func installation() throws {
         let place = try place(anyone)
         try place.write(
-            "../home/.sample/bin/sample-agent", "#!/bin/sh\nfind \"$HOME\" -mindepth 1 -not -path '*/.sample-state*' | sort\n", mode: 0o755)
+            "../home/.sample/bin/sample-agent",
+            "#!/bin/sh\nfind \"$HOME\" -mindepth 1 -not -path '*/.sample-state*' -not -path '*/.pki*' | sort\n", mode: 0o755)
         let outcome = try place.coop(["run", "sample"])
         #expect(
             outcome.output == "\(place.home)/.sample\n\(place.home)/.sample/bin\n\(place.home)/.sample/bin/sample-agent\n", "\(outcome)")

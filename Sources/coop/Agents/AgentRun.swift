@@ -32,7 +32,23 @@ struct AgentRun {
         ConfigurationLayer.agent(
             agent.name, bundles: agent.network.bundles, allow: agent.network.hosts,
             environment: agent.variables(own, isSafe: options.safe).map { ($0.name, $0.value) },
-            grants: try grants(beside: configuration, context: context))
+            grants: try grants(beside: configuration, context: context) + logins(beside: configuration, context: context))
+    }
+
+    /// The logins that the agent has on the host. Whether one is any good is found out when it is used.
+    private func logins(beside configuration: Configuration, context: Context) throws(CoopError) -> [GrantSetting] {
+        var result: [GrantSetting] = []
+        for name in agent.login?.services ?? [] {
+            guard let service = OAuthService.named(name) else {
+                throw CoopError(
+                    .configuration, "the file of the agent \(agent.name) is wrong", "there is no login `\(name.printable)`",
+                    next: "coop grant providers")
+            }
+            let isGranted = configuration.grants.contains { $0.value.target == .provider(name) || $0.value.name == name }
+            if isGranted || !context.credentialFile(service).exists { continue }
+            result.append(GrantSetting(name: name, target: .provider(name), source: .login))
+        }
+        return result
     }
 
     /// A credential that the host has for one of its providers, in a variable or among coop's secrets, is granted: inside is a stub.
@@ -139,7 +155,8 @@ struct AgentRun {
             let shown = hosts.prefix(2).joined(separator: ", ")
             parts.append(hosts.isEmpty ? "reaches nothing" : "reaches \(shown)" + (hosts.count > 2 ? " and \(hosts.count - 2) more" : ""))
         }
-        let stubs = spec.environment.filter { $0.origin.hasPrefix("grant ") }.map(\.name)
+        var stubs = spec.home.files.contains { $0.reason.hasPrefix("grant ") } ? ["your login"] : []
+        stubs += spec.environment.filter { $0.origin.hasPrefix("grant ") }.map(\.name)
         parts.append(stubs.isEmpty ? "no credentials" : "\(stubs.joined(separator: ", ")) as \(stubs.count == 1 ? "a stub" : "stubs")")
         parts.append(agent.isAutonomous(own, isSafe: options.safe) ? "asks nothing (--safe to be asked)" : "asks as it is set")
         return "coop: " + parts.joined(separator: " · ") + "\n"

@@ -16,6 +16,8 @@ struct SandboxGrants: Sendable {
     let gate: RefreshGate
     private var settings: Configuration.Network
     private let store: SecretStore
+    /// Logins of the agent's that cannot be used: it runs without them.
+    let warnings: [CoopError]
 
     /// - Parameter runs: whether a sandbox is going to be started; otherwise nothing on the host is changed.
     /// - Returns: nil for a sandbox without network, where no credential could go anywhere.
@@ -30,6 +32,7 @@ struct SandboxGrants: Sendable {
         let gate = RefreshGate()
         var grants: [Grant] = []
         var logins: [OAuthGrant] = []
+        var warnings: [CoopError] = []
         let transport = HostRequests.transport(configuration.network, context: context)
         for setting in configuration.grants {
             guard let service = try setting.login() else {
@@ -43,11 +46,20 @@ struct SandboxGrants: Sendable {
             }
             let directory = context.home.directory(.vault, of: project.key)
             if runs { try context.home.prepare(directory) }
+            let stubs = try StubMaker.stored(in: directory, makes: runs)
             let refresher = OAuthRefresher(
                 context.credentialFile(service), transport: transport.send, gate: gate, delegate: RefreshProcess.delegate([service.name]))
-            logins.append(
-                try OAuthGrant(refresher, name: setting.value.name, stubs: try StubMaker.stored(in: directory, makes: runs)))
+            do throws(CoopError) {
+                let login = try OAuthGrant(refresher, name: setting.value.name, stubs: stubs)
+                _ = try refresher.usable()
+                logins.append(login)
+            } catch {
+                // What a person has asked for must be there; what an agent would find on the host may be missing there too.
+                guard setting.origin.layer == .agent else { throw error }
+                warnings.append(error)
+            }
         }
+        self.warnings = warnings
         self.grants = grants
         self.gate = gate
         settings = configuration.network

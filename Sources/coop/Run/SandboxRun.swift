@@ -74,6 +74,10 @@ final class SandboxRun {
                 // A run that could not work does not start, and what programs and keyrings say is known before the first request.
                 try grants.session.compiled.verify()
                 for note in grants.notes { FileHandleOutput.standardError("coop: \(note.printable)\n") }
+                for warning in grants.warnings {
+                    FileHandleOutput.standardError("coop: \(warning.message.printable); the agent runs without it\n")
+                    if let next = warning.next { FileHandleOutput.standardError("Next: \(next.printable)\n") }
+                }
             }
             if let source = spec.home.source { try context.home.prepare(source) }
             work = try WorkspaceSession.prepare(

@@ -168,10 +168,13 @@ struct SpecBuilder {
     /// A login's file with stubs belongs into the private HOME: in a directory of the host's it would take the place of the real one.
     private func refuseMount(over file: HomeFile, mounts: [Mount]) throws(CoopError) {
         guard let mount = mounts.first(where: { FileSystem.contains($0.target, file.path) }) else { return }
+        let isAgents = configuration.effective.grants.contains { $0.origin.layer == .agent && file.reason == "grant \($0.value.name)" }
         throw CoopError(
             .refused, "cannot put \(file.path.printable) inside (\(file.reason))",
             "\(mount.target.printable) is the host's own, shown by \(mount.reason.printable)",
-            next: "leave out the mount, or the grant: coop grant list")
+            next: isAgents
+                ? "leave out the mount, or set `login.services = []` in ~/.coop/agents/NAME.toml"
+                : "leave out the mount, or the grant: coop grant list")
     }
 
     private func mounts(workspace: Workspace) throws(CoopError) -> [Mount] {
