@@ -78,7 +78,9 @@ let package = Package(
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "WardenProtocol", "Seccomp", "Sandbox"],
             swiftSettings: testHooks),
         .target(
-            name: "Agents", dependencies: ["CoopErrors", "LinuxKernel", "Projects", "TOML", "Vault"], resources: [.embedInCode("Data")]),
+            name: "Agents", dependencies: ["CoopErrors", "LinuxKernel", "Projects", "TOML", "Vault"], exclude: ["Data"],
+            plugins: ["EmbedData"]),
+        .plugin(name: "EmbedData", capability: .buildTool(), exclude: ["embed.sh"]),
         .testTarget(name: "AgentsTests", dependencies: ["Agents", "CoopErrors", "LinuxKernel"]),
         .target(name: "Projects", dependencies: ["CoopErrors", "LinuxKernel", "TOML"]),
         .target(name: "Substitution", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),

@@ -1,3 +1,5 @@
+import Vault
+
 /// A coding agent as data: how it is found, what it keeps, what it needs to work alone, and how it is spoken to.
 ///
 /// Each is a file of Data, compiled into the program; users add their own, or change fields of these, in `agents/` of coop's own
@@ -47,8 +49,12 @@ public struct Agent: Sendable, Equatable {
     public struct Login: Sendable, Equatable {
         /// The command that starts it.
         public var command: [String]
-        /// Logins by OAuth that the vault keeps outside, by name.
-        public var services: [String] = []
+        /// What the command has to reach, in the form of `--allow`.
+        public var hosts: [String] = []
+        /// Where the login is kept, for one that can stay outside.
+        public var service: OAuthService?
+        /// Whether a sandbox is given the login that there is.
+        public var isTaken = true
     }
 
     /// What of its files outlives a run: paths relative to the home directory.

@@ -15,8 +15,8 @@ public struct AgentCatalog: Sendable {
     ///
     /// - Throws: `configuration` with file, line and column when the user's file is wrong.
     public func agent(named name: String) throws(CoopError) -> Agent? {
-        let built = try AgentCatalog.builtIn.first { $0.name == name }.map { entry throws(CoopError) in
-            try AgentFile(parsing: entry.bytes, name: "\(name).toml").agent()
+        let built = try EmbeddedData.bytes(name).map { bytes throws(CoopError) in
+            try AgentFile(parsing: bytes, name: "\(name).toml").agent()
         }
         guard AgentCatalog.isName(name) else { return nil }
         let path = FileSystem.join(directory, name + ".toml")
@@ -26,7 +26,7 @@ public struct AgentCatalog: Sendable {
 
     /// All of them, by name.
     public func all() throws(CoopError) -> [Agent] {
-        var names = Set(AgentCatalog.builtIn.map(\.name))
+        var names = Set(EmbeddedData.names)
         if FileSystem.kind(directory) == .directory {
             let entries: [String]
             do { entries = try FileSystem.list(directory) } catch {
@@ -60,19 +60,4 @@ public struct AgentCatalog: Sendable {
         !word.isEmpty && word.utf8.count <= 32
             && word.utf8.allSatisfy { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2D }
     }
-
-    private static let builtIn: [(name: String, bytes: [UInt8])] = [
-        ("aider", PackageResources.aider_toml),
-        ("amp", PackageResources.amp_toml),
-        ("claude", PackageResources.claude_toml),
-        ("codex", PackageResources.codex_toml),
-        ("copilot", PackageResources.copilot_toml),
-        ("gemini", PackageResources.gemini_toml),
-        ("goose", PackageResources.goose_toml),
-        ("kilo", PackageResources.kilo_toml),
-        ("mini-swe-agent", PackageResources.mini_swe_agent_toml),
-        ("opencode", PackageResources.opencode_toml),
-        ("pi", PackageResources.pi_toml),
-        ("qwen", PackageResources.qwen_toml),
-    ]
 }

@@ -35,7 +35,7 @@ struct AgentFile {
                 marks: try autonomy.texts("marks", base?.autonomy.marks ?? []),
                 except: try autonomy.texts("except", base?.autonomy.except ?? []),
                 environment: try autonomy.variables("environment", base?.autonomy.environment ?? [])),
-            login: try login(root, base?.login),
+            login: try AgentLogin(agent: name).login(root, base?.login),
             state: Agent.State(
                 directories: try state.paths("directories", base?.state.directories ?? []),
                 files: try state.paths("files", base?.state.files ?? []), seeds: try seeds(root) ?? base?.state.seeds ?? []),
@@ -51,13 +51,6 @@ struct AgentFile {
         "providers",
         "prompt", "events",
     ]
-
-    private func login(_ root: AgentTable, _ base: Agent.Login?) throws(CoopError) -> Agent.Login? {
-        guard root.has("login") else { return base }
-        let table = try root.table("login", ["command", "services"])
-        return Agent.Login(
-            command: try table.texts("command", base?.command), services: try table.texts("services", base?.services ?? []))
-    }
 
     private func seeds(_ root: AgentTable) throws(CoopError) -> [Agent.Seed]? {
         guard root.has("seeds") else { return nil }

@@ -73,6 +73,30 @@ struct AgentTable {
         return result
     }
 
+    /// Names of members of an object of JSON, from its root.
+    func names(_ key: String, _ otherwise: [String]?) throws(CoopError) -> [String] {
+        let names = try texts(key, otherwise)
+        guard !names.isEmpty else { throw problem(key, "must name a member") }
+        return names
+    }
+
+    /// Several of them.
+    func lists(_ key: String, _ otherwise: [[String]]) throws(CoopError) -> [[String]] {
+        guard let node = table[key] else { return otherwise }
+        guard case .array(let elements) = node.value else { throw problem(key, "must be an array, not \(node.value.kindName)") }
+        var result: [[String]] = []
+        for element in elements {
+            guard case .array(let parts) = element.value, !parts.isEmpty else { throw problem(key, "must hold arrays of names") }
+            var names: [String] = []
+            for part in parts {
+                guard case .string(let text) = part.value else { throw problem(key, "must hold arrays of names") }
+                names.append(text)
+            }
+            result.append(names)
+        }
+        return result
+    }
+
     /// A path below the home directory.
     func path(_ key: String) throws(CoopError) -> String { try checked(try text(key, nil), key) }
 

@@ -108,7 +108,7 @@ public struct HomeFile: Codable, Sendable, Equatable {
     /// The whole path inside.
     public var path: String
     public var contents: String
-    /// Why it is there: `grant claude`.
+    /// Why it is there: `grant NAME`.
     public var reason: String
 
     public init(path: String, contents: String, reason: String) {

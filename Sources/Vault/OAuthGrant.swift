@@ -51,12 +51,12 @@ public final class OAuthGrant: Sendable {
 
         var copy = JSONValue.object([])
         for path in service.harmless { if let value = document.at(path) { copy.set(path, value) } }
-        if case .null? = document["OPENAI_API_KEY"] { copy.set(["OPENAI_API_KEY"], .null) }
+        if let key = service.key, case .null? = document.at(key.path) { copy.set(key.path, .null) }
         copy.set(service.accessToken, .string(access))
         copy.set(service.refreshToken, .string(refresh))
         if let path = service.idToken, let id { copy.set(path, .string(id)) }
         if let path = service.expiry, let expiry = tokens.expiresAt { copy.set(path, .number(String(expiry))) }
-        file = SandboxCredentials.File(path: service.path, contents: copy.text(indented: true) + "\n")
+        file = SandboxCredentials.File(service, grant: self.name, contents: copy.text(indented: true) + "\n")
     }
 
     /// The access token as a grant on the service's hosts. It is refreshed before it ends, without the sandbox's doing.
@@ -149,7 +149,7 @@ public final class OAuthGrant: Sendable {
             ])
             if let id { answer["id_token"] = .string(id) }
             if let expiry = tokens.expiresAt { answer["expires_in"] = .number(String(max(0, expiry / 1000 - now))) }
-            if let scopes = try refresher.file.document().at(["claudeAiOauth", "scopes"])?.strings {
+            if let path = service.scopes, let scopes = try refresher.file.document().at(path)?.strings {
                 answer["scope"] = .string(scopes.joined(separator: " "))
             }
             return Answer(http: reply(200, answer))
@@ -182,25 +182,16 @@ public final class OAuthGrant: Sendable {
         var result = JSONValue([
             "sub": .string("coop-stub"), "email": .string("sandbox@coop.invalid"), "email_verified": .boolean(true),
         ])
-        for name in service.harmlessClaims {
-            guard let value = claims[name] else { continue }
+        for path in service.harmlessClaims {
+            guard let value = claims.at(path) else { continue }
             // The host refreshes. An agent that reads a time would ask as well, and the stubs of a project must stay the same.
-            if let time = OAuthGrant.fixedTimes[name] {
-                result[name] = .number(time)
-                continue
-            }
-            if name == "https://api.openai.com/auth" {
-                var kept = JSONValue.object([])
-                for member in ["chatgpt_account_id", "chatgpt_plan_type", "chatgpt_subscription_active_until"] {
-                    if let value = value[member] { kept[member] = value }
-                }
-                kept["chatgpt_user_id"] = .string("user-coop-stub")
-                kept["user_id"] = .string("user-coop-stub")
-                result[name] = kept
+            if path.count == 1, let time = path.first.flatMap({ OAuthGrant.fixedTimes[$0] }) {
+                result.set(path, .number(time))
             } else {
-                result[name] = value
+                result.set(path, value)
             }
         }
+        for claim in service.claims where claims.at(Array(claim.path.dropLast())) != nil { result.set(claim.path, .string(claim.value)) }
         return result
     }
 }

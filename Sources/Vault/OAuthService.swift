@@ -1,18 +1,17 @@
-import CoopErrors
 import LinuxKernel
 import Substitution
 
-/// An agent's login by OAuth: where it keeps its tokens, and where it refreshes them.
-public struct OAuthService: Sendable {
-    /// `claude`, `codex`.
+/// An agent's login by OAuth: where it keeps its tokens, and where it refreshes them. A file of the agent's says it.
+public struct OAuthService: Sendable, Equatable {
+    /// The agent's name.
     public var name: String
     /// What it is, for people.
     public var title: String
     /// The credential file, relative to the home directory.
     public var path: String
     /// A variable that names another directory for the file.
-    public var directoryVariable: String
-    /// Where in the file the tokens stand.
+    public var directoryVariable: String?
+    /// Where in the file the tokens stand: names of members, from the root.
     public var accessToken: [String]
     public var refreshToken: [String]
     public var idToken: [String]?
@@ -20,8 +19,12 @@ public struct OAuthService: Sendable {
     public var expiry: [String]?
     /// When the tokens were last refreshed, as an RFC 3339 time, where the file says it.
     public var refreshTime: [String]?
+    /// What the tokens are good for, a list of texts, which an answer to a request for new ones repeats.
+    public var scopes: [String]?
     /// What else the sandbox may see of the file: no other member is passed on.
     public var harmless: [[String]]
+    /// An API key that the file may hold in place of tokens.
+    public var key: Key?
     /// Addresses that refresh tokens; the first one is used.
     public var endpoints: [String]
     public var clientID: String
@@ -29,44 +32,65 @@ public struct OAuthService: Sendable {
     /// Where the access token goes.
     public var rules: [Provider.Rule]
     /// The claims of a token that the agent reads, which say nothing secret.
-    public var harmlessClaims: [String]
+    public var harmlessClaims: [[String]]
+    /// Claims that the agent reads and nobody should know, with what stands there in a stub.
+    public var claims: [Claim]
     public var accessShape: StubShape
     public var refreshShape: StubShape
     /// What the user types to log in again.
     public var loginCommand: String
 
-    private static func rule(_ hosts: [String]) -> Provider.Rule {
-        Provider.Rule(
-            domains: hosts.compactMap { try? GrantDomain($0) }, places: [InjectionPlace(.header("authorization"))], paths: [])
+    public struct Claim: Sendable, Equatable {
+        public var path: [String]
+        public var value: String
+
+        public init(path: [String], value: String) {
+            self.path = path
+            self.value = value
+        }
     }
 
-    /// Claude Code with a subscription.
-    public static let claude = OAuthService(
-        name: "claude", title: "Claude Code, logged in with a plan", path: ".claude/.credentials.json",
-        directoryVariable: "CLAUDE_CONFIG_DIR", accessToken: ["claudeAiOauth", "accessToken"],
-        refreshToken: ["claudeAiOauth", "refreshToken"], idToken: nil, expiry: ["claudeAiOauth", "expiresAt"], refreshTime: nil,
-        harmless: [["claudeAiOauth", "scopes"], ["claudeAiOauth", "subscriptionType"], ["claudeAiOauth", "rateLimitTier"]],
-        endpoints: ["https://console.anthropic.com/v1/oauth/token", "https://platform.claude.com/v1/oauth/token"],
-        clientID: "9d1c250a-e61b-44d9-88ed-5944d1962f5e", scope: nil,
-        rules: [rule(["api.anthropic.com", "mcp-proxy.anthropic.com"])], harmlessClaims: [],
-        accessShape: StubShape(prefix: "sk-ant-oat01-", length: 108, alphabet: .base64url),
-        refreshShape: StubShape(prefix: "sk-ant-ort01-", length: 108, alphabet: .base64url), loginCommand: "claude /login")
+    public struct Key: Sendable, Equatable {
+        /// Where in the file it stands.
+        public var path: [String]
+        /// Whose key it is.
+        public var provider: String
 
-    /// Codex with a ChatGPT plan.
-    public static let codex = OAuthService(
-        name: "codex", title: "Codex, logged in with a ChatGPT plan", path: ".codex/auth.json", directoryVariable: "CODEX_HOME",
-        accessToken: ["tokens", "access_token"], refreshToken: ["tokens", "refresh_token"],
-        idToken: ["tokens", "id_token"], expiry: nil, refreshTime: ["last_refresh"],
-        harmless: [["auth_mode"], ["tokens", "account_id"], ["last_refresh"]], endpoints: ["https://auth.openai.com/oauth/token"],
-        clientID: "app_EMoamEEZ73f0CkXaXp7hrann", scope: "openid profile email", rules: [rule(["chatgpt.com", "api.openai.com"])],
-        harmlessClaims: ["exp", "iat", "nbf", "aud", "iss", "https://api.openai.com/auth"],
-        accessShape: StubShape(length: 64, alphabet: .base64url), refreshShape: StubShape(prefix: "rt_", length: 64, alphabet: .base64url),
-        loginCommand: "codex login")
+        public init(path: [String], provider: String) {
+            self.path = path
+            self.provider = provider
+        }
+    }
 
-    public static let all = [claude, codex]
-
-    /// The service of that name; nil when there is none.
-    public static func named(_ name: String) -> OAuthService? { all.first { $0.name == name } }
+    /// - Parameter hosts: to which requests take the access token along, as `Authorization`.
+    public init(
+        name: String, title: String, path: String, directoryVariable: String? = nil, accessToken: [String], refreshToken: [String],
+        idToken: [String]? = nil, expiry: [String]? = nil, refreshTime: [String]? = nil, scopes: [String]? = nil, harmless: [[String]] = [],
+        key: Key? = nil, endpoints: [String], clientID: String, scope: String? = nil, hosts: [GrantDomain], harmlessClaims: [[String]] = [],
+        claims: [Claim] = [], accessShape: StubShape, refreshShape: StubShape, loginCommand: String
+    ) {
+        self.name = name
+        self.title = title
+        self.path = path
+        self.directoryVariable = directoryVariable
+        self.accessToken = accessToken
+        self.refreshToken = refreshToken
+        self.idToken = idToken
+        self.expiry = expiry
+        self.refreshTime = refreshTime
+        self.scopes = scopes
+        self.harmless = harmless
+        self.key = key
+        self.endpoints = endpoints
+        self.clientID = clientID
+        self.scope = scope
+        rules = [Provider.Rule(domains: hosts, places: [InjectionPlace(.header("authorization"))], paths: [])]
+        self.harmlessClaims = harmlessClaims
+        self.claims = claims
+        self.accessShape = accessShape
+        self.refreshShape = refreshShape
+        self.loginCommand = loginCommand
+    }
 
     /// Where the file lies: below `home`, or in the directory that the service's variable names.
     ///
@@ -74,6 +98,13 @@ public struct OAuthService: Sendable {
     public func file(home: String, directory: String?) -> String {
         guard let directory, directory.hasPrefix("/") else { return FileSystem.join(home, path) }
         return FileSystem.join(FileSystem.normalize(directory), FileSystem.lastComponent(of: path))
+    }
+
+    /// Whether a credential file of a sandbox holds coop's stubs in place of a login.
+    public func holdsStub(_ bytes: [UInt8]) -> Bool {
+        guard let document = JSONValue.parsed(bytes) else { return false }
+        let tokens = [accessToken, key?.path].compactMap { $0.flatMap { document.at($0)?.string } }
+        return tokens.contains { $0.contains(accessShape.alphabet.mark) }
     }
 }
 

@@ -2,14 +2,17 @@ import CoopErrors
 
 /// What a sandbox is given in the place of credentials: variables and files, with stubs in them.
 public struct SandboxCredentials: Sendable, Equatable {
-    /// A file below the home directory, mode 0600.
+    /// A credential file below the home directory, mode 0600.
     public struct File: Sendable, Equatable {
-        /// Relative to the home directory: `.claude/.credentials.json`.
-        public var path: String
+        /// The login whose file it is.
+        public var service: OAuthService
+        /// The grant's name.
+        public var grant: String
         public var contents: String
 
-        public init(path: String, contents: String) {
-            self.path = path
+        public init(_ service: OAuthService, grant: String, contents: String) {
+            self.service = service
+            self.grant = grant
             self.contents = contents
         }
     }

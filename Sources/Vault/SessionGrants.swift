@@ -11,20 +11,22 @@ public struct SessionGrants: Sendable {
     public let logins: [OAuthGrant]
 
     /// - Parameters:
+    ///   - keys: logins of agents that are an API key.
     ///   - others: credentials that need nothing inside, such as logins at MCP servers.
     ///   - stubs: of this sandbox.
     /// - Throws: `configuration` when two grants want the same variable or have the same name.
     public init(
-        _ grants: [Grant], logins: [OAuthGrant] = [], others: [GrantedCredential] = [], stubs: StubMaker, resolver: SecretResolver
+        _ grants: [Grant], logins: [OAuthGrant] = [], keys: [KeyLogin] = [], others: [GrantedCredential] = [], stubs: StubMaker,
+        resolver: SecretResolver
     ) throws(CoopError) {
-        var given = SandboxCredentials(files: logins.map(\.file))
+        var given = SandboxCredentials(files: logins.map(\.file) + keys.map(\.file))
         var members: [GrantedCredential] = []
         for grant in grants {
             let credential = GrantedCredential(grant, stubs: stubs, resolver: resolver)
             try given.add(grant, credential)
             members.append(credential)
         }
-        members += logins.map(\.credential) + others
+        members += logins.map(\.credential) + keys.map(\.credential) + others
         var names: Set<String> = []
         for member in members where !names.insert(member.name).inserted {
             throw CoopError(.configuration, "there are two grants `\(member.name)`", "their names must differ", next: "coop grant list")

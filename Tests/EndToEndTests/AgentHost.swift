@@ -87,6 +87,9 @@ final class AgentHost {
                 data = json.load(open(path))
                 send(api, {"Authorization": "Bearer " + (data["tokens"]["access_token"] if codex else data["claudeAiOauth"]["accessToken"])})
             if step == "key": send(api, {"x-api-key": os.environ["ANTHROPIC_API_KEY"]})
+            if step == "openai": send("https://api.openai.com/v1/models", {"Authorization": "Bearer " + json.load(open(path))["OPENAI_API_KEY"]})
+            if step == "sample": path = os.path.expanduser("~/.sample/login.json"); print(open(path).read() if os.path.exists(path) else "no file")
+            if step == "api-sample": send(api, {"Authorization": "Bearer " + json.load(open(path))["claudeAiOauth"]["accessToken"]})
             if step == "wait": print("WAITING", flush=True); sys.stdin.readline()
         """#
 }

@@ -42,7 +42,8 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         let outcome = try host.run(["file"])
         #expect(outcome.exitCode == 0 && outcome.output == "no file\n", "\(outcome)")
         #expect(
-            outcome.error.contains("claude") && outcome.error.contains("; the agent runs without it\nNext: claude /login\n"), "\(outcome)")
+            outcome.error.contains("claude") && outcome.error.contains("; the agent runs without it\nNext: claude auth login\n"),
+            "\(outcome)")
         #expect(outcome.error.contains("no credentials"), "\(outcome)")
         // Who asks for the login by a grant is not given less.
         #expect(try host.place.coop(["grant", "add", "mine", "--provider", "claude"]).exitCode == 0)
@@ -74,10 +75,64 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         let host = try AgentHost("claude", anyone)
         try host.logIn()
         let mounted = try host.run(["file"], options: ["-m", host.place.home + "/.claude"])
-        #expect(mounted.exitCode == 126 && mounted.error.contains("Next: leave out the mount, or set `login.services = []`"), "\(mounted)")
+        #expect(mounted.exitCode == 126 && mounted.error.contains("Next: leave out the mount, or set `login.taken = false`"), "\(mounted)")
         #expect(try host.place.coop(["grant", "add", "mine", "--provider", "claude"]).exitCode == 0)
         let explained = try host.place.coop(["explain", "--json", "claude"])
         #expect(explained.output.contains("grant mine") && !explained.output.contains("grant claude"), "\(explained)")
         #expect(try host.run(["api"]).output.contains("\"ok\": true"))
+    }
+
+    @Test("a login that is an API key in the agent's file")
+    func key() throws {
+        let host = try AgentHost("codex", anyone)
+        let real = "sk-proj-REAL" + String(repeating: "k", count: 60)
+        try host.place.write(host.path, "{\"auth_mode\": \"apikey\", \"OPENAI_API_KEY\": \"\(real)\", \"tokens\": null}", mode: 0o600)
+        let outcome = try host.run(["file", "openai"])
+        #expect(outcome.output.contains("\"OPENAI_API_KEY\": \"sk-proj-CoopStub") && outcome.output.contains("apikey"), "\(outcome)")
+        #expect(outcome.error.contains("your login as a stub") && outcome.output.contains("401"), "\(outcome)")
+        try host.expectNothingReal(outcome)
+        #expect(try host.server.received.contains("GOT api.openai.com GET /v1/models Bearer \(real)"))
+    }
+
+    @Test("an agent of the user's own has its login the same way")
+    func ownAgent() throws {
+        let host = try AgentHost("claude", anyone)
+        try host.logIn()
+        try host.place.makeDirectory(host.place.home + "/.sample")
+        try FileSystem.rename(host.path, to: host.place.home + "/.sample/login.json")
+        try FileSystem.rename(host.place.home + "/.local/bin/claude", to: host.place.home + "/.local/bin/sample")
+        let file = """
+            name = "sample"
+            binary = "sample"
+            places = ["~/.local/bin/sample"]
+            [login]
+            command = ["sample", "sign-in"]
+            [login.file]
+            path = ".sample/login.json"
+            access = ["claudeAiOauth", "accessToken"]
+            refresh = ["claudeAiOauth", "refreshToken"]
+            expiry = ["claudeAiOauth", "expiresAt"]
+            [login.tokens]
+            endpoints = ["https://platform.claude.com/v1/oauth/token"]
+            client = "sample-client"
+            hosts = ["api.anthropic.com"]
+            """
+        try host.place.write("../coophome/agents/sample.toml", file)
+        let outcome = try host.place.coop(["run", "sample", "sample", "api-sample"])
+        #expect(outcome.output.contains("CoopStub") && outcome.output.contains("\"ok\": true"), "\(outcome)")
+        try host.expectNothingReal(outcome)
+        #expect(try host.place.coop(["grant", "providers"]).output.contains("sample"))
+        for (change, problem) in [
+            (("client = \"sample-client\"\n", ""), "`login.tokens.client` is missing"),
+            (("\"api.anthropic.com\"", "\"a b\""), "sample.toml:14:9: `login.tokens.hosts`"),
+            (("path = \".sample/", "path = \"../"), "must be relative to the home directory"),
+            (("[\"claudeAiOauth\", \"accessToken\"]", "[]"), "`login.file.access` must name a member"),
+        ] {
+            try host.place.write("../coophome/agents/sample.toml", file.replacing(change.0, with: change.1))
+            let broken = try host.place.coop(["run", "sample"])
+            #expect(broken.exitCode == 125 && broken.error.contains(problem), "\(broken)")
+        }
+        try host.place.write("../coophome/agents/sample.toml", file.replacing("[login]", with: "[login]\ntaken = false"))
+        #expect(try host.place.coop(["run", "sample", "sample"]).output == "{}\n\n", "its old stubs are gone")
     }
 }

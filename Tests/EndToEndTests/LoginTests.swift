@@ -318,10 +318,10 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(unlink(host.path) == 0)
         try process.send("\n")
         let outcome = try process.wait(timeout: 60)
-        #expect(outcome.output.contains("claude is not logged in") && outcome.output.contains("claude /login"), "\(outcome)")
+        #expect(outcome.output.contains("claude is not logged in") && outcome.output.contains("claude auth login"), "\(outcome)")
         #expect(outcome.output.contains("\n401 ") && outcome.output.contains("invalid_grant"), "\(outcome)")
         let next = try host.run(["api"])
-        #expect(next.exitCode == 125 && next.output.isEmpty && next.error.contains("Next: claude /login"), "\(next)")
+        #expect(next.exitCode == 125 && next.output.isEmpty && next.error.contains("Next: claude auth login"), "\(next)")
     }
 
     @Test("a login that the server has ended says so, and the sandbox does not see the token in the server's words")
@@ -330,7 +330,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         try host.place.write(host.path, host.text.replacing(LoginTests.refresh, with: "REAL-refresh-used-0123"), mode: 0o600)
         let outcome = try host.run(["api"])
         #expect(outcome.output.contains("403") && outcome.output.contains("cannot refresh the login of claude"), "\(outcome)")
-        #expect(!outcome.output.contains("REAL") && outcome.error.contains("claude /login"), "\(outcome)")
+        #expect(!outcome.output.contains("REAL") && outcome.error.contains("claude auth login"), "\(outcome)")
     }
 
     @Test("the host's own directory of logins is not written to")

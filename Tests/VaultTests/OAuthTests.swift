@@ -125,7 +125,7 @@ import Testing
     ) throws {
         let place = try Scratch()
         let grant = try OAuthGrant(OAuthRefresher(try Self.file(service, text, place), transport: Server().transport), stubs: Self.maker)
-        #expect(grant.file.path == service.path)
+        #expect(grant.file.service.path == service.path)
         var shown = grant.file.contents
         let value = try JSONValue.parse(Array(shown.utf8))
         for path in [service.accessToken, service.refreshToken, service.idToken ?? []] where !path.isEmpty {
@@ -227,7 +227,7 @@ import Testing
         let server = Server(HTTPReply(status: 400, body: Array(#"{"error":"invalid_grant"}"#.utf8)))
         let refresher = OAuthRefresher(try Self.file(.claude, Self.claude, place), transport: server.transport, now: { 2001 })
         let error = #expect(throws: CoopError.self) { try refresher.current() }
-        #expect(error?.next == "claude /login")
+        #expect(error?.next == "claude auth login")
         #expect(error?.message.contains("REAL") == false)
         #expect(try place.read(".claude/.credentials.json") == Self.claude)
     }
@@ -325,7 +325,7 @@ import Testing
         for text in ["", "{}", "[]", #"{"claudeAiOauth":{"accessToken":""}}"#] {
             let file = try Self.file(.claude, text, place)
             let error = #expect(throws: CoopError.self) { try file.tokens() }
-            #expect(error?.code == .notReady && error?.next == "claude /login")
+            #expect(error?.code == .notReady && error?.next == "claude auth login")
         }
     }
 }

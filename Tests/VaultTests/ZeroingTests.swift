@@ -88,7 +88,7 @@ import Testing
             stubs: OAuthTests.maker)
         let grant = Grant(name: "github", provider: try ProviderCatalog.find("github"), source: .stored("GH"))
         let session = try SessionGrants([grant], logins: [login], stubs: OAuthTests.maker, resolver: SecretSourceTests.resolver(place))
-        #expect(session.given.files.map(\.path) == [".claude/.credentials.json"])
+        #expect(session.given.files.map(\.service.path) == [".claude/.credentials.json"])
         #expect(session.given.variables.keys.sorted() == ["GH_TOKEN", "GITHUB_TOKEN"])
         try session.compiled.verify()
         let watched = try session.watched(stored: try store.all())

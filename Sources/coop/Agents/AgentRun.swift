@@ -35,20 +35,12 @@ struct AgentRun {
             grants: try grants(beside: configuration, context: context) + logins(beside: configuration, context: context))
     }
 
-    /// The logins that the agent has on the host. Whether one is any good is found out when it is used.
+    /// The login that the agent has on the host. Whether it is any good is found out when it is used.
     private func logins(beside configuration: Configuration, context: Context) throws(CoopError) -> [GrantSetting] {
-        var result: [GrantSetting] = []
-        for name in agent.login?.services ?? [] {
-            guard let service = OAuthService.named(name) else {
-                throw CoopError(
-                    .configuration, "the file of the agent \(agent.name) is wrong", "there is no login `\(name.printable)`",
-                    next: "coop grant providers")
-            }
-            let isGranted = configuration.grants.contains { $0.value.target == .provider(name) || $0.value.name == name }
-            if isGranted || !context.credentialFile(service).exists { continue }
-            result.append(GrantSetting(name: name, target: .provider(name), source: .login))
-        }
-        return result
+        guard let login = agent.login, login.isTaken, let service = login.service else { return [] }
+        let isGranted = configuration.grants.contains { $0.value.target == .provider(service.name) || $0.value.name == service.name }
+        if isGranted || !context.credentialFile(service).exists { return [] }
+        return [GrantSetting(name: service.name, target: .provider(service.name), source: .login)]
     }
 
     /// A credential that the host has for one of its providers, in a variable or among coop's secrets, is granted: inside is a stub.
@@ -137,6 +129,19 @@ struct AgentRun {
             do { return try directory?.read(path, limit: AgentRun.stateLimit) } catch { return [0] }
         }
         return files.map { HomeFile(path: FileSystem.join(home, $0.path), contents: $0.contents, reason: "agent \(agent.name)") }
+    }
+
+    /// Its credential file, emptied, where it holds stubs of an earlier run and this one has no login: with them it would take itself for
+    /// logged in, and be refused by its service.
+    ///
+    /// - Parameters:
+    ///   - home: the home directory inside.
+    ///   - source: the directory that holds it; nil for one in memory.
+    func withoutLogin(home: String, source: String?) -> HomeFile? {
+        guard let service = agent.login?.service, let source, let directory = try? BeneathDirectory(source),
+            let bytes = try? directory.read(service.path, limit: AgentRun.stateLimit), service.holdsStub(bytes)
+        else { return nil }
+        return HomeFile(path: FileSystem.join(home, service.path), contents: "{}\n", reason: "agent \(agent.name)")
     }
 
     /// A larger file of its state is left alone.

@@ -1,3 +1,4 @@
+import Agents
 import CoopErrors
 import Egress
 import LinuxKernel
@@ -21,9 +22,14 @@ extension Context {
         }
     }
 
+    /// The login of the agent of that name; nil when there is no such agent, or it has none that coop could use.
+    func login(named name: String) throws(CoopError) -> OAuthService? {
+        try AgentCatalog(directory: home.directory(.agents)).agent(named: name)?.login?.service
+    }
+
     /// The credential file of an agent that is logged in on this machine.
     func credentialFile(_ service: OAuthService) -> OAuthCredentialFile {
-        let path = service.file(home: home.userHome, directory: environmentVariable(service.directoryVariable))
+        let path = service.file(home: home.userHome, directory: service.directoryVariable.flatMap(environmentVariable))
         return OAuthCredentialFile(service, userHome: home.userHome, path: path)
     }
 

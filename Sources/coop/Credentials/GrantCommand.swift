@@ -1,3 +1,4 @@
+import Agents
 import ArgumentParser
 import CoopErrors
 import LinuxKernel
@@ -42,7 +43,7 @@ struct GrantAdd: ParsableCommand {
         commandName: "add", abstract: "Add a grant: for a service that coop knows, or for one place on one host.",
         discussion: """
             The credential is a stored secret (--secret), or is read when it is used (--source): env:VAR, file:PATH, file:PATH#/json/pointer,
-            cmd:COMMAND, secret-service:NAME=VALUE. The providers claude and codex are logins on this machine and need neither.
+            cmd:COMMAND, secret-service:NAME=VALUE. A provider that is an agent's login on this machine needs neither.
 
             Examples:
               coop grant add github --provider github --source 'cmd:gh auth token'
@@ -68,7 +69,7 @@ struct GrantAdd: ParsableCommand {
     @Argument(help: ArgumentHelp("The grant's name.", valueName: "NAME")) var name: String
 
     func validate() throws {
-        if provider.flatMap(OAuthService.named) != nil {
+        if try login() != nil {
             if secret != nil || source != nil || !env.isEmpty {
                 throw ValidationError("A login on this machine is used as it is: leave out --secret, --source and --env.")
             }
@@ -85,10 +86,13 @@ struct GrantAdd: ParsableCommand {
         }
     }
 
+    /// The agent's login that the provider is.
+    private func login() throws -> OAuthService? { try provider.flatMap { try Context().login(named: $0) } }
+
     func run() throws {
         let context = try Context()
         // What is wrong is found before anything is written.
-        let service = provider.flatMap(OAuthService.named)
+        let service = try login()
         if let provider, service == nil { _ = try ProviderCatalog.find(provider) }
         if let domain { _ = try GrantDomain(domain) }
         if let secret { _ = try SecretName(secret) }
@@ -169,7 +173,7 @@ struct GrantList: ParsableCommand {
         for setting in effective.grants {
             let origin = "\(setting.origin)"
             do throws(CoopError) {
-                if let service = try setting.login() {
+                if let service = try setting.login(context) {
                     entries.append(GrantList.entry(setting.value.name, service, origin, context))
                     continue
                 }
@@ -279,7 +283,8 @@ struct GrantProviders: ParsableCommand {
     }
 
     func run() throws {
-        let logins = OAuthService.all.map { service in
+        let agents = AgentCatalog(directory: try Context().home.directory(.agents))
+        let logins = try agents.all().compactMap(\.login?.service).map { service in
             Listing.Entry(
                 name: service.name, title: service.title, hosts: service.rules.flatMap { $0.domains.map(\.description) },
                 places: ["header authorization"], variables: [], page: nil)

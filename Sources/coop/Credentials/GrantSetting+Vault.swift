@@ -1,3 +1,4 @@
+import Agents
 import CoopErrors
 import LinuxKernel
 import Projects
@@ -6,8 +7,8 @@ import Vault
 
 extension Setting where Value == GrantSetting {
     /// The agent's login that this part of the configuration lets sandboxes use; nil when it describes a grant of another kind.
-    func login() throws(CoopError) -> OAuthService? {
-        guard case .provider(let name) = value.target, let service = OAuthService.named(name) else { return nil }
+    func login(_ context: Context) throws(CoopError) -> OAuthService? {
+        guard case .provider(let name) = value.target, let service = try context.login(named: name) else { return nil }
         guard value.source == .login, value.variables == nil else {
             throw CoopError(
                 .configuration, "the grant `\(value.name)` cannot be used",

@@ -32,10 +32,11 @@ struct SandboxGrants: Sendable {
         let gate = RefreshGate()
         var grants: [Grant] = []
         var logins: [OAuthGrant] = []
+        var keys: [KeyLogin] = []
         var warnings: [CoopError] = []
         let transport = HostRequests.transport(configuration.network, context: context)
         for setting in configuration.grants {
-            guard let service = try setting.login() else {
+            guard let service = try setting.login(context) else {
                 grants.append(try setting.grant())
                 continue
             }
@@ -47,9 +48,14 @@ struct SandboxGrants: Sendable {
             let directory = context.home.directory(.vault, of: project.key)
             if runs { try context.home.prepare(directory) }
             let stubs = try StubMaker.stored(in: directory, makes: runs)
+            let file = context.credentialFile(service)
             let refresher = OAuthRefresher(
-                context.credentialFile(service), transport: transport.send, gate: gate, delegate: RefreshProcess.delegate([service.name]))
+                file, transport: transport.send, gate: gate, delegate: RefreshProcess.delegate([service.name]))
             do throws(CoopError) {
+                if let key = try KeyLogin(file, name: setting.value.name, stubs: stubs) {
+                    keys.append(key)
+                    continue
+                }
                 let login = try OAuthGrant(refresher, name: setting.value.name, stubs: stubs)
                 _ = try refresher.usable()
                 logins.append(login)
@@ -72,18 +78,18 @@ struct SandboxGrants: Sendable {
                 delegate: RefreshProcess.delegate(["--mcp", name.text]))
             if let credential { others.append(credential) }
         }
-        session = try SessionGrants(grants, logins: logins, others: others, stubs: stubs, resolver: try context.resolver())
+        session = try SessionGrants(grants, logins: logins, keys: keys, others: others, stubs: stubs, resolver: try context.resolver())
     }
 
     /// The files with the stubs of logins, for a HOME.
     ///
     /// - Parameter environment: the sandbox's own, in which an agent may be told of another directory.
     func files(home: String, environment: [EnvironmentVariable]) -> [HomeFile] {
-        session.logins.map { login in
-            let directory = environment.first { $0.name == login.service.directoryVariable }?.value
-            var path = login.service.file(home: home, directory: directory)
-            if !FileSystem.contains(home, path) { path = login.service.file(home: home, directory: nil) }
-            return HomeFile(path: path, contents: login.file.contents, reason: "grant \(login.name)")
+        session.given.files.map { file in
+            let directory = file.service.directoryVariable.flatMap { name in environment.first { $0.name == name }?.value }
+            var path = file.service.file(home: home, directory: directory)
+            if !FileSystem.contains(home, path) { path = file.service.file(home: home, directory: nil) }
+            return HomeFile(path: path, contents: file.contents, reason: "grant \(file.grant)")
         }
     }
 

@@ -62,6 +62,10 @@ struct SpecBuilder {
         let excludes = try self.excludes(workspace: workspace)
         var homeDirectory = Home(path: context.home.userHome, source: homeSource, files: files)
         if let agent {
+            if let file = agent.withoutLogin(home: homeDirectory.path, source: homeSource), !files.contains(where: { $0.path == file.path })
+            {
+                homeDirectory.files.append(file)
+            }
             homeDirectory.files += try agent.seeds(home: homeDirectory.path, source: homeSource, workspace: workspace.path)
         }
         return SandboxSpec(
@@ -173,7 +177,7 @@ struct SpecBuilder {
             .refused, "cannot put \(file.path.printable) inside (\(file.reason))",
             "\(mount.target.printable) is the host's own, shown by \(mount.reason.printable)",
             next: isAgents
-                ? "leave out the mount, or set `login.services = []` in ~/.coop/agents/NAME.toml"
+                ? "leave out the mount, or set `login.taken = false` in ~/.coop/agents/NAME.toml"
                 : "leave out the mount, or the grant: coop grant list")
     }
 
