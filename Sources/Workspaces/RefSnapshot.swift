@@ -135,8 +135,10 @@ public struct RefSnapshot: Sendable, Equatable {
     }
 
     /// The references as the text of a `packed-refs` file.
+    ///
+    /// Without the line that says how it was written: it would have to say `peeled` for GitPython, which every tag is looked at for.
     var packedText: [UInt8] {
-        var result = Array("# pack-refs with: sorted \n".utf8)
+        var result: [UInt8] = []
         // Git searches the file by bytes, not by characters.
         let sorted = refs.map { (name: $0.key.osBytes, id: $0.value) }.sorted { $0.name.lexicographicallyPrecedes($1.name) }
         for entry in sorted {
