@@ -78,13 +78,24 @@ public struct Agent: Sendable, Equatable {
         public var format: Format
         /// The keys that lead to it; `{workspace}` in one stands for the workspace's path.
         public var path: [String]
-        public var value: Value
+        /// Nil for the stub that `variable` holds.
+        public var value: Value?
+        /// A variable; without a stub in it the value is left out.
+        public var variable: String?
+        /// How many characters at the end of the stub are the value; nil for all.
+        public var last: Int?
+        /// Whether the value is one element of an array, beside those that are there.
+        public var isElement = false
+        /// Whether the value is for runs with a login of the agent, or for those without one; nil for both.
+        public var login: Bool?
     }
 
     public struct Network: Sendable, Equatable {
         public var bundles: [String] = []
         /// In the form of `--allow`.
         public var hosts: [String] = []
+        /// Hosts that it asks unbidden and can do without, in the same form: that they are refused is recorded, and not said.
+        public var optional: [String] = []
     }
 
     /// The arguments that hand it a task; `{prompt}` in one stands for the text.

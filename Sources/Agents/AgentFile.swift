@@ -25,7 +25,7 @@ struct AgentFile {
         let binary = try root.text("binary", base?.binary)
         let autonomy = try root.table("autonomy", ["flags", "marks", "except", "environment"])
         let state = try root.table("state", ["directories", "files"])
-        let network = try root.table("network", ["bundles", "hosts"])
+        let network = try root.table("network", ["bundles", "hosts", "optional"])
         return Agent(
             name: name, title: try root.text("title", base?.title ?? name), binary: binary,
             places: try root.texts("places", base?.places ?? []), exposes: try root.texts("exposes", base?.exposes ?? []),
@@ -41,7 +41,8 @@ struct AgentFile {
                 files: try state.paths("files", base?.state.files ?? []), seeds: try seeds(root) ?? base?.state.seeds ?? []),
             network: Agent.Network(
                 bundles: try network.texts("bundles", base?.network.bundles ?? []),
-                hosts: try network.texts("hosts", base?.network.hosts ?? [])),
+                hosts: try network.texts("hosts", base?.network.hosts ?? []),
+                optional: try network.texts("optional", base?.network.optional ?? [])),
             providers: try root.texts("providers", base?.providers ?? []), prompt: try prompt(root, base?.prompt),
             events: try events(root, base?.events))
     }
@@ -55,21 +56,37 @@ struct AgentFile {
     private func seeds(_ root: AgentTable) throws(CoopError) -> [Agent.Seed]? {
         guard root.has("seeds") else { return nil }
         var result: [Agent.Seed] = []
-        for table in try root.tables("seeds", ["file", "format", "path", "value"]) {
-            let written = try table.text("format", nil)
-            guard let format = Agent.Seed.Format(rawValue: written) else { throw table.problem("format", "must be `json` or `toml`") }
-            let path = try table.texts("path", nil)
-            guard !path.isEmpty else { throw table.problem("path", "must name a key") }
-            let value: Agent.Seed.Value
-            switch table.value("value") {
-            case .boolean(let flag)?: value = .boolean(flag)
-            case .string(let text)?: value = .text(text)
-            case .integer(let number)?: value = .integer(number)
-            default: throw table.problem("value", "must be a string, an integer or a boolean")
-            }
-            result.append(Agent.Seed(file: try table.path("file"), format: format, path: path, value: value))
-        }
+        let keys = ["file", "format", "path", "value", "variable", "last", "element", "login"]
+        for table in try root.tables("seeds", keys) { result.append(try seed(table)) }
         return result
+    }
+
+    private func seed(_ table: AgentTable) throws(CoopError) -> Agent.Seed {
+        let written = try table.text("format", nil)
+        guard let format = Agent.Seed.Format(rawValue: written) else { throw table.problem("format", "must be `json` or `toml`") }
+        let path = try table.texts("path", nil)
+        guard !path.isEmpty else { throw table.problem("path", "must name a key") }
+        let variable = table.has("variable") ? try table.text("variable", nil) : nil
+        let value: Agent.Seed.Value?
+        switch table.value("value") {
+        case .boolean(let flag)?: value = .boolean(flag)
+        case .string(let text)?: value = .text(text)
+        case .integer(let number)?: value = .integer(number)
+        case nil where variable != nil: value = nil
+        default: throw table.problem("value", "must be a string, an integer or a boolean")
+        }
+        var last: Int?
+        if let node = table.value("last") {
+            guard value == nil, case .integer(let count) = node, (1...1024).contains(count) else {
+                throw table.problem("last", "must be a number of characters of the variable")
+            }
+            last = Int(count)
+        }
+        let isElement = try table.flag("element") ?? false
+        if isElement, format != .json { throw table.problem("element", "is for files in JSON") }
+        return Agent.Seed(
+            file: try table.path("file"), format: format, path: path, value: value, variable: variable, last: last, isElement: isElement,
+            login: try table.flag("login"))
     }
 
     private func prompt(_ root: AgentTable, _ base: Agent.Prompt?) throws(CoopError) -> Agent.Prompt? {

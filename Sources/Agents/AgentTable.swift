@@ -50,6 +50,13 @@ struct AgentTable {
         return text
     }
 
+    /// - Returns: nil where the key is missing.
+    func flag(_ key: String) throws(CoopError) -> Bool? {
+        guard let node = table[key] else { return nil }
+        guard case .boolean(let flag) = node.value else { throw problem(key, "must be true or false") }
+        return flag
+    }
+
     func name(_ key: String, _ otherwise: String?) throws(CoopError) -> String {
         let name = try text(key, otherwise)
         let isValid =

@@ -74,6 +74,9 @@ struct EgressJudge {
         return result
     }
 
+    /// The name of what decides over a host that no rule names.
+    static let noRule = "no rule"
+
     /// The name of the rule that TLS must ask for the host that is connected to.
     private static let serverName = "server name"
 
@@ -199,7 +202,7 @@ struct EgressJudge {
             guard policy.policy.rules.indices.contains(index) else { return "rule \(index)" }
             let rule = policy.policy.rules[index]
             return "\(rule) (\(rule.origin))"
-        case .noRule: return "no rule"
+        case .noRule: return EgressJudge.noRule
         case .openMode: return "network = open"
         case .closedMode: return "network = none"
         case .port: return "port"

@@ -38,6 +38,8 @@ public final class EgressSession {
     public var asker: ((EgressQuestion, @escaping (_ consent: EgressConsent, _ answer: String) -> Void) -> () -> Void)?
     /// Called before the worker's questions are judged.
     public var whenAsked: (() -> Void)?
+    /// Hosts that are tried unbidden: that no rule allows one is no news.
+    public var optional: [HostPattern] = []
     /// Why the sandbox's network was closed before its end.
     public private(set) var failure: CoopError?
 
@@ -320,7 +322,8 @@ public final class EgressSession {
         grants: [String] = [], _ body: @escaping () throws -> Void
     ) throws {
         let opening = connection.opening
-        summary.decided(judgement, host: "\(connection.destination)", port: opening.port)
+        let isOptional = judgement.rule == EgressJudge.noRule && optional.contains { $0.covers(connection.destination) }
+        summary.decided(judgement, host: "\(connection.destination)", port: opening.port, isOptional: isOptional)
         var details = [
             AuditDetail("action", action ?? (grants.isEmpty ? judgement.action : "inject")),
             AuditDetail("host", "\(connection.destination)"),

@@ -10,6 +10,8 @@ public struct EgressSummary: Sendable {
         public var next: String
         /// The same for the sandbox as it runs.
         public var live: String
+        /// Whether whoever asked for it can do without, so that nobody needs to be told.
+        public var isOptional = false
         public var count: Int
     }
 
@@ -26,12 +28,12 @@ public struct EgressSummary: Sendable {
     public private(set) var bytesIn: UInt64 = 0
     public private(set) var bytesOut: UInt64 = 0
 
-    mutating func decided(_ judgement: EgressJudge.Judgement, host: String, port: UInt16) {
+    mutating func decided(_ judgement: EgressJudge.Judgement, host: String, port: UInt16, isOptional: Bool) {
         guard let denial = judgement.verdict.denial else {
             allowed += 1
             return
         }
-        refuse("\(host):\(port)", denial.reason, judgement.lasting ?? denial.next, live: denial.next)
+        refuse("\(host):\(port)", denial.reason, judgement.lasting ?? denial.next, live: denial.next, isOptional: isOptional)
     }
 
     mutating func closed(host: String, port: UInt16) {
@@ -66,11 +68,11 @@ public struct EgressSummary: Sendable {
         self.bytesOut &+= bytesOut
     }
 
-    private mutating func refuse(_ place: String, _ reason: String, _ next: String, live: String = "") {
+    private mutating func refuse(_ place: String, _ reason: String, _ next: String, live: String = "", isOptional: Bool = false) {
         if let index = refusals.firstIndex(where: { $0.place == place && $0.reason == reason }) {
             refusals[index].count += 1
         } else if refusals.count < EgressSummary.limit {
-            refusals.append(Refusal(place: place, reason: reason, next: next, live: live, count: 1))
+            refusals.append(Refusal(place: place, reason: reason, next: next, live: live, isOptional: isOptional, count: 1))
         } else {
             others += 1
         }

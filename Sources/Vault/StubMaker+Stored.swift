@@ -5,7 +5,7 @@ extension StubMaker {
     private static let file = "stubs"
 
     /// A maker whose seed is kept in a directory, so that every sandbox of a project makes the same stubs. Sandboxes of a project share a
-    /// HOME; a login's stubs lie in a file there, and whichever sandbox wrote it last, all of them must know what is in it.
+    /// HOME; stubs lie in an agent's files there, and whichever sandbox wrote them last, all of them must know what is in them.
     ///
     /// - Parameters:
     ///   - directory: of the project's own, mode 0700.

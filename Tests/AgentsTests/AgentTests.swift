@@ -120,6 +120,26 @@ import Testing
         #expect(try seeded("pi").isEmpty)
     }
 
+    @Test("a key is given where the agent looks for it, and with a login it is not")
+    func keys() throws {
+        func seeded(_ name: String, login: Bool, _ files: [String: String] = [:]) throws -> [String: String] {
+            let agent = try #require(try AgentCatalog(directory: "/nonexistent").agent(named: name))
+            let stubs = ["ANTHROPIC_API_KEY": "sk-ant-api03-0123456789abcdefghij", "OPENAI_API_KEY": "sk-proj-stub"]
+            let all = try SeededFile.all(of: agent, workspace: "/src", credentials: .init(stubs: stubs, login: login)) { path in
+                files[path].map { Array($0.utf8) }
+            }
+            return Dictionary(uniqueKeysWithValues: all.map { ($0.path, $0.contents) })
+        }
+        #expect(try seeded("codex", login: false)[".codex/auth.json"]?.contains(#""OPENAI_API_KEY": "sk-proj-stub""#) == true)
+        #expect(try seeded("codex", login: true)[".codex/auth.json"] == nil)
+        #expect(try self.seeded("codex")[".codex/auth.json"] == nil)
+        let old = #"{"customApiKeyResponses": {"approved": ["mine"]}}"#
+        let new = try #require(try seeded("claude", login: false, [".claude.json": old])[".claude.json"])
+        #expect(new.contains("\"mine\"") && new.contains("\"0123456789abcdefghij\"") && !new.contains("sk-ant"), "\(new)")
+        #expect(try seeded("claude", login: false, [".claude.json": new])[".claude.json"] == nil)
+        #expect(try seeded("claude", login: true)[".claude.json"]?.contains("rejected") == true)
+    }
+
     @Test("what else a file holds stays as it is")
     func kept() throws {
         let old = #"{"numStartups":12345678901234567890,"projects":{"/other":{"x":[1,2]}},"hasCompletedOnboarding":false}"#

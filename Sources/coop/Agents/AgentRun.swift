@@ -2,6 +2,7 @@ import Agents
 import CoopErrors
 import Glibc
 import LinuxKernel
+import Policy
 import Projects
 import Sandbox
 import Vault
@@ -70,6 +71,11 @@ struct AgentRun {
         return result
     }
 
+    /// Hosts that it can do without.
+    func optionalHosts() throws(CoopError) -> [HostPattern] {
+        try agent.network.optional.map { host throws(CoopError) in try HostPattern(parsing: host) }
+    }
+
     // MARK: - The program
 
     /// Where the program lies on the host: in PATH, else at one of the places that its file names.
@@ -120,15 +126,22 @@ struct AgentRun {
     /// The files of its state that hold what it would otherwise ask for.
     ///
     /// - Parameters:
-    ///   - home: the home directory inside.
-    ///   - source: the directory that holds it, in which an earlier run may have left anything; nil for one in memory.
-    func seeds(home: String, source: String?, workspace: String) throws(CoopError) -> [HomeFile] {
-        let directory = source.flatMap { try? BeneathDirectory($0) }
-        let files = try SeededFile.all(of: agent, workspace: workspace) { (path) throws(CoopError) in
+    ///   - home: the home directory inside, in which an earlier run may have left anything.
+    ///   - environment: the sandbox's, for the stubs in it.
+    ///   - hasLogin: whether a login of its is there.
+    func seeds(
+        _ home: Home, workspace: String, environment: [EnvironmentVariable], hasLogin: Bool
+    ) throws(CoopError) -> [HomeFile] {
+        let directory = home.source.flatMap { try? BeneathDirectory($0) }
+        let stubs = environment.filter { $0.origin.hasPrefix("grant ") }.map { ($0.name, $0.value) }
+        let credentials = SeededFile.Credentials(stubs: Dictionary(stubs) { first, _ in first }, login: hasLogin)
+        let files = try SeededFile.all(of: agent, workspace: workspace, credentials: credentials) { (path) throws(CoopError) in
+            let target = FileSystem.join(home.path, path)
+            if let file = home.files.first(where: { $0.path == target }) { return Array(file.contents.utf8) }
             // What is no file that could be read, a link for instance, is the agent's own affair: it is as if it could not be understood.
             do { return try directory?.read(path, limit: AgentRun.stateLimit) } catch { return [0] }
         }
-        return files.map { HomeFile(path: FileSystem.join(home, $0.path), contents: $0.contents, reason: "agent \(agent.name)") }
+        return files.map { HomeFile(path: FileSystem.join(home.path, $0.path), contents: $0.contents, reason: "agent \(agent.name)") }
     }
 
     /// Its credential file, emptied, where it holds stubs of an earlier run and this one has no login: with them it would take itself for

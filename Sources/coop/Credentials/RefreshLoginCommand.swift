@@ -14,7 +14,7 @@ struct RefreshLoginCommand: ParsableCommand {
 
     @Flag(help: "The login is one at an MCP server.") var mcp = false
 
-    @Argument(help: ArgumentHelp("`claude`, `codex`, or the name of a login at an MCP server.", valueName: "NAME")) var name: String
+    @Argument(help: ArgumentHelp("The name of an agent, or of a login at an MCP server.", valueName: "NAME")) var name: String
 
     @Argument(help: ArgumentHelp("The digest of the access token that is not good any more.", valueName: "DIGEST")) var digest: String
 
@@ -33,7 +33,7 @@ struct RefreshLoginCommand: ParsableCommand {
         let context = try Context()
         let network = try GrantMCPCommand.network(context)
         guard mcp else {
-            guard let service = OAuthService.named(name) else { throw RefreshLoginCommand.unknown(name) }
+            guard let service = try context.login(named: name) else { throw RefreshLoginCommand.unknown(name) }
             let transport = HostRequests.transport(network, context: context)
             try OAuthRefresher(context.credentialFile(service), transport: transport.send).refresh(unlessChangedFrom: digest)
             return

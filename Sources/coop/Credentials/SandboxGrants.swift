@@ -35,6 +35,14 @@ struct SandboxGrants: Sendable {
         var keys: [KeyLogin] = []
         var warnings: [CoopError] = []
         let transport = HostRequests.transport(configuration.network, context: context)
+        let stubs: StubMaker
+        if configuration.grants.isEmpty {
+            stubs = StubMaker()
+        } else {
+            let directory = context.home.directory(.vault, of: project.key)
+            if runs { try context.home.prepare(directory) }
+            stubs = try StubMaker.stored(in: directory, makes: runs)
+        }
         for setting in configuration.grants {
             guard let service = try setting.login(context) else {
                 grants.append(try setting.grant())
@@ -45,9 +53,6 @@ struct SandboxGrants: Sendable {
                     .configuration, "there are two grants of the login of \(service.name)", "`\(other.name)` and `\(setting.value.name)`",
                     next: "coop grant list")
             }
-            let directory = context.home.directory(.vault, of: project.key)
-            if runs { try context.home.prepare(directory) }
-            let stubs = try StubMaker.stored(in: directory, makes: runs)
             let file = context.credentialFile(service)
             let refresher = OAuthRefresher(
                 file, transport: transport.send, gate: gate, delegate: RefreshProcess.delegate([service.name]))
@@ -70,7 +75,6 @@ struct SandboxGrants: Sendable {
         self.gate = gate
         settings = configuration.network
         store = try context.secrets()
-        let stubs = StubMaker()
         var others: [GrantedCredential] = []
         for (name, login) in try context.mcpLogins() {
             let credential = try login.credential(

@@ -11,7 +11,7 @@ enum EgressReport {
         if let failure = egress.failure {
             result.append("coop: \(failure.what): \(failure.why.printable)\nNext: \(failure.next?.printable ?? "coop doctor")\n")
         }
-        let refusals = egress.summary.refusals.map { ($0.reason, $0.next, $0.count) }
+        let refusals = egress.summary.refusals.filter { !$0.isOptional }.map { ($0.reason, $0.next, $0.count) }
         return result + lines(refusals, others: egress.summary.others)
     }
 

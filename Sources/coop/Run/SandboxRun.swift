@@ -94,6 +94,7 @@ final class SandboxRun {
                     spec.network.policy.proxy, isUsers: !(configuration.effective.network.proxy?.origin.layer.isRepository ?? true))
                 egress = try SandboxRun.egress(spec, authority, grants, proxy, context: context, loop: loop)
                 self.authority = authority
+                egress?.optional = try agent?.optionalHosts() ?? []
             } else {
                 authority = nil
                 egress = nil

@@ -66,7 +66,8 @@ struct SpecBuilder {
             {
                 homeDirectory.files.append(file)
             }
-            homeDirectory.files += try agent.seeds(home: homeDirectory.path, source: homeSource, workspace: workspace.path)
+            let seeded = try agent.seeds(homeDirectory, workspace: workspace.path, environment: environment, hasLogin: !files.isEmpty)
+            homeDirectory.files = homeDirectory.files.filter { file in !seeded.contains { $0.path == file.path } } + seeded
         }
         return SandboxSpec(
             id: id, name: name, workspace: workspace, home: homeDirectory, mounts: mounts,
