@@ -127,7 +127,7 @@ let package = Package(
             path: "Tests/GatewayAcceptor", swiftSettings: testHooks, linkerSettings: staticExecutable),
         .target(name: "TestSupport", dependencies: ["CLinux", "LinuxKernel"], path: "Tests/TestSupport", exclude: ["upstream.py"]),
         .testTarget(name: "EscapeTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"], exclude: ["Attacks"]),
-        .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"], exclude: ["Clients"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"], exclude: ["Agents", "Clients"]),
         .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
         .testTarget(name: "NetlinkTests", dependencies: ["CLinux", "LinuxKernel", "Netlink"]),
         .testTarget(name: "WardenProtocolTests", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"]),

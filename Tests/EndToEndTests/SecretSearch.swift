@@ -50,19 +50,22 @@ struct SecretSearch {
             for part in ["environ", "cmdline"]: look(read(f"/proc/{pid}/{part}"), f"{part} of {name}")
         for pid in inside:
             name = read(f"/proc/{pid}/comm").decode().strip()
-            with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+            with open(f"/proc/{pid}/mem", "rb", 0) as memory, open(f"/proc/{pid}/pagemap", "rb", 0) as pages:
                 for line in read(f"/proc/{pid}/maps").decode().splitlines():
                     bounds, access = line.split()[:2]
                     low, high = (int(word, 16) for word in bounds.split("-"))
                     if access[0] != "r": continue
                     pieces, place = [], low
                     while place < high:
+                        size = min(1 << 21, high - place)
                         try:
-                            memory.seek(place)
-                            pieces.append(memory.read(min(1 << 22, high - place)))
+                            # Some programs reserve gigabytes that they never touch (proc_pid_pagemap(5): swapped, present).
+                            pages.seek(place >> 12 << 3)
+                            if max(pages.read(size >> 12 << 3)[7::8], default=0) >= 0x40:
+                                memory.seek(place)
+                                pieces.append(memory.read(size))
                         except (OSError, ValueError, OverflowError): break
-                        if not pieces[-1]: break
-                        place += len(pieces[-1])
+                        place += size
                     look(b"".join(pieces), f"memory of {name}")
         for top in sys.argv[3:]:
             for directory, _, files in os.walk(top):
