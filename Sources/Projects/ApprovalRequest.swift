@@ -23,8 +23,8 @@ public struct ApprovalRequest: Sendable, Equatable {
             case .rootfs: "use \(value) as the root file system"
             case .workspace: "let the workspace be \(value)"
             case .networkMode: value == "open" ? "reach the whole public internet" : "reach the network, as far as it is allowed (\(value))"
-            case .proxy: "send all traffic through the proxy \(value)"
-            case .prepare: "run inside before the first start: \(value)"
+            case .proxy: "send all traffic through the proxy \(value.quotedInList)"
+            case .prepare: "run inside before the command: \(value.quotedInList)"
             default: "set \(key.path) to \(value)"
             }
         self.init(key, text.printable, setting.origin)
@@ -35,18 +35,19 @@ public struct ApprovalRequest: Sendable, Equatable {
         let text =
             switch (key, item.content) {
             case (.mounts, .mount(let mount)):
-                "mount \(mount.host) \(mount.isReadOnly ? "read-only" : "writable")" + (mount.guest.map { " at \($0)" } ?? "")
+                "mount \(mount.host.quotedInList) \(mount.isReadOnly ? "read-only" : "writable")"
+                    + (mount.guest.map { " at \($0.quotedInList)" } ?? "")
             case (.envAllow, _): "pass on the variable \(item.name) of your environment"
             case (.allowSyscalls, _): "allow the system calls of the group \(item.name)"
-            case (.bundles, _): "reach the hosts of the bundle \(item.name)"
+            case (.bundles, _): "reach the hosts of the bundle \(item.name.quotedInList)"
             case (.allow, _): "reach \(item.name)"
             case (.hostPorts, _): "reach port \(item.name) of this machine's loopback"
-            case (.ca, _): "trust servers that \(item.name) vouches for"
+            case (.ca, _): "trust servers that \(item.name.quotedInList) vouches for"
             case (.hosts, .pair(let target)): "connect to \(target) in place of \(item.name)"
             case (.rules, .rule(let rule)): rule.request
             case (.grants, .grant(let grant)): grant.request
             case (.commands, .command(let command)): command.request
-            case (.services, .service(let service)): "run the service \(service.name), version \(service.version)"
+            case (.services, .service(let service)): "run the service \(service.name.quotedInList), version \(service.version.quotedInList)"
             default: "add \(item.name) to \(key.path)"
             }
         self.init(key, text.printable, item.origin)
@@ -58,10 +59,21 @@ extension ApprovalRequest: CustomStringConvertible {
     public var description: String { "\(text) (\(origin))" }
 }
 
+extension String {
+    /// In a sentence of the list: what could be taken for words of coop's own stands in quotation marks.
+    fileprivate var quotedInList: String {
+        let isPlain = !isEmpty && !unicodeScalars.contains { $0.properties.isWhitespace || "()\"`,".unicodeScalars.contains($0) }
+        return isPlain ? self : "\"" + replacing("\"", with: "\\\"") + "\""
+    }
+
+    /// A command or a text with places, which cannot end the quotation itself.
+    fileprivate var inBackquotes: String { "`" + replacing("`", with: "\\`") + "`" }
+}
+
 extension NetworkRuleSetting {
     fileprivate var request: String {
         let methods = methods.isEmpty ? "any request" : methods.joined(separator: ", ")
-        let paths = paths.isEmpty ? "" : " to \(paths.joined(separator: ", "))"
+        let paths = paths.isEmpty ? "" : " to \(paths.map(\.quotedInList).joined(separator: ", "))"
         return "\(action == .ask ? "ask you about" : "allow") \(methods)\(paths) at \(host)"
     }
 }
@@ -70,25 +82,26 @@ extension GrantSetting {
     fileprivate var request: String {
         let what =
             switch source {
-            case .stored(let name): "the stored secret \(name)"
+            case .stored(let name): "the stored secret \(name.quotedInList)"
             case .environment(let name): "your variable \(name)"
-            case .file(let path): "the contents of \(path)"
-            case .command(let command): "what `\(command)`, run on this machine, prints"
+            case .file(let path): "the contents of \(path.quotedInList)"
+            case .command(let command): "what \(command.inBackquotes), run on this machine, prints"
             case .login: "your login"
-            case .secretService(let attributes): "the entry of your keyring with \(attributes)"
+            case .secretService(let attributes): "the entry of your keyring with \(attributes.quotedInList)"
             }
         let inside = variables.map { $0.isEmpty ? "" : ", with a stub in \($0.joined(separator: ", "))" } ?? ""
         switch target {
-        case .provider(let provider): return "send \(what) to the hosts of \(provider)\(inside) (grant \(name))"
+        case .provider(let provider): return "send \(what) to the hosts of \(provider.quotedInList)\(inside) (grant \(name.quotedInList))"
         case .place(let domain, let place):
             let place =
                 switch place {
                 case .header(let name): "the header \(name)"
-                case .query(let name): "the query parameter \(name)"
+                case .query(let name): "the query parameter \(name.quotedInList)"
                 case .cookie(let name): "the cookie \(name)"
-                case .basic(let user): "basic authentication as \(user)"
+                case .basic(let user): "basic authentication as \(user.quotedInList)"
                 }
-            return "send \(what) to \(domain) in \(place)" + (template.map { ", as `\($0)`" } ?? "") + inside + " (grant \(name))"
+            return "send \(what) to \(domain) in \(place)" + (template.map { ", as \($0.inBackquotes)" } ?? "") + inside
+                + " (grant \(name.quotedInList))"
         }
     }
 
@@ -103,7 +116,7 @@ extension GrantSetting {
 
 extension CommandSetting {
     fileprivate var request: String {
-        "run `\(command) \(pattern)` on this machine" + (action == .approve ? ", asking you each time" : "")
+        "run \("\(command) \(pattern)".inBackquotes) on this machine" + (action == .approve ? ", asking you each time" : "")
     }
 }
 

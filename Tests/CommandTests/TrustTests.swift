@@ -76,7 +76,7 @@ import Testing
             ("network.proxy = \"http://p:1\"", "through the proxy http://p:1"),
             ("network.hosts = { \"a.example\" = \"127.0.0.1:1\" }", "connect to 127.0.0.1:1 in place of a.example"),
             ("services.pg = { version = \"17\" }", "run the service pg, version 17"),
-            ("hooks.prepare = \"make\"", "run inside before the first start: make"),
+            ("hooks.prepare = \"make\"", "run inside before the command: make"),
             ("commands.git.allow = [\"push\"]", "run `git push` on this machine"),
             ("commands.git.approve = [\"push\"]", "asking you each time"),
             (
@@ -94,6 +94,73 @@ import Testing
         let place = try place(
             "name = \"x\"\n[network]\nproxy = \"http://p:1\"\n[hooks]\nprepare = \"make\\u001b[2K\\rharmless\\u202egpj\"\n")
         try place.run(["true"]).expectError(126, "make\\x1b[2K\\rharmless\\u{202e}gpj")
+        // Nor can it continue a sentence of coop's own.
+        try place.write(
+            "coop.toml",
+            """
+            name = "x"
+            [sandbox]
+            mounts = ["/opt read-only at /y, approved before:/x"]
+            [commands."a` on this machine"]
+            allow = ["b` and"]
+            [hooks]
+            prepare = "make (coop.toml:1:1), approved before"
+
+            """)
+        try place.run(["true"]).expectError(
+            126, "+ mount \"/opt read-only at /y, approved before\" writable at /x (coop.toml:3:11)",
+            "+ run `a\\` on this machine b\\` and` on this machine (coop.toml:5:10)",
+            "+ run inside before the command: \"make (coop.toml:1:1), approved before\" (coop.toml:7:11)")
+    }
+
+    @Test("a list that does not fit says how long it is, and the files can be looked at before the answer")
+    func view() throws {
+        let hosts = (1...30).map { "\"h\($0).example\"" }.joined(separator: ", ")
+        let place = try place("name = \"x\"\n# \u{202e}red\n[network]\nallow = [\(hosts)]\n")
+        let coop = try place.start(["run", "--", "echo", "it ran"], input: .terminal(rows: 24, columns: 200))
+        #expect(try coop.waitForOutput("[v]iew the files"), "\(coop.outputText)")
+        #expect(coop.outputText.contains("These are 30 things") && !coop.outputText.contains("    2  #"))
+        try coop.send("v\n")
+        #expect(try coop.waitUntil { $0.outputText.ranges(of: "[v]iew the files").count == 2 }, "\(coop.outputText)")
+        #expect(coop.outputText.contains("    2  # \\u{202e}red") && !coop.outputText.contains("\u{202e}"))
+        try coop.send("y\n")
+        let outcome = try coop.wait()
+        #expect(outcome.exitCode == 0 && outcome.output.contains("it ran"), "\(outcome)")
+    }
+
+    @Test("the bytes that were shown are the bytes that are approved and used", arguments: TestIdentity.all)
+    func shownBytes(_ identity: TestIdentity) throws {
+        let first = "name = \"x\"\n[sandbox]\nenv_allow = [\"SHOWN\"]\n"
+        let place = try place(first, identity)
+        let command = ["run", "--", "sh", "-c", "echo \"<$SHOWN $LATER>\""]
+        let values = ["SHOWN": "shown", "LATER": "later"]
+        let coop = try place.start(command, environment: values, input: .terminal(rows: 24, columns: 200))
+        #expect(try coop.waitForOutput("[v]iew the files"), "\(coop.outputText)")
+        // Between the list and the answer somebody asks for more.
+        try place.write("coop.toml", "name = \"x\"\n[sandbox]\nenv_allow = [\"SHOWN\", \"LATER\"]\n")
+        try coop.send("y\n")
+        let outcome = try coop.wait()
+        #expect(outcome.exitCode == 0 && outcome.output.contains("<shown >"), "\(outcome)")
+        // What was approved is not what lies there now.
+        try place.coop(command, environment: values).expectError(
+            126, "+ pass on the variable LATER", "pass on the variable SHOWN of your environment (coop.toml:3:14), approved before",
+            next: "coop trust")
+        try place.write("coop.toml", first)
+        #expect(try place.coop(command, environment: values).output == "<shown >\n")
+    }
+
+    @Test("what is no longer asked for is named beside what is new and what stays")
+    func difference() throws {
+        let place = try place()
+        try place.coop(["trust", "--yes"]).expectSuccess()
+        try place.write("coop.toml", "name = \"x\"\n[sandbox]\nenv_allow = [\"HOST_SETTING\", \"B\"]\n")
+        let text = try place.coop(["trust", "--show"]).output
+        for line in [
+            "  + pass on the variable B of your environment (coop.toml:3:30)\n",
+            "    pass on the variable HOST_SETTING of your environment (coop.toml:3:14), approved before\n",
+            "  - mount /opt read-only at /asked, no longer asked for\n",
+            "  - allow the system calls of the group ptrace, no longer asked for\n",
+        ] { #expect(text.contains(line), "\(line)\(text)") }
     }
 
     @Test("a coop.toml that the sandbox wrote is not believed", arguments: TestIdentity.all)
@@ -121,7 +188,7 @@ import Testing
     func question(_ answer: String, _ code: Int32) throws {
         let place = try place()
         let coop = try place.start(["run", "--", "echo", "it ran"], input: .terminal(rows: 24, columns: 200))
-        #expect(try coop.waitForOutput("[y/N]"), "\(coop.outputText)")
+        #expect(try coop.waitForOutput("[v]iew the files"), "\(coop.outputText)")
         #expect(coop.outputText.contains("mount /opt read-only at /asked"))
         try coop.send(answer)
         let outcome = try coop.wait()
@@ -133,7 +200,7 @@ import Testing
     @Test("--no-input never asks, even at a terminal")
     func noInput() throws {
         let outcome = try place().coop(["run", "--no-input", "--", "true"], input: .terminal(rows: 24, columns: 80))
-        #expect(outcome.exitCode == 126 && !outcome.output.contains("[y/N]"), "\(outcome)")
+        #expect(outcome.exitCode == 126 && !outcome.output.contains("[v]iew the files"), "\(outcome)")
     }
 
     @Test("trust --json says what is asked, approved and new")
@@ -144,6 +211,11 @@ import Testing
             var approved: Bool
             var asked: [String]
             var added: [String]
+            var kept: [String]
+        }
+        struct Revocation: Decodable {
+            var version: Int
+            var revoked: Bool
         }
         let place = try place()
         let before = try place.coop(["trust", "--show", "--json"]).json(Report.self)
@@ -152,6 +224,9 @@ import Testing
                 && before.added == before.asked)
         try place.coop(["trust", "--yes", "--json"]).expectSuccess()
         let after = try place.coop(["trust", "--show", "--json"]).json(Report.self)
-        #expect(after.approved && after.asked.count == 3 && after.added.isEmpty)
+        #expect(after.approved && after.kept == after.asked && after.asked.count == 3 && after.added.isEmpty)
+        let first = try place.coop(["trust", "--revoke", "--json"]).json(Revocation.self)
+        #expect(first.version == 1 && first.revoked)
+        #expect(try place.coop(["trust", "--revoke", "--json"]).json(Revocation.self).revoked == false)
     }
 }

@@ -218,7 +218,7 @@ struct ConfigurationMergeTests {
                 "send what `pass show x`, run on this machine, prints to api.example.com in the header Authorization"
                     + ", as `Bearer {value}` (grant g) (coop.toml:9:1)",
                 "run `git push --tags` on this machine, asking you each time (coop.toml:16:12)",
-                "run inside before the first start: npm \\u{202e} ci (coop.toml:18:11)",
+                "run inside before the command: \"npm \\u{202e} ci\" (coop.toml:18:11)",
             ])
     }
 }

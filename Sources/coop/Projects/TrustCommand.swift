@@ -27,8 +27,15 @@ struct TrustCommand: ParsableCommand {
         var approved: Bool
         var asked: [String]
         var added: [String]
+        var kept: [String]
         var withdrawn: [String]
         var writtenBySandbox: [String]
+    }
+
+    private struct Revocation: Encodable {
+        var version = 1
+        var project: String
+        var revoked: Bool
     }
 
     func validate() throws {
@@ -40,7 +47,12 @@ struct TrustCommand: ParsableCommand {
         let project = try context.project()
         let store = TrustStore(home: context.home)
         if revoke {
-            print(try RecordedTrust(home: context.home).revoke(project) ? "The approval is taken back." : "Nothing was approved.")
+            let existed = try RecordedTrust(home: context.home).revoke(project)
+            if json {
+                print(try JSONText.encode(Revocation(project: project.root, revoked: existed)))
+            } else {
+                print(existed ? "The approval is taken back." : "Nothing was approved.")
+            }
             return
         }
         let loaded = try LoadedConfiguration.load(project: project, home: context.home)
@@ -62,17 +74,20 @@ struct TrustCommand: ParsableCommand {
                 try RecordedTrust(home: context.home).approve(project, digest: loaded.contentDigest, requests: requests)
                 if !json { print(Approval.text(difference, project: project) + "\nApproved.") }
             } else {
-                try Approval(project: project, home: context.home).ask(difference, digest: loaded.contentDigest, all: requests)
+                try Approval(project: project, home: context.home).ask(difference, loaded: loaded, all: requests)
             }
         }
     }
 
     private func report(_ verdict: TrustVerdict, project: Project, requests: [ApprovalRequest]) -> Report {
         var report = Report(
-            project: project.root, approved: true, asked: requests.map(\.description), added: [], withdrawn: [], writtenBySandbox: [])
+            project: project.root, approved: true, asked: requests.map(\.description), added: [], kept: [], withdrawn: [],
+            writtenBySandbox: [])
+        if case .approved = verdict { report.kept = report.asked }
         if case .needed(let difference) = verdict {
             report.approved = false
             report.added = difference.added.map(\.description)
+            report.kept = difference.kept.map(\.description)
             report.withdrawn = difference.withdrawn
             report.writtenBySandbox = difference.writtenBySandbox
         }

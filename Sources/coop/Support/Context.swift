@@ -65,7 +65,7 @@ struct Context: Sendable {
         case .notNeeded: return ApprovedConfiguration(loaded: loaded, items: [])
         case .approved(let record): return ApprovedConfiguration(loaded: loaded, items: Set(record.items))
         case .needed(let difference):
-            try Approval(project: project, home: home).ask(difference, digest: loaded.contentDigest, all: asking.requests)
+            try Approval(project: project, home: home).ask(difference, loaded: loaded, all: asking.requests)
             return ApprovedConfiguration(loaded: loaded, items: Set(asking.requests.map(\.text)))
         }
     }
