@@ -82,9 +82,11 @@ struct AgentRun {
     ///
     /// - Throws: `notFound` with the command that installs it.
     func locate(home: String) throws(CoopError) -> String {
-        let path = (environmentVariable("PATH") ?? "").split(separator: ":").map(String.init).filter { $0.hasPrefix("/") }
-        var candidates = path.map { FileSystem.join($0, agent.binary) }
+        func entries(_ path: String) -> [String] { path.split(separator: ":").map(String.init).filter { $0.hasPrefix("/") } }
+        var candidates = entries(environmentVariable("PATH") ?? "").map { FileSystem.join($0, agent.binary) }
         candidates += agent.places.map { $0.hasPrefix("~/") ? FileSystem.join(home, String($0.dropFirst(2))) : $0 }
+        // What the project itself holds under that name comes last: it may be anything.
+        candidates += entries(HostPath.callers).map { FileSystem.join($0, agent.binary) }
         if let found = candidates.first(where: { FileSystem.isExecutable($0) }) { return found }
         throw CoopError(
             .notFound, "cannot run \(agent.title.printable)",
@@ -164,7 +166,10 @@ struct AgentRun {
 
     /// One line: what is shared, what can be reached, what stays outside.
     func introduction(_ spec: SandboxSpec) -> String {
-        var parts = ["\(agent.name): \(spec.workspace.path.printable) (\(spec.workspace.mode == .bind ? "live" : "not shown"))"]
+        let isProjects = spec.workspace.mode == .bind && FileSystem.contains(spec.workspace.path, spec.command.first ?? "")
+        var parts = [
+            "\(agent.name)\(isProjects ? " (the project's own program)" : ""): \(spec.workspace.path.printable) (\(spec.workspace.mode == .bind ? "live" : "not shown"))"
+        ]
         switch spec.network.mode {
         case .none: parts.append("no network")
         case .open: parts.append("reaches the public internet")

@@ -35,6 +35,7 @@ struct BackgroundSupervisor {
         argv.append(nil)
         defer { for pointer in argv { free(pointer) } }
         var pid: pid_t = 0
+        HostPath.restore()
         let code = posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, argv, environ)
         guard code == 0 else {
             throw CoopError(.failed, "cannot start a supervisor", SystemError.text(for: code), next: "coop doctor")

@@ -61,7 +61,7 @@ struct Reason {
     private static let kernelTrees = ["/proc", "/sys", "/dev"]
 
     private func program(_ name: String) -> String? {
-        let hostPath = environmentVariable("PATH") ?? ""
+        let hostPath = HostPath.callers
         for directory in hostPath.split(separator: ":") {
             let candidate = FileSystem.join(String(directory), name)
             if FileSystem.isExecutable(candidate) { return candidate }

@@ -30,7 +30,7 @@ struct SpecBuilder {
         let homeSource = options.ephemeral ? nil : context.home.directory(.home, of: project.key)
         var mounts = try self.mounts(workspace: workspace)
         let toolchains = Toolchain.resolve(
-            path: environmentVariable("PATH") ?? "", home: context.home.userHome, environment: environmentVariable
+            path: HostPath.callers, home: context.home.userHome, environment: environmentVariable
         ) { directory in
             SpecBuilder.systemDirectories.contains { FileSystem.contains($0, directory) }
                 || FileSystem.contains(workspace.path, directory) || mounts.contains { FileSystem.contains($0.target, directory) }
@@ -94,7 +94,7 @@ struct SpecBuilder {
                 || before.contains { FileSystem.contains($0.target, path) }
         }
         let found = Installation.find(
-            program, home: home, path: environmentVariable("PATH") ?? "", reason: "agent \(agent.agent.name)", isVisible: isVisible)
+            program, home: home, path: HostPath.callers, reason: "agent \(agent.agent.name)", isVisible: isVisible)
         mounts += found.mounts
         mounts += agent.exposed(home: home) { path in isVisible(path) || found.mounts.contains { FileSystem.contains($0.target, path) } }
         return found

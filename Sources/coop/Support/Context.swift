@@ -23,7 +23,9 @@ struct Context: Sendable {
     func project() throws(CoopError) -> Project {
         // The shell's own idea of the path is kept where it names the same directory, so that messages look familiar.
         let shown = environmentVariable("PWD").flatMap { FileSystem.realPath($0) == currentDirectory ? $0 : nil }
-        return try ProjectLocator(home: home).project(at: currentDirectory, shown: shown)
+        let project = try ProjectLocator(home: home).project(at: currentDirectory, shown: shown)
+        HostPath.leaveOut(project.root)
+        return project
     }
 
     /// The project, or none at all for a sandbox without a workspace: that one can be had anywhere, the home included.
