@@ -95,6 +95,8 @@ public struct Configuration: Sendable, Equatable {
     public struct Hooks: Sendable {
         let configuration: Configuration
         public var prepare: Setting<String>? { configuration.text(.prepare) }
+        /// Paths relative to the project's root; nil for the lock files that are known.
+        public var inputs: [Setting<String>]? { configuration[.hookInputs] == nil ? nil : configuration.texts(.hookInputs) }
     }
 
     // MARK: Typed access

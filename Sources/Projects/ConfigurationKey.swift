@@ -4,7 +4,7 @@ public enum ConfigurationKey: Int, Sendable, CaseIterable {
     case engine, rootfs, workspace, mounts, excludes, caches, env, envAllow, envBlock
     case memory, cpus, pids, disk, timeout, allowSyscalls, protect
     case networkMode, bundles, allow, deny, hostPorts, ca, proxy, hosts, rules
-    case grants, commands, services, prepare
+    case grants, commands, services, prepare, hookInputs
 
     /// The schema's entry.
     public var schema: ConfigurationSchema.Entry { ConfigurationSchema.entries[rawValue] }

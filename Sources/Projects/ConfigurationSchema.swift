@@ -217,7 +217,11 @@ public enum ConfigurationSchema {
         Entry(
             key: .prepare, path: "hooks.prepare", form: .text(.any), merge: .nearest, approval: .always,
             reason: "its result is kept and used by later runs",
-            documentation: "A command that runs inside before the first start; its result is cached by what it read."),
+            documentation: "A command that runs inside before the run's own; its result is kept as long as what it reads stays the same."),
+        Entry(
+            key: .hookInputs, path: "hooks.inputs", form: .list(.relativePath), merge: .unite, approval: .never,
+            reason: "it says only when the approved hook runs again",
+            documentation: "The files that the hook reads, in place of the lock files that are known."),
     ]
 
     static let ruleFields: [Field] = [

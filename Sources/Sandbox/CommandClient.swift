@@ -158,6 +158,8 @@ public final class CommandClient {
         loop.unwatch(channel.socket.number)
         for pump in outputPumps { pump.drain() }
         inputPump?.pause()
+        // A later client of this process takes the signals from here on.
+        if let signals { loop.unwatch(signals.number) }
         restoreTerminals()
         loop.stop()
     }

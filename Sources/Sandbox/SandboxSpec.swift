@@ -33,13 +33,16 @@ public struct SandboxSpec: Codable, Sendable, Equatable {
     /// Wall-clock seconds after which the command is ended; nil for none.
     public var timeout: Double?
     public var command: [String]
+    /// A line of sh(1) that prepares the workspace before the command, unless nothing that it reads has changed; nil for none.
+    public var prepare: String?
 
     public init(
         id: String, name: String? = nil, rootFileSystem: RootFileSystem = .host, workspace: Workspace, home: Home,
         mounts: [Mount] = [], covers: [Cover] = [], excludes: [String] = [], protected: [Protection] = [],
         environment: [EnvironmentVariable] = [],
         user: User, workingDirectory: String, hostname: String = "coop", limits: Limits = Limits(), network: Network = Network(),
-        systemCalls: SystemCalls = SystemCalls(), degraded: [Layer] = [], timeout: Double? = nil, command: [String]
+        systemCalls: SystemCalls = SystemCalls(), degraded: [Layer] = [], timeout: Double? = nil, command: [String],
+        prepare: String? = nil
     ) {
         self.id = id
         self.name = name
@@ -60,6 +63,7 @@ public struct SandboxSpec: Codable, Sendable, Equatable {
         self.degraded = degraded
         self.timeout = timeout
         self.command = command
+        self.prepare = prepare
     }
 }
 

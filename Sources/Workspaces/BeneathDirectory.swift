@@ -56,6 +56,16 @@ package struct BeneathDirectory: Sendable {
         return try FileBytes.read(file, count: Int(status.st_size), subject: FileSystem.join(path, name))
     }
 
+    /// Which regular file is there, how long it is and when it was last changed, in a form to compare; nil when there is none that is reached
+    /// without a link. The time of the last change of status cannot be set (inode(7)), so that equal outlines mean equal contents.
+    package func outline(_ name: String) -> String? {
+        var status = stat()
+        guard let file = try? open(name, BeneathDirectory.pathOnly | O_NOFOLLOW), fstat(file.number, &status) == 0,
+            FileKind(mode: status.st_mode) == .file
+        else { return nil }
+        return "\(status.st_dev):\(status.st_ino):\(status.st_size):\(status.st_ctim.tv_sec).\(status.st_ctim.tv_nsec)"
+    }
+
     /// The status of a single component in this directory, links not followed; nil when nothing is there.
     func status(_ name: String) throws(SystemError) -> stat? {
         var result = stat()

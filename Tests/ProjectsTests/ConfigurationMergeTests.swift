@@ -137,7 +137,7 @@ struct ConfigurationMergeTests {
             row(.prepare, project: "'npm ci'", nil, approved: "npm ci", requests: 1),
             row(.prepare, project: "'p'", user: "'u'", "u", approved: "p", requests: 1),
             row(.prepare, flag: ["f"], project: "'p'", user: "'u'", "f"), row(.prepare, local: "'u'", user: "'u'", "u"),
-        ]
+        ] + unite(.hookInputs)
 
     static func grant(_ name: String, _ domain: String) -> String {
         "{ name = '\(name)', domain = '\(domain)', header = 'Authorization', secret = 'S' }"

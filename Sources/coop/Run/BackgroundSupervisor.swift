@@ -87,6 +87,10 @@ struct SuperviseCommand: ParsableCommand {
             }
         } catch {
             try? run.cleanUp()
+            if let result = error as? ProcessResult {
+                // A hook's own code is passed on; whoever started this process may be gone.
+                try? answer.writeAll("failed \(result.code)".utf8, subject: "the command that started it")
+            }
             throw error
         }
         try run.cleanUp()

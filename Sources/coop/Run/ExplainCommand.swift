@@ -56,6 +56,7 @@ struct ExplainCommand: ParsableCommand {
         result += "starts in  \(spec.workingDirectory.printable)\n"
         result += "home       \(spec.home.path.printable) (\(spec.home.source.map { "private, kept in \($0.printable)" } ?? "in memory"))\n"
         result += "network    \(spec.network.mode.rawValue)\n"
+        if let prepare = spec.prepare { result += "prepare    \(prepare.printable)\n" }
         if let timeout = spec.timeout { result += "timeout    \(timeout) s\n" }
         for note in explanation.notes { result += "note       \(note.printable)\n" }
         result +=

@@ -10,7 +10,7 @@ enum IneffectiveSettings {
             if origin.layer != .defaults { result.append("\(origin): `\(key)` has no effect in this version: \(meaning)") }
         }
         let keys: [(ConfigurationKey, String)] = [
-            (.commands, "no command runs on the host"), (.services, "no service is started"), (.prepare, "no hook runs"),
+            (.commands, "no command runs on the host"), (.services, "no service is started"),
             (.caches, "everything in HOME is kept anyway"),
         ]
         for (key, meaning) in keys {

@@ -77,6 +77,12 @@ struct RunArguments: ParsableArguments {
     @Flag(name: .long, help: "Never ask; refuse what would need an answer.")
     var noInput = false
 
+    @Flag(name: .long, help: "Do not run the hook that prepares the project.")
+    var noHooks = false
+
+    @Flag(name: .long, help: "Run the hook again, although nothing that it reads has changed.")
+    var rerunHooks = false
+
     @Flag(help: "Let an agent ask before each step, as it does without a sandbox.")
     var safe = false
 
@@ -93,6 +99,6 @@ struct RunArguments: ParsableArguments {
             ask: ask, engine: engine,
             workspace: workspace, workdir: workdir, memory: memory, cpus: cpus, pids: pids, disk: disk, timeout: timeout, name: name,
             seccomp: seccomp, allowSyscalls: allowSyscalls, degraded: degraded, ephemeral: ephemeral, keep: keep, tty: tty,
-            noInput: noInput, safe: safe, prompt: prompt, promptFile: promptFile)
+            noInput: noInput, noHooks: noHooks, rerunHooks: rerunHooks, safe: safe, prompt: prompt, promptFile: promptFile)
     }
 }

@@ -31,6 +31,9 @@ struct RunOptions {
     var keep = false
     var tty: Bool?
     var noInput = false
+    var noHooks = false
+    /// Run the hook although nothing that it reads has changed.
+    var rerunHooks = false
     /// An agent asks before each step.
     var safe = false
     var prompt: String?

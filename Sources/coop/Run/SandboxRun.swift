@@ -32,6 +32,7 @@ final class SandboxRun {
     /// The files that its rules come from; nil without a way out.
     private let live: LiveConfiguration?
     private let grants: SandboxGrants?
+    private let hook: PrepareHook?
     private var sandbox: LaunchedSandbox?
     private var supervisor: Supervisor?
     private var control: Descriptor?
@@ -108,6 +109,7 @@ final class SandboxRun {
                 : LiveConfiguration(
                     context: context, project: project, options: options, approved: approved, state: state, grants: grants, rules: rules)
             self.grants = grants
+            hook = try PrepareHook(configuration.effective, options: options, spec: spec, project: project, home: context.home)
         } catch {
             // What was prepared goes with the directory; if even that fails the next command sweeps.
             try? session.remove()
@@ -163,6 +165,7 @@ final class SandboxRun {
     func run(terminal: Bool?) throws -> (code: Int32, interrupted: Bool) {
         let plan = try StreamPlan(terminal: terminal)
         let supervisor = try launch()
+        if let end = try hook?.run(in: supervisor, loop: loop, attends: !options.noInput) { return end }
         var ends: [Int32] = [-1, -1]
         try check("socketpair") { socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) }
         supervisor.serve(Descriptor(owning: ends[0]), ownsSandbox: true)
@@ -180,6 +183,11 @@ final class SandboxRun {
     /// - Parameter ready: called once the sandbox can be reached.
     func serve(ready: () throws -> Void) throws {
         let supervisor = try launch()
+        if let end = try hook?.run(in: supervisor, loop: loop, attends: false) { throw ProcessResult(code: end.code) }
+        // What the hook's client has taken over is the process's own again.
+        var none = sigset_t()
+        sigemptyset(&none)
+        sigprocmask(SIG_SETMASK, &none, nil)
         supervisor.whenOver = { [loop] in loop.stop() }
         try ready()
         try loop.run()

@@ -80,7 +80,8 @@ struct SpecBuilder {
             network: network, systemCalls: SystemCalls(groups: sandbox.allowSyscalls.map(\.value), profile: seccomp),
             degraded: try options.degradedLayers(),
             timeout: sandbox.timeout.map { seconds(of: $0.value) },
-            command: try agent.map { agent throws(CoopError) in try agent.command(installation?.program ?? "") } ?? command)
+            command: try agent.map { agent throws(CoopError) in try agent.command(installation?.program ?? "") } ?? command,
+            prepare: options.noHooks ? nil : configuration.effective.hooks.prepare?.value)
     }
 
     /// Adds what an agent's installation consists of to the mounts.
