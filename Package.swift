@@ -48,7 +48,7 @@ let package = Package(
     targets: [
         .target(name: "CLinux"),
         .target(name: "CoopErrors"),
-        .target(name: "LinuxKernel", dependencies: ["CLinux"]),
+        .target(name: "LinuxKernel", dependencies: ["CLinux"], swiftSettings: testHooks),
         .target(name: "Netlink", dependencies: ["CLinux", "LinuxKernel"]),
         .target(name: "Seccomp", dependencies: ["CoopErrors"]),
         .target(name: "TOML"),

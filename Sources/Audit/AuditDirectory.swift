@@ -52,6 +52,7 @@ struct AuditDirectory: Sendable {
     /// Opens a file of the log (openat(2)); nil when there is none and `flags` do not ask to make it.
     func open(_ name: String, _ flags: Int32) throws(CoopError) -> Descriptor? {
         let file: Descriptor
+        if flags & O_CREAT != 0 { WriteStep.pass() }
         do {
             // A fifo in its place must not hold anybody up.
             let number = try LinuxKernel.check("open", path(of: name)) {
@@ -126,6 +127,7 @@ struct AuditDirectory: Sendable {
     }
 
     func rename(_ old: String, to new: String) throws(CoopError) {
+        WriteStep.pass()
         let code = old.withOSBytes { from in
             new.withOSBytes { coop_renameat2(descriptor.number, from, descriptor.number, $0, UInt32(COOP_RENAME_NOREPLACE)) }
         }
@@ -133,6 +135,7 @@ struct AuditDirectory: Sendable {
     }
 
     func remove(_ name: String) throws(CoopError) {
+        WriteStep.pass()
         guard name.withOSBytes({ unlinkat(descriptor.number, $0, 0) }) == 0 || errno == ENOENT else {
             throw AuditFailure.writing(SystemError("unlink", path(of: name)), directory: path)
         }

@@ -61,10 +61,11 @@ struct ChainWriter {
         do {
             var done = 0
             while done < lines.count {
+                WriteStep.pass()
                 done += try check("write", files.directory.path(of: AuditDirectory.logName(start.file))) {
                     lines.withUnsafeBytes { bytes in
                         let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-                        return pwrite(file.number, rest.baseAddress, rest.count, off_t(start.offset) + off_t(done))
+                        return pwrite(file.number, rest.baseAddress, WriteStep.share(of: rest.count), off_t(start.offset) + off_t(done))
                     }
                 }
             }

@@ -49,6 +49,7 @@ struct TipFile: Sendable {
     func write(_ record: TipRecord) throws(CoopError) {
         do throws(SystemError) {
             let bytes = record.encoded(purpose, key: key)
+            WriteStep.pass()
             let count = try check("write", directory.path(of: name)) {
                 bytes.withUnsafeBytes { pwrite(descriptor.number, $0.baseAddress, $0.count, 0) }
             }

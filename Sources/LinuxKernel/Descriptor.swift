@@ -17,6 +17,7 @@ public final class Descriptor: Sendable {
 
     /// Opens a path close-on-exec (open(2)).
     public static func open(_ path: String, _ flags: Int32, mode: mode_t = 0) throws(SystemError) -> Descriptor {
+        if flags & O_CREAT != 0 { WriteStep.pass() }
         let result: Int32 = path.withOSBytes { name in
             while true {
                 let number = Glibc.open(name, flags | O_CLOEXEC, mode)
@@ -54,6 +55,7 @@ public final class Descriptor: Sendable {
     /// Writes all of `bytes`.
     public func writeAll(_ bytes: some Sequence<UInt8>, subject: String = "") throws(SystemError) {
         let data = ContiguousArray(bytes)
+        WriteStep.pass()
         var done = 0
         while done < data.count {
             let count = data.withUnsafeBytes { Glibc.write(number, $0.baseAddress.map { $0 + done }, data.count - done) }

@@ -46,25 +46,48 @@ public enum FileSystem {
     }
 
     /// Replaces a file in one step: a reader, and a crash at any point, sees the old or the new bytes, never a mixture.
-    public static func replace(_ path: String, with bytes: some Sequence<UInt8>, mode: mode_t = 0o600) throws(SystemError) {
-        let temporary = path + ".\(getpid()).\(UInt32.random(in: 0...UInt32.max)).tmp"
+    ///
+    /// - Parameter owner: to whom the file belongs afterwards; nil for whoever calls.
+    public static func replace(
+        _ path: String, with bytes: some Sequence<UInt8>, mode: mode_t = 0o600, owner: (user: uid_t, group: gid_t)? = nil
+    ) throws(SystemError) {
+        removeTemporaries(of: path)
+        let temporary = "\(path).\(getpid()).\(UInt32.random(in: 0...UInt32.max)).tmp"
         let file = try Descriptor.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
         do {
+            // The owner first: a change of owner may take bits of the mode away (chown(2)).
+            if let owner { try check("fchown", temporary) { fchown(file.number, owner.user, owner.group) } }
             try check("fchmod", temporary) { fchmod(file.number, mode) }
             try file.writeAll(bytes, subject: path)
+            WriteStep.pass()
             try check("fsync", temporary) { fsync(file.number) }
             try rename(temporary, to: path)
         } catch {
             temporary.withOSBytes { _ = unlink($0) }
             throw error
         }
+        WriteStep.pass()
         // The rename itself is durable only once its directory is (rename(2), fsync(2)).
         let directory = try Descriptor.open(parent(of: path), O_RDONLY | O_DIRECTORY)
         _ = fsync(directory.number)
     }
 
+    /// Clears away what processes have left beside a file that were killed while they replaced it. What cannot be looked at or removed
+    /// stays: it is in nobody's way.
+    private static func removeTemporaries(of path: String) {
+        let prefix = lastComponent(of: path) + "."
+        for name in (try? list(parent(of: path))) ?? [] where name.hasPrefix(prefix) && name.hasSuffix(".tmp") {
+            // PID.RANDOM, as `replace` names them.
+            let parts = name.dropFirst(prefix.count).dropLast(4).split(separator: ".", omittingEmptySubsequences: false)
+            guard parts.count == 2, let process = pid_t(parts[0]), process > 0, UInt32(parts[1]) != nil else { continue }
+            if kill(process, 0) == 0 || errno != ESRCH { continue }
+            join(parent(of: path), name).withOSBytes { _ = unlink($0) }
+        }
+    }
+
     /// Renames (rename(2)): atomic on one file system.
     public static func rename(_ from: String, to target: String) throws(SystemError) {
+        WriteStep.pass()
         let code = from.withOSBytes { old in target.withOSBytes { new in Glibc.rename(old, new) } }
         guard code == 0 else { throw SystemError("rename", target) }
     }
@@ -127,6 +150,7 @@ public enum FileSystem {
 
     /// Removes a file (unlink(2)); nothing there is no error.
     public static func removeFile(_ path: String) throws(SystemError) {
+        WriteStep.pass()
         if path.withOSBytes({ unlink($0) }) != 0, errno != ENOENT { throw SystemError("unlink", path) }
     }
 

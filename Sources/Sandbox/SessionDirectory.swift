@@ -58,7 +58,8 @@ public final class SessionDirectory {
     public static func create(in run: String, id: String) throws(CoopError) -> SessionDirectory {
         let path = FileSystem.join(run, id)
         // It appears under its name only once it is locked, so that nobody takes it for remains.
-        let hidden = FileSystem.join(run, "." + id)
+        // With the process in its name, so that what a killed one leaves before it has the lock can be told from what is being made.
+        let hidden = FileSystem.join(run, ".\(id).\(getpid())")
         do {
             guard hidden.withOSBytes({ mkdir($0, 0o700) }) == 0 else { throw SystemError("mkdir", hidden) }
             // The lock file, too, gets its name only once it is locked: another command that sweeps just now would lock it.
@@ -183,10 +184,12 @@ public final class SessionDirectory {
                 try FileSystem.removeTree(path)
                 return nil
             }
-            // Just being made, or killed before its lock: nothing else is made before the lock. An hour tells them apart.
-            if let status = try FileSystem.status(path, followLinks: false), time(nil) - status.st_mtim.tv_sec > 3600 {
-                try FileSystem.removeTree(path)
-            }
+            // Just being made, or killed before its lock: nothing else is made before the lock. The process tells them apart, or an hour
+            // where its number has gone to another.
+            let process = id.split(separator: ".").last.flatMap { pid_t($0) }
+            let isGone = process.map { kill($0, 0) != 0 && errno == ESRCH } ?? false
+            let status = try FileSystem.status(path, followLinks: false)
+            if isGone || status.map({ time(nil) - $0.st_mtim.tv_sec > 3600 }) ?? false { try FileSystem.removeTree(path) }
             return nil
         }
         guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else { return nil }

@@ -23,7 +23,7 @@ struct PrivateDirectory: Sendable {
         } catch let error as CoopError {
             throw error
         } catch {
-            throw CoopError(.failed, "cannot use \(path.printable)", "\(error)")
+            throw CoopError(.failed, "cannot use \(path.printable)", "\(error)", next: "ls -ld \(path.printable)")
         }
     }
 
@@ -34,7 +34,10 @@ struct PrivateDirectory: Sendable {
         } catch {
             throw CoopError(.failed, "cannot make \(path.printable)", error.reason, next: "ls -ld \(FileSystem.parent(of: path).printable)")
         }
-        guard let result = try open(path) else { throw CoopError(.failed, "cannot make \(path.printable)", "it vanished at once") }
+        guard let result = try open(path) else {
+            throw CoopError(
+                .failed, "cannot make \(path.printable)", "it vanished at once", next: "ls -ld \(FileSystem.parent(of: path).printable)")
+        }
         return result
     }
 
@@ -93,20 +96,25 @@ struct PrivateDirectory: Sendable {
     /// Replaces a file in one step, durably: afterwards it is the new one, and before a crash at any point the old one.
     func replace(_ name: String, with bytes: [UInt8]) throws(CoopError) {
         let temporary = PrivateDirectory.temporaryPrefix + "\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
+        WriteStep.pass()
         let number = temporary.withOSBytes { openat(handle.number, $0, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600) }
         guard number >= 0 else { throw failure("cannot write", name, SystemError.text(for: errno)) }
         let file = Descriptor(owning: number)
         do {
             var done = 0
             while done < bytes.count {
+                WriteStep.pass()
                 done += try check("write") {
                     bytes.withUnsafeBytes { Glibc.write(number, $0.baseAddress.map { $0 + done }, bytes.count - done) }
                 }
             }
+            WriteStep.pass()
             try check("fsync") { fsync(number) }
+            WriteStep.pass()
             try check("rename") {
                 temporary.withOSBytes { old in name.withOSBytes { renameat(handle.number, old, handle.number, $0) } }
             }
+            WriteStep.pass()
             // The new name is durable only once the directory is (fsync(2)).
             try check("fsync") { fsync(handle.number) }
         } catch {
@@ -118,6 +126,7 @@ struct PrivateDirectory: Sendable {
 
     /// - Returns: whether there was such a file.
     func remove(_ name: String) throws(CoopError) -> Bool {
+        WriteStep.pass()
         if name.withOSBytes({ unlinkat(handle.number, $0, 0) }) == 0 {
             _ = fsync(handle.number)
             return true

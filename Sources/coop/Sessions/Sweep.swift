@@ -55,6 +55,6 @@ struct ProjectRoot {
 
     func write(_ root: String) throws(SystemError) {
         if FileSystem.kind(file) != nil { return }
-        try Descriptor.open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: 0o600).writeAll(root.osBytes, subject: file)
+        try FileSystem.replace(file, with: root.osBytes)
     }
 }
