@@ -1,4 +1,5 @@
 import CoopErrors
+import Glibc
 import LinuxKernel
 import TOML
 
@@ -25,31 +26,87 @@ public struct ConfigurationEditor: Sendable {
 
     /// Sets a key, in one step.
     ///
-    /// - Parameter text: as on a command line: `4G`; a list separated by commas, or as TOML: `["a", "b"]`.
+    /// - Parameter texts: as on a command line. One for a single value: `4G`. For a list any number, each with elements between commas, or
+    ///   one as TOML: `["a", "b"]`. For a table `NAME=VALUE` each, or one as TOML.
     /// - Throws: `CoopError` for a key that does not exist, a value that it may not have, and a place that cannot be edited
     ///   safely; the file is then as it was.
-    public func set(_ key: String, to text: String) throws(CoopError) {
+    public func set(_ key: String, to texts: [String]) throws(CoopError) {
         let path = try keyPath(key)
-        let form = try form(of: path, key)
-        let value = try value(text, form, key)
+        let value = try SettingText(key: key, form: try form(of: path, key), file: file).value(texts)
         try change(key) { document throws(TOMLError) in try document.setting(path, to: value) }
     }
 
-    /// Adds texts to a list, in one step; those that it has already stay.
+    /// Adds to a list or table, in one step; what is there already stays as it is.
     ///
-    /// - Returns: what was added.
-    /// - Throws: `CoopError` as `set` does.
+    /// - Parameter texts: as `set` takes them.
+    /// - Returns: the elements, or names, that were added.
+    /// - Throws: `CoopError` as `set` does, and for a name that has another value already.
     @discardableResult
-    public func add(_ texts: [String], to key: ConfigurationKey) throws(CoopError) -> [String] {
-        let path = key.path.split(separator: ".").map(String.init)
-        var list: [String] = []
-        if let bytes = try file.read(), let node = try document(bytes).root.node(at: path), case .array(let elements) = node.value {
-            for case .string(let text) in elements.map(\.value) { list.append(text) }
+    public func add(_ texts: [String], to key: String) throws(CoopError) -> [String] {
+        let path = try keyPath(key)
+        let collection = try SettingText(key: key, form: try form(of: path, key), file: file).collection(texts)
+        var added: [String] = []
+        var taken: String?
+        try change(key) { document throws(TOMLError) in
+            let old = document.root.node(at: path)?.value
+            switch collection {
+            case .elements(let wanted):
+                let new = wanted.filter { value in !(old?.elements ?? []).contains { $0.value.hasSameContent(as: value) } }
+                added = new.map(\.plainText)
+                return new.isEmpty ? document : try document.adding(new, to: path)
+            case .pairs(let wanted):
+                var result = document
+                for pair in wanted {
+                    if case .table(let table)? = old, let found = table[pair.name] {
+                        if !found.value.hasSameContent(as: pair.value) { taken = pair.name }
+                        continue
+                    }
+                    result = try result.setting(path + [pair.name], to: pair.value)
+                    added.append(pair.name)
+                }
+                return taken == nil ? result : document
+            }
         }
-        let added = texts.filter { !list.contains($0) }
-        guard !added.isEmpty else { return [] }
-        try change(key.path) { document throws(TOMLError) in try document.setting(path, to: .strings(list + added)) }
+        if let taken {
+            throw CoopError(
+                .usage, "cannot add `\(taken.printable)` to `\(key.printable)`", "it has another value already",
+                next: "coop config set \(TOMLValue.keyText(path + [taken]).shellQuoted) VALUE")
+        }
         return added
+    }
+
+    /// Takes elements out of a list, or names out of a table, in one step.
+    ///
+    /// - Returns: what was there and is no more.
+    @discardableResult
+    public func remove(_ texts: [String], from key: String) throws(CoopError) -> [String] {
+        let path = try keyPath(key)
+        let form = try form(of: path, key)
+        var wanted: [TOMLValue] = []
+        if case .map = form {
+        } else if case .elements(let values) = try SettingText(key: key, form: form, file: file).collection(texts) {
+            wanted = values
+        }
+        guard try get(key) != nil else { return [] }
+        var removed: [String] = []
+        try change(key) { document throws(TOMLError) in
+            var result = document
+            switch document.root.node(at: path)?.value {
+            case .array(let elements)?:
+                for index in elements.indices.reversed() where wanted.contains(where: { $0.hasSameContent(as: elements[index].value) }) {
+                    result = try result.removing(element: index, at: path)
+                    removed.insert(elements[index].value.plainText, at: 0)
+                }
+            case .table(let table)?:
+                for name in texts where table[name] != nil {
+                    result = try result.removing(path + [name]) ?? result
+                    removed.append(name)
+                }
+            default: break
+            }
+            return result
+        }
+        return removed
     }
 
     /// Removes a key, in one step.
@@ -117,34 +174,104 @@ public struct ConfigurationEditor: Sendable {
     }
 
     private func change(_ key: String, _ edit: (TOMLDocument) throws(TOMLError) -> TOMLDocument) throws(CoopError) {
-        let opened = try file.open()
+        try locked { () throws(CoopError) in
+            let before = try file.read()
+            let old = try document(before ?? newFile())
+            let new: TOMLDocument
+            do {
+                new = try edit(old)
+            } catch {
+                throw CoopError(.failed, "cannot change \(file.name.printable)", "\(error)", next: file.editCommand)
+            }
+            // Other mistakes in the file are not made worse by this change, and may be what the user is repairing.
+            let known = Set(LoadedConfiguration.decode(old.bytes, file).1.map { "\($0.key) \($0.reason)" })
+            let added = LoadedConfiguration.decode(new.bytes, file).1.first { problem in
+                !known.contains("\(problem.key) \(problem.reason)")
+            }
+            if let added {
+                throw CoopError(
+                    .configuration, "cannot set `\(key.printable)`", ConfigurationEditor.reason(added, about: key), next: added.next)
+            }
+            if new.bytes == before { return }
+            try write(new.bytes, insteadOf: before)
+        }
+    }
+
+    /// The reason without the key's name in front, which the message has said already.
+    private static func reason(_ problem: ConfigurationProblem, about key: String) -> String {
+        for (beginning, instead) in [("`\(key)`: ", ""), ("`\(key)` has a wrong value: ", ""), ("`\(key)` ", "it ")]
+        where problem.reason.hasPrefix(beginning) {
+            return instead + problem.reason.dropFirst(beginning.count)
+        }
+        return problem.reason
+    }
+
+    /// The file as a person would edit it: its bytes, or what a new one begins with.
+    ///
+    /// - Returns: also what is on the disk now, for `replace`.
+    public func text() throws(CoopError) -> (bytes: [UInt8], before: [UInt8]?) {
         let before = try file.read()
-        let old = try document(before ?? newFile())
-        let new: TOMLDocument
-        do {
-            new = try edit(old)
-        } catch {
-            throw CoopError(.failed, "cannot change \(file.name.printable)", "\(error)", next: "$EDITOR \(file.path.shellQuoted)")
+        return (try before ?? newFile(), before)
+    }
+
+    /// Everything that is wrong in a text that is meant for this file, in the order of its lines.
+    public func problems(in bytes: [UInt8]) -> [ConfigurationProblem] {
+        if bytes.count > TOMLDocument.sizeLimit {
+            let origin = ConfigurationOrigin(layer: file.layer, name: file.name, line: 1, column: 1)
+            return [ConfigurationProblem(key: "", origin: origin, reason: "it is larger than \(TOMLDocument.sizeLimit) bytes")]
         }
-        // Other mistakes in the file are not made worse by this change, and may be what the user is repairing.
-        let known = Set(LoadedConfiguration.decode(old.bytes, file).1.map { "\($0.key) \($0.reason)" })
-        let added = LoadedConfiguration.decode(new.bytes, file).1.first { problem in
-            !known.contains("\(problem.key) \(problem.reason)")
+        return LoadedConfiguration.decode(bytes, file).1.sorted {
+            ($0.origin.line, $0.origin.column) < ($1.origin.line, $1.origin.column)
         }
-        if let added { throw CoopError(.configuration, "cannot set `\(key.printable)`", added.reason, next: added.next) }
+    }
+
+    /// Replaces the whole text, in one step.
+    ///
+    /// - Parameter before: what the file has to hold; nil where there is none.
+    /// - Throws: `CoopError` when the text is wrong, or the file holds something else by now.
+    public func replace(with bytes: [UInt8], insteadOf before: [UInt8]?) throws(CoopError) {
+        if let problem = problems(in: bytes).first { throw problem.error }
+        try locked { () throws(CoopError) in try write(bytes, insteadOf: before) }
+    }
+
+    private func write(_ bytes: [UInt8], insteadOf before: [UInt8]?) throws(CoopError) {
+        let opened = try file.open()
         let target = opened?.path ?? file.path
-        if file.layer == .user { try home.prepare(home.path) }
         guard try file.read() == before else {
             throw CoopError(
-                .failed, "cannot change \(file.name.printable)", "another program has just changed it",
-                next: "coop config get \(key.shellQuoted)")
+                .failed, "cannot change \(file.name.printable)", "another program has just changed it", next: file.editCommand)
         }
         do {
-            let mode = try FileSystem.status(target).map { $0.st_mode & 0o777 } ?? (file.layer == .user ? 0o600 : 0o644)
-            try FileSystem.replace(target, with: new.bytes, mode: mode)
+            let found = try FileSystem.status(target)
+            let mode = found.map { $0.st_mode & 0o777 } ?? (file.layer == .user ? 0o600 : 0o644)
+            // Root in a user's project, or a member of a group: the file stays its owner's.
+            var owner: (user: uid_t, group: gid_t)?
+            if let found, found.st_uid != geteuid() || found.st_gid != getegid() { owner = (found.st_uid, found.st_gid) }
+            if found == nil, geteuid() == 0, file.layer != .user, let parent = try FileSystem.status(FileSystem.parent(of: target)) {
+                owner = (parent.st_uid, parent.st_gid)
+            }
+            try FileSystem.replace(target, with: bytes, mode: mode, owner: owner)
         } catch {
-            throw CoopError(.failed, "cannot write \(file.name.printable)", error.reason, next: "ls -l \(target.shellQuoted)")
+            let reason =
+                error.call == "fchown" ? "it would not stay its owner's (\(error.reason.printable))" : error.reason
+            throw CoopError(.failed, "cannot write \(file.name.printable)", reason, next: "ls -l \(target.shellQuoted)")
         }
+    }
+
+    /// One change of configuration at a time, over all of the user's processes (flock(2)). The lock is coop's own file: one beside the
+    /// configuration could be held for ever by a sandbox that sees the project.
+    private func locked<Result>(_ body: () throws(CoopError) -> Result) throws(CoopError) -> Result {
+        let directory = FileSystem.join(home.path, "state")
+        try home.prepare(directory)
+        let lock: Descriptor
+        do {
+            lock = try Descriptor.open(
+                FileSystem.join(directory, "configuration.lock"), O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+            try check("flock", directory) { flock(lock.number, LOCK_EX) }
+        } catch {
+            throw CoopError(.failed, "cannot lock the configuration", "\(error)", next: "ls -ld \(directory.shellQuoted)")
+        }
+        return try withExtendedLifetime(lock) { () throws(CoopError) in try body() }
     }
 
     /// What a file begins with that does not exist yet. coop.toml must name its project, or setting any other key would make
@@ -165,7 +292,7 @@ public struct ConfigurationEditor: Sendable {
         do {
             return try TOMLDocument(parsing: bytes, name: file.name)
         } catch {
-            throw CoopError(.configuration, "the configuration is wrong", "\(error)", next: "$EDITOR \(file.path.shellQuoted)")
+            throw CoopError(.configuration, "the configuration is wrong", "\(error)", next: file.editCommand)
         }
     }
 
@@ -186,8 +313,7 @@ public struct ConfigurationEditor: Sendable {
             case (.records, _), (.named, 0):
                 throw CoopError(
                     .usage, "cannot set `\(key.printable)`", "`\(found.path)` holds tables; edit the file by hand",
-                    next: "$EDITOR \(file.path.shellQuoted)"
-                )
+                    next: file.editCommand)
             case (let form, 0): return form
             case (.map(_, let values), 1): return .text(values)
             case (.named(let fields), 2):
@@ -199,42 +325,13 @@ public struct ConfigurationEditor: Sendable {
             default: break
             }
         }
+        if path.count == 1, ConfigurationSchema.sections.contains(path[0]) {
+            throw CoopError(.usage, "cannot set `\(key.printable)`", "it is a table; name one of its keys", next: "coop config list")
+        }
         let parent = path.count > 1 && ConfigurationSchema.sections.contains(path[0]) ? path[0] + "." : ""
         let name = parent.isEmpty ? path[0] : path[1]
         throw CoopError(
             .usage, "cannot set `\(key.printable)`", "there is no such key\(ConfigurationDecoder.hint(name, parent: parent))",
             next: "coop config list   # every key, with its type")
-    }
-
-    private func value(_ text: String, _ form: ConfigurationSchema.Form, _ key: String) throws(CoopError) -> TOMLValue {
-        switch form {
-        case .text, .duration: return .string(text)
-        case .size: return Int64(text).map { .integer($0) } ?? .string(text)
-        case .count, .fraction:
-            if let whole = Int64(text) { return .integer(whole) }
-            if case .success(.number(let number)) = ScalarForm.value(text, form) { return .float(number) }
-            return .string(text)
-        case .list, .mounts, .ports:
-            if text.hasPrefix("[") { return try literal(text, key) }
-            let parts = text.split(separator: ",").map { part in
-                part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
-            }.map { String($0) }
-            if form == .ports {
-                let nowhere = TOMLPosition(line: 1, column: 1, range: 0..<0)
-                return .array(parts.map { TOMLNode(value: Int64($0).map { .integer($0) } ?? .string($0), position: nowhere) })
-            }
-            return .strings(parts)
-        case .map: return try literal(text, key)
-        case .records, .named:
-            throw CoopError(.usage, "cannot set `\(key.printable)`", "it holds tables", next: "$EDITOR \(file.path.shellQuoted)")
-        }
-    }
-
-    private func literal(_ text: String, _ key: String) throws(CoopError) -> TOMLValue {
-        do {
-            return try TOMLDocument.value(parsing: text, name: key)
-        } catch {
-            throw CoopError(.usage, "cannot set `\(key.printable)`", "the value is not TOML: \(error.reason)", next: "coop config list")
-        }
     }
 }

@@ -97,6 +97,15 @@ public struct ConfigurationFile: Sendable, Equatable {
         }
     }
 
+    /// The command with which a person changes it.
+    public var editCommand: String {
+        switch layer {
+        case .user: "coop config edit --user"
+        case .local: "coop config edit --local"
+        default: "coop config edit"
+        }
+    }
+
     func failure(_ reason: String) -> CoopError {
         CoopError(.configuration, "cannot read \(name.printable)", reason, next: "ls -l \(path.shellQuoted)")
     }

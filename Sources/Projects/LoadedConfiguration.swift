@@ -73,7 +73,7 @@ public struct LoadedConfiguration: Sendable {
                 layer: file.layer, name: file.name, line: error.position.line, column: error.position.column)
             return (
                 decoder.layer,
-                [ConfigurationProblem(key: "", origin: origin, reason: error.reason, next: "$EDITOR \(file.path.shellQuoted)")]
+                [ConfigurationProblem(key: "", origin: origin, reason: error.reason, next: file.editCommand)]
             )
         }
         var problems = decoder.problems

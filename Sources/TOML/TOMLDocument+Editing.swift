@@ -107,12 +107,12 @@ extension TOMLDocument {
     // MARK: One splice
 
     /// Bytes to take out, and text to put in their place.
-    private struct Splice {
+    struct Splice {
         var range: Range<Int>
         var text: String
     }
 
-    private func applying(_ edit: Splice, wanted: TOMLTable, path: [String]) throws(TOMLError) -> TOMLDocument {
+    func applying(_ edit: Splice, wanted: TOMLTable, path: [String]) throws(TOMLError) -> TOMLDocument {
         var changed = bytes
         changed.replaceSubrange(edit.range, with: edit.text.utf8)
         let result: TOMLDocument
@@ -127,7 +127,7 @@ extension TOMLDocument {
         return result
     }
 
-    private func cannotEdit(_ path: [String], at position: TOMLPosition, _ reason: String) -> TOMLError {
+    func cannotEdit(_ path: [String], at position: TOMLPosition, _ reason: String) -> TOMLError {
         TOMLError(name: name, position: position, reason: "cannot edit `\(TOMLValue.keyText(path))`: \(reason); edit the file by hand")
     }
 
@@ -176,7 +176,7 @@ extension TOMLDocument {
         }
     }
 
-    private func keepComments(in range: Range<Int>, _ path: [String], _ position: TOMLPosition) throws(TOMLError) {
+    func keepComments(in range: Range<Int>, _ path: [String], _ position: TOMLPosition) throws(TOMLError) {
         var low = 0
         var high = comments.count
         while low < high {
@@ -309,14 +309,14 @@ extension TOMLDocument {
         return result
     }
 
-    private func lineStart(before place: Int) -> Int {
+    func lineStart(before place: Int) -> Int {
         var index = place
         while index > 0, bytes[index - 1] != .newline { index -= 1 }
         return index
     }
 
     /// Behind the newline that ends the line of `place`.
-    private func lineEnd(after place: Int) -> Int {
+    func lineEnd(after place: Int) -> Int {
         var index = place
         while index < bytes.count {
             index += 1
@@ -326,7 +326,7 @@ extension TOMLDocument {
     }
 
     /// What the document uses.
-    private var newline: String {
+    var newline: String {
         guard let first = bytes.firstIndex(of: .newline), first > 0, bytes[first - 1] == .carriageReturn else { return "\n" }
         return "\r\n"
     }

@@ -10,7 +10,7 @@ struct SavedRules {
     /// Adds hosts to `network.allow` or `network.deny`; those that are there already stay as they are.
     func add(_ hosts: [String], to key: ConfigurationKey) throws(CoopError) {
         let editor = ConfigurationEditor(.user(home), home: home)
-        let added = try editor.add(hosts, to: key)
+        let added = try editor.add(hosts, to: key.path)
         guard !added.isEmpty else { return }
         let directory = home.directory(.audit)
         try home.prepare(directory)

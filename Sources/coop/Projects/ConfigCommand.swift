@@ -14,7 +14,9 @@ struct ConfigCommand: ParsableCommand {
               coop config set --user sandbox.memory 8G
               coop config validate
             """,
-        subcommands: [ConfigGet.self, ConfigSet.self, ConfigUnset.self, ConfigList.self, ConfigValidate.self])
+        subcommands: [
+            ConfigGet.self, ConfigSet.self, ConfigUnset.self, ConfigList.self, ConfigEdit.self, ConfigValidate.self,
+        ])
 }
 
 /// Which file a command changes.
@@ -73,44 +75,6 @@ struct ConfigGet: ParsableCommand {
             print(try JSONText.encode(Report(key: key, value: found.text, origin: found.origin)))
         } else {
             print(found.text.printable)
-        }
-    }
-}
-
-struct ConfigSet: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "set", abstract: "Set a value; comments and order of the file stay.",
-        discussion: """
-            Without --user or --local the project's coop.toml is changed.
-
-            Examples:
-              coop config set --user sandbox.memory 8G
-              coop config set sandbox.protect .vscode,.idea
-            """)
-
-    @OptionGroup var file: ConfigFileOptions
-    @Argument(help: ArgumentHelp("A key: sandbox.memory.", valueName: "KEY")) var key: String
-    @Argument(help: ArgumentHelp("The value; a list as a,b,c.", valueName: "VALUE")) var value: String
-
-    func run() throws {
-        try file.editor(Context()).set(key, to: value)
-    }
-}
-
-struct ConfigUnset: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "unset", abstract: "Remove a value.",
-        discussion: """
-            Example:
-              coop config unset --user sandbox.memory
-            """)
-
-    @OptionGroup var file: ConfigFileOptions
-    @Argument(help: ArgumentHelp("A key: sandbox.memory.", valueName: "KEY")) var key: String
-
-    func run() throws {
-        guard try file.editor(Context()).unset(key) else {
-            throw CoopError(.notFound, "`\(key.printable)` is not set there", "the file does not hold it", next: "coop config list")
         }
     }
 }

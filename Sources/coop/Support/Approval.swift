@@ -74,4 +74,13 @@ enum Terminal {
         FileHandleOutput.standardError(question)
         return (readLine(strippingNewline: true) ?? "").lowercased()
     }
+
+    /// Asks a yes-or-no question.
+    ///
+    /// - Parameter standard: what an empty answer means. The end of the input means no.
+    static func confirm(_ question: String, standard: Bool = false) -> Bool {
+        FileHandleOutput.standardError("\(question) \(standard ? "[Y/n]" : "[y/N]") ")
+        guard let answer = readLine(strippingNewline: true) else { return false }
+        return answer.isEmpty ? standard : ["y", "yes"].contains(answer.lowercased())
+    }
 }
