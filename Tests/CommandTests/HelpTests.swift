@@ -10,7 +10,7 @@ enum Contract {
         "version",
         "capabilities", "completions",
     ]
-    static let configCommands = ["get", "set", "unset", "list", "edit", "validate"]
+    static let configCommands = ["get", "set", "unset", "list", "edit", "validate", "import"]
     static let secretCommands = ["add", "list", "show", "rm"]
     static let grantCommands = ["add", "list", "remove", "providers"]
     static let auditCommands = ["show", "verify", "export"]

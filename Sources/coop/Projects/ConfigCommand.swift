@@ -15,7 +15,7 @@ struct ConfigCommand: ParsableCommand {
               coop config validate
             """,
         subcommands: [
-            ConfigGet.self, ConfigSet.self, ConfigUnset.self, ConfigList.self, ConfigEdit.self, ConfigValidate.self,
+            ConfigGet.self, ConfigSet.self, ConfigUnset.self, ConfigList.self, ConfigEdit.self, ConfigValidate.self, ConfigImport.self,
         ])
 }
 
