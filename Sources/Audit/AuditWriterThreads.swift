@@ -85,7 +85,9 @@ final class AuditWriterThreads: Sendable {
         log.encode(entry, into: &batch)
         let (ticket, isIdle) = try state.withLock { state throws(CoopError) in
             if let failure = state.failure { throw failure }
-            guard !state.isClosed else { throw CoopError(.failed, "cannot write the audit log", "its writer is closed") }
+            guard !state.isClosed else {
+                throw CoopError(.failed, "cannot write the audit log", "its writer is closed", next: "coop audit verify")
+            }
             guard state.submitted - state.acknowledged < AuditWriter.capacity else {
                 throw CoopError(
                     .failed, "cannot write the audit log", "the disk is \(AuditWriter.capacity) entries behind", next: "iostat -x 1")

@@ -30,7 +30,8 @@ package enum SystemdScope {
         name: String, pid: Int32? = nil, limits: Limits = Limits(), timeoutMilliseconds: Int = 2000
     ) throws(CoopError) -> String {
         guard isValidName(name) else {
-            throw CoopError(.failed, "cannot make a cgroup", "`\(name.printable)` cannot be the name of a systemd unit")
+            throw CoopError(
+                .failed, "cannot make a cgroup", "`\(name.printable)` cannot be the name of a systemd unit", next: "coop doctor")
         }
         guard FileSystem.kind("/sys/fs/cgroup/cgroup.controllers") == .file else {
             throw CoopError(
@@ -154,13 +155,13 @@ package enum SystemdScope {
         do {
             lines = try FileSystem.read("/proc/\(pid)/cgroup")
         } catch {
-            throw CoopError(.failed, "cannot make the cgroup \(unit)", "the process \(pid) has gone: \(error)")
+            throw CoopError(.failed, "cannot make the cgroup \(unit)", "the process \(pid) has gone: \(error)", next: "coop doctor")
         }
         for line in String(osBytes: lines).split(separator: "\n") where line.hasPrefix("0::/") {
             let path = line.dropFirst(3)
             if path.hasSuffix("/" + unit) { return "/sys/fs/cgroup" + path }
         }
-        throw CoopError(.failed, "cannot make the cgroup \(unit)", "systemd did not move the process \(pid) into it")
+        throw CoopError(.failed, "cannot make the cgroup \(unit)", "systemd did not move the process \(pid) into it", next: "coop doctor")
     }
 
     private static func remedy(for uid: uid_t) -> String {

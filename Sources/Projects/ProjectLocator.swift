@@ -92,7 +92,7 @@ public struct ProjectLocator: Sendable {
         do {
             found = try FileSystem.status(path, followLinks: false)
         } catch {
-            throw CoopError(.failed, "cannot look at \(path.printable)", error.reason)
+            throw CoopError(.failed, "cannot look at \(path.printable)", error.reason, next: "ls -ld \(path.shellQuoted)")
         }
         guard let found, me != 0, found.st_uid != me, found.st_uid != 0 else { return }
         throw CoopError(

@@ -146,7 +146,7 @@ public final class CommandClient {
             case .settled(let id):
                 if question?.id == id { question?.withdraw() }
                 resumeInput()
-            default: throw CoopError(.failed, "the supervisor does not keep to the protocol", "an unexpected frame")
+            default: throw CoopError(.failed, "the supervisor does not keep to the protocol", "an unexpected frame", next: "coop ps")
             }
         }
     }

@@ -73,7 +73,7 @@ public struct SeccompProfile: Sendable, Equatable {
         guard program.count <= BPFInstruction.limit else {
             throw CoopError(
                 .configuration, "cannot use the seccomp profile",
-                "\(path): it becomes \(program.count) instructions, and the kernel takes \(BPFInstruction.limit)")
+                "\(path): it becomes \(program.count) instructions, and the kernel takes \(BPFInstruction.limit)", next: "$EDITOR \(path)")
         }
         return program.bytes
     }
@@ -93,7 +93,7 @@ public struct SeccompProfile: Sendable, Equatable {
 
     func filter(for architecture: Architecture, kernelRelease: String) throws(CoopError) -> SyscallFilter {
         guard let kernel = KernelRelease(kernelRelease) else {
-            throw CoopError(.failed, "cannot use the seccomp profile", "'\(kernelRelease)' is not a kernel release")
+            throw CoopError(.failed, "cannot use the seccomp profile", "'\(kernelRelease)' is not a kernel release", next: "uname -r")
         }
         let table = SyscallTable.of(architecture)
         var clauses: [UInt32: [SyscallRule.Clause]] = [:]

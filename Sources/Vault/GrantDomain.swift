@@ -13,6 +13,7 @@ public struct GrantDomain: Sendable, Hashable, CustomStringConvertible {
         func problem(_ why: String) -> CoopError {
             CoopError(.usage, "`\(text.printable)` cannot receive a credential", why, next: "coop grant add --help")
         }
+        if let colon = text.firstIndex(of: ":"), text[colon...].hasPrefix("://") { throw problem("it is a URL; write the host alone") }
         var rest = text.lowercased()[...]
         var port = 443
         if let colon = rest.lastIndex(of: ":") {

@@ -76,7 +76,9 @@ public struct GrantedCredential: Sendable {
             return Injection(
                 grant: name, credential: .token(stub: Array((stubs.first ?? "").utf8), secret: value), places: places)
         case .aws:
-            guard stubs.count == 2 else { throw CoopError(.failed, "the grant `\(name)` is incomplete", "it has no stub of a secret key") }
+            guard stubs.count == 2 else {
+                throw CoopError(.failed, "the grant `\(name)` is incomplete", "it has no stub of a secret key", next: "coop grant list")
+            }
             return Injection(
                 grant: name, credential: .aws(try AWSKeys.read(value).credential(stubKeyID: stubs[0], stubSecret: stubs[1])), places: [])
         }

@@ -122,13 +122,19 @@ public struct MCPAuthorization: Sendable {
     public mutating func receive(callback query: String) throws(CoopError) {
         guard case .browser = step, let metadata, let clientID else { throw failure("the steps came in the wrong order") }
         guard let values = FormText.decode(query), let given = values["state"], ConstantTime.equal(given, state) else {
-            throw CoopError(.refused, "the browser came back with another login's answer", "its state is not the one that coop sent")
+            throw CoopError(
+                .refused, "the browser came back with another login's answer", "its state is not the one that coop sent",
+                next: "coop grant mcp auth URL")
         }
         if let issuer = values["iss"], issuer != metadata.issuer {
-            throw CoopError(.refused, "the browser came back from another server", "it names itself \(issuer.printable) (RFC 9207)")
+            throw CoopError(
+                .refused, "the browser came back from another server", "it names itself \(issuer.printable) (RFC 9207)",
+                next: "coop grant mcp auth URL")
         }
         if values["iss"] == nil, metadata.returnsIssuer {
-            throw CoopError(.refused, "the browser came back from another server", "it does not name itself, which it should (RFC 9207)")
+            throw CoopError(
+                .refused, "the browser came back from another server", "it does not name itself, which it should (RFC 9207)",
+                next: "coop grant mcp auth URL")
         }
         if let error = values["error"] {
             throw failure("it answered \(error.printable)\(values["error_description"].map { ": " + $0.printable } ?? "")")

@@ -96,7 +96,8 @@ public struct OAuthRefresher: Sendable {
     /// - Returns: nil when the file holds others by now.
     private func ask(_ tokens: OAuthTokens, _ refresh: String) throws(CoopError) -> OAuthTokens? {
         guard let endpoint = file.service.endpoints.first else {
-            throw CoopError(.failed, "cannot refresh the login of \(file.service.name)", "no address is known for it")
+            throw CoopError(
+                .failed, "cannot refresh the login of \(file.service.name)", "no address is known for it", next: "coop grant list")
         }
         var body = JSONValue([
             "grant_type": .string("refresh_token"), "refresh_token": .string(refresh), "client_id": .string(file.service.clientID),

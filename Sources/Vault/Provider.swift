@@ -44,7 +44,7 @@ public struct Provider: Sendable, Equatable {
         do {
             table = try TOMLDocument(parsing: bytes, name: "provider").root
         } catch {
-            throw CoopError(.failed, "a provider's file is damaged", "\(error)")
+            throw CoopError(.failed, "a provider's file is damaged", "\(error)", next: "coop version")
         }
         let reader = ProviderReader(table)
         name = try reader.text("name")

@@ -7,7 +7,7 @@ struct ProviderReader {
 
     init(_ root: TOMLTable) { self.root = root }
 
-    func problem(_ why: String) -> CoopError { CoopError(.failed, "a provider's file is wrong", why) }
+    func problem(_ why: String) -> CoopError { CoopError(.failed, "a provider's file is wrong", why, next: "coop version") }
 
     func optionalText(_ key: String) -> String? {
         if case .string(let text)? = root[key]?.value { text } else { nil }

@@ -11,7 +11,7 @@ public final class RefreshGate: Sendable {
     /// - Throws: `failed` once the gate is closed.
     func pass<Success: Sendable>(_ body: () throws(CoopError) -> Success) throws(CoopError) -> Success {
         let result: Result<Success, CoopError> = isClosed.withLock { isClosed in
-            if isClosed { return .failure(CoopError(.failed, "cannot refresh a login", "the sandbox is ending")) }
+            if isClosed { return .failure(CoopError(.failed, "cannot refresh a login", "the sandbox is ending", next: "coop ps")) }
             do throws(CoopError) { return .success(try body()) } catch { return .failure(error) }
         }
         return try result.get()

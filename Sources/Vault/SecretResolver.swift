@@ -25,7 +25,8 @@ public struct SecretResolver: Sendable {
     public func value(_ source: SecretSource) throws(CoopError) -> SecretBytes {
         let value = try read(source)
         guard value.count > 0 else {
-            throw CoopError(.notReady, "the credential from \(source.text.printable) is empty", "there is nothing in it")
+            throw CoopError(
+                .notReady, "the credential from \(source.text.printable) is empty", "there is nothing in it", next: "coop grant list")
         }
         return value
     }

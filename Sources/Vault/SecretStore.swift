@@ -97,7 +97,9 @@ public struct SecretStore: Sendable {
                 .usage, "cannot keep `\(name)`", "the value is empty", next: "coop secret add \(name)   # then type or paste it")
         }
         guard value.count <= SecretStore.sizeLimit else {
-            throw CoopError(.usage, "cannot keep `\(name)`", "the value has more than \(SecretStore.sizeLimit >> 10) KiB")
+            throw CoopError(
+                .usage, "cannot keep `\(name)`", "the value has more than \(SecretStore.sizeLimit >> 10) KiB",
+                next: "coop secret add --help")
         }
         let directory = try PrivateDirectory.make(try path(scope))
         return try directory.locked { () throws(CoopError) in

@@ -59,7 +59,7 @@ public struct CommitImport: Sendable {
             ($0 >= 0x30 && $0 <= 0x39) || ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
         }
         guard allowed, !session.isEmpty, !session.hasPrefix("-"), session.utf8.count <= 100 else {
-            throw CoopError(.usage, "cannot import commits", "`\(session.printable)` cannot be the id of a session")
+            throw CoopError(.usage, "cannot import commits", "`\(session.printable)` cannot be the id of a session", next: "coop ps")
         }
         self.session = session
         self.privateGit = privateGit
@@ -149,10 +149,13 @@ public struct CommitImport: Sendable {
         guard state.referencesChanged else { return RefListing(refs: privateGit.start.refs, symbolic: privateGit.start.symbolic) }
         let format = "--format=%(objectname) %(objecttype) %(refname) %(symref)"
         guard let bytes = try transfer.output(["for-each-ref", format], limit: limits.listingBytes) else {
-            throw CoopError(.failed, what, "git inside could not list its references")
+            throw CoopError(
+                .failed, what, "git inside could not list its references", next: "git -C \(git.repository.workTree.printable) status")
         }
         guard var listing = RefListing.parse(bytes, limit: limits.references) else {
-            throw CoopError(.failed, what, "there are more than \(limits.references) references inside")
+            throw CoopError(
+                .failed, what, "there are more than \(limits.references) references inside",
+                next: "git -C \(git.repository.workTree.printable) status")
         }
         let digits = privateGit.objectFormat.digits
         listing.refs = listing.refs.filter { $0.value.hex.utf8.count == digits }
@@ -252,7 +255,9 @@ public struct CommitImport: Sendable {
         switch outcome.status {
         case .exited(0): return true
         case .exited(1): return false
-        default: throw CoopError(.failed, "cannot compare commits", complaint(outcome))
+        default:
+            throw CoopError(
+                .failed, "cannot compare commits", complaint(outcome), next: "git -C \(git.repository.workTree.printable) status")
         }
     }
 
@@ -285,7 +290,9 @@ public struct CommitImport: Sendable {
             }
             return reports.sorted { $0.name < $1.name }
         }
-        throw CoopError(.failed, "cannot update the references of \(git.repository.workTree.printable)", failure)
+        throw CoopError(
+            .failed, "cannot update the references of \(git.repository.workTree.printable)", failure,
+            next: "git -C \(git.repository.workTree.printable) status")
     }
 
     private func transaction(_ updates: [ImportPlan.Update]) throws -> HostProcess.Outcome {

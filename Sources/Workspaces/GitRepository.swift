@@ -49,7 +49,8 @@ public struct GitRepository: Sendable, Equatable {
                 link = .file
                 let line = firstLine(try FileSystem.read(dotGit, limit: 1 << 16))
                 guard line.starts(with: Array("gitdir: ".utf8)) else {
-                    throw CoopError(.failed, what, "\(dotGit.printable):1:1: not a line of the form `gitdir: <path>`")
+                    throw CoopError(
+                        .failed, what, "\(dotGit.printable):1:1: not a line of the form `gitdir: <path>`", next: "cat \(dotGit.printable)")
                 }
                 directory = FileSystem.join(workTree, String(osBytes: line.dropFirst(8)))
             default:

@@ -46,7 +46,8 @@ public struct HostGit: Sendable {
     func run(_ arguments: [String], _ setting: Setting = Setting()) throws -> [UInt8] {
         let outcome = try attempt(arguments, setting)
         guard outcome.status.isSuccess else {
-            throw CoopError(.failed, "git \(arguments.first ?? "")", complaint(outcome))
+            throw CoopError(
+                .failed, "git \(arguments.first ?? "")", complaint(outcome), next: "git -C \(repository.workTree.printable) status")
         }
         return outcome.output
     }
@@ -76,7 +77,9 @@ public struct HostGit: Sendable {
         let what = "cannot use the git repository of \(repository.workTree.printable)"
         let now = try describing(what) { try repository.identity() }
         guard now.inodes == expected.inodes else {
-            throw CoopError(.refused, what, "\(repository.gitDirectory.printable) is not the directory it was when the session started")
+            throw CoopError(
+                .refused, what, "\(repository.gitDirectory.printable) is not the directory it was when the session started",
+                next: "git -C \(repository.workTree.printable) status")
         }
         if now.configuration == expected.configuration { return }
         // `git push -u` and `git remote add` change the configuration in everyday work; they must not lose a session's commits.

@@ -86,7 +86,9 @@ struct ObjectTransfer {
         do {
             try receivePack(tips, known: known)
             guard try isConnected(tips, quarantine: quarantine) else {
-                throw CoopError(.failed, "the commits are not complete", "objects that they name are missing")
+                throw CoopError(
+                    .failed, "the commits are not complete", "objects that they name are missing",
+                    next: "git -C \(git.repository.workTree.printable) fsck")
             }
             try describing("cannot store objects in \(objects.printable)") { try moveIn() }
         } catch {
@@ -134,7 +136,7 @@ struct ObjectTransfer {
             if let thrown { throw thrown }
             if outcome.status.isSuccess { return }
             let why = status == 0 ? complaint(outcome) : "git pack-objects inside ended with \(status); \(complaint(outcome))"
-            failure = CoopError(.failed, "the commits were not accepted", why)
+            failure = CoopError(.failed, "the commits were not accepted", why, next: "git -C \(git.repository.workTree.printable) fsck")
             if status == 0 { break }
         }
         if let failure { throw failure }

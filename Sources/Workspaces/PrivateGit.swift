@@ -80,7 +80,7 @@ public struct PrivateGit: Sendable, Equatable {
     /// Reads what ``save(to:)`` wrote.
     public static func load(from path: String) throws -> PrivateGit {
         let bytes = try describing("cannot read \(path.printable)") { try FileSystem.read(path, limit: 512 << 20) }
-        func broken(_ why: String) -> CoopError { CoopError(.failed, "cannot read \(path.printable)", why) }
+        func broken(_ why: String) -> CoopError { CoopError(.failed, "cannot read \(path.printable)", why, next: "coop ps") }
         let fields = bytes.split(separator: 0, omittingEmptySubsequences: false)
         guard fields.first?.elementsEqual(signature.utf8) == true, fields.last?.elementsEqual("end".utf8) == true, fields.count % 2 == 0
         else { throw broken("not a complete record of a session's git directory") }

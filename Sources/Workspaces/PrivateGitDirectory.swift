@@ -35,11 +35,17 @@ public enum PrivateGitDirectory {
         return try describing(what) {
             let identity = try repository.identity()
             if identity.configuration.contains(where: { $0.contains(0) }) {
-                throw CoopError(.failed, what, "\(repository.configurationFiles[0].printable) holds a NUL byte")
+                throw CoopError(
+                    .failed, what, "\(repository.configurationFiles[0].printable) holds a NUL byte",
+                    next: "git -C \(repository.workTree.printable) config --list")
             }
             let configuration = try user.effective(for: repository, git: git)
             let format = ObjectFormat(rawValue: configuration.value("extensions", "objectformat")?.lowercased() ?? "sha1")
-            guard let format else { throw CoopError(.failed, what, "the repository has an unknown object format") }
+            guard let format else {
+                throw CoopError(
+                    .failed, what, "the repository has an unknown object format",
+                    next: "git -C \(repository.workTree.printable) config --list")
+            }
             let snapshot: RefSnapshot
             let usesFiles = configuration.value("extensions", "refstorage").map { $0.lowercased() == "files" } ?? true
             if usesFiles, let read = try RefSnapshot.read(repository) {

@@ -116,7 +116,8 @@ public struct RefSnapshot: Sendable, Equatable {
         let listing = try git.run(["for-each-ref", "--format=%(objectname) %(objecttype) %(refname) %(symref)"])
         guard let parsed = RefListing.parse(listing, limit: refLimit) else {
             throw CoopError(
-                .failed, "cannot read the references of \(git.repository.workTree.printable)", "git's answer was not understood")
+                .failed, "cannot read the references of \(git.repository.workTree.printable)", "git's answer was not understood",
+                next: "git -C \(git.repository.workTree.printable) for-each-ref")
         }
         var symbolic: [String: String] = [:]
         for (name, target) in parsed.symbolic { symbolic[name] = target }
@@ -127,7 +128,9 @@ public struct RefSnapshot: Sendable, Equatable {
         } else {
             let line = try git.run(["rev-parse", "--verify", "HEAD"]).prefix { $0 != UInt8(ascii: "\n") }
             guard let id = ObjectID(String(decoding: line, as: UTF8.self)) else {
-                throw CoopError(.failed, "cannot read HEAD of \(git.repository.workTree.printable)", "git's answer was not understood")
+                throw CoopError(
+                    .failed, "cannot read HEAD of \(git.repository.workTree.printable)", "git's answer was not understood",
+                    next: "git -C \(git.repository.workTree.printable) symbolic-ref HEAD")
             }
             head = .detached(id)
         }

@@ -31,7 +31,9 @@ enum HiddenPrompt {
             throw CoopError(.usage, "cannot ask for the value", "questions are turned off", next: "coop secret add NAME < FILE")
         }
         var before = termios()
-        guard tcgetattr(0, &before) == 0 else { throw CoopError(.failed, "cannot hide what is typed", SystemError.text(for: errno)) }
+        guard tcgetattr(0, &before) == 0 else {
+            throw CoopError(.failed, "cannot hide what is typed", SystemError.text(for: errno), next: "coop secret add NAME < FILE")
+        }
         // Ctrl-C must not leave a terminal behind that shows nothing.
         HiddenPrompt.saved = before
         let handler = signal(SIGINT) { _ in
@@ -46,7 +48,7 @@ enum HiddenPrompt {
         var hidden = before
         hidden.c_lflag &= ~tcflag_t(ECHO)
         guard tcsetattr(0, TCSAFLUSH, &hidden) == 0 else {
-            throw CoopError(.failed, "cannot hide what is typed", SystemError.text(for: errno))
+            throw CoopError(.failed, "cannot hide what is typed", SystemError.text(for: errno), next: "coop secret add NAME < FILE")
         }
         FileHandleOutput.standardError("\(question) (not shown): ")
         var line = [UInt8](repeating: 0, count: 4096)

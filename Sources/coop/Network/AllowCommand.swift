@@ -72,7 +72,10 @@ struct ChangeArguments: ParsableArguments {
         // All of it is read before anything is changed anywhere.
         for host in hosts {
             do throws(CoopError) { _ = try LiveRules.rule(action == .allow ? .allow : .deny, host) } catch {
-                throw CoopError(.usage, error.what, error.why, next: error.next)
+                // It names the command as its origin, and coop's name stands in front of it anyway.
+                let origin = "coop \(word): "
+                let what = error.what.hasPrefix(origin) ? String(error.what.dropFirst(origin.count)) : error.what
+                throw CoopError(.usage, what, error.why, next: error.next)
             }
         }
         let context = try Context()

@@ -141,6 +141,17 @@ struct RequestTarget {
             rest = rest.dropFirst(7)
             port = 80
         }
+        let scheme = rest.prefix { $0 != "/" }
+        if scheme.hasSuffix(":"), rest[scheme.endIndex...].hasPrefix("//") {
+            throw CoopError(
+                .usage, "cannot test `\(text.printable)`", "`\(String(scheme.dropLast()).printable)` is neither http nor https",
+                next: "coop policy test https://HOST/PATH")
+        }
+        try self.init(rest, port: port, text: text)
+    }
+
+    private init(_ rest: Substring, port: UInt16, text: String) throws(CoopError) {
+        var port = port
         let slash = rest.firstIndex(of: "/")
         path = slash.map { String(rest[$0...]) }
         var authority = slash.map { rest[..<$0] } ?? rest

@@ -71,12 +71,15 @@ struct RunOptions {
             do {
                 let bytes = path == "-" ? try Descriptor(owning: dup(0)).readAll(limit: 1 << 20) : try FileSystem.read(path, limit: 1 << 20)
                 guard let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
-                    throw CoopError(.usage, "cannot use \(path.printable) as a prompt", "it is not text in UTF-8")
+                    throw CoopError(
+                        .usage, "cannot use \(path.printable) as a prompt", "it is not text in UTF-8", next: "file \(path.printable)")
                 }
                 return text
             } catch let error as SystemError {
                 throw CoopError(.notFound, "cannot read the prompt", "\(error)", next: "ls -l \(path.shellQuoted)")
-            } catch let error as CoopError { throw error } catch { throw CoopError(.failed, "cannot read the prompt", "\(error)") }
+            } catch let error as CoopError { throw error } catch {
+                throw CoopError(.failed, "cannot read the prompt", "\(error)", next: "ls -l \(path.printable)")
+            }
         case (_?, _?):
             throw CoopError(.usage, "cannot use both --prompt and --prompt-file", "each gives the whole task", next: "coop run --help")
         }
