@@ -199,7 +199,7 @@ public struct ConfigurationEditor: Sendable {
 
     /// The reason without the key's name in front, which the message has said already.
     private static func reason(_ problem: ConfigurationProblem, about key: String) -> String {
-        for (beginning, instead) in [("`\(key)`: ", ""), ("`\(key)` has a wrong value: ", ""), ("`\(key)` ", "it ")]
+        for (beginning, instead) in [("`\(key)`: ", ""), ("`\(key)` has a wrong value: ", ""), ("`\(key)` must ", "it must ")]
         where problem.reason.hasPrefix(beginning) {
             return instead + problem.reason.dropFirst(beginning.count)
         }

@@ -33,36 +33,42 @@ extension ConfigurationLayer {
     /// The layer of the `COOP_*` variables: `COOP_SANDBOX_MEMORY` sets `sandbox.memory`. Lists are separated by commas. An empty
     /// variable says nothing.
     ///
-    /// - Parameter variables: `NAME=VALUE`, of which others than `COOP_*` are passed over.
-    /// - Throws: `ConfigurationProblem` for a wrong value, and for a variable that looks like a key and is none.
-    public static func environment(_ variables: [String]) throws(ConfigurationProblem) -> ConfigurationLayer {
+    /// - Parameters:
+    ///   - variables: `NAME=VALUE`, of which others than `COOP_*` are passed over.
+    ///   - problems: gets, by name, each that has a wrong value, or looks like a key and is none.
+    static func environment(_ variables: [String], problems: inout [ConfigurationProblem]) -> ConfigurationLayer {
         var layer = ConfigurationLayer(.environment)
+        var wrong: [ConfigurationProblem] = []
         for variable in variables where variable.hasPrefix("COOP_") {
-            guard let equals = variable.firstIndex(of: "=") else { continue }
-            let name = String(variable[..<equals])
-            let text = String(variable[variable.index(after: equals)...])
-            if isReserved(name) { continue }
-            let origin = ConfigurationOrigin(layer: .environment, name: name.printable)
-            guard let key = keysByVariable[name] else {
-                if let near = nearestVariable(name) {
-                    throw ConfigurationProblem(
-                        key: name, origin: origin, reason: "there is no such key; did you mean \(near)?", next: "unset \(name.shellQuoted)")
-                }
-                continue
-            }
-            if text.isEmpty { continue }
-            switch key.schema.form {
-            case .list, .ports, .mounts:
-                let parts = text.split(separator: ",").map { String($0.trimmingBlanks) }
-                try layer.set(key, parts.filter { !$0.isEmpty }, origin, next: "unset \(name)")
-            case .map, .records, .named:
-                throw ConfigurationProblem(
-                    key: key.path, origin: origin, reason: "`\(key.path)` can only be set in a file",
-                    next: "coop config set --user \(key.path)…")
-            default: try layer.set(key, [text], origin, next: "unset \(name)")
-            }
+            do throws(ConfigurationProblem) { try layer.set(variable) } catch { wrong.append(error) }
         }
+        problems += wrong.sorted { $0.origin.name < $1.origin.name }
         return layer
+    }
+
+    private mutating func set(_ variable: String) throws(ConfigurationProblem) {
+        guard let equals = variable.firstIndex(of: "=") else { return }
+        let name = String(variable[..<equals])
+        let text = String(variable[variable.index(after: equals)...])
+        if ConfigurationLayer.isReserved(name) { return }
+        let origin = ConfigurationOrigin(layer: .environment, name: name.printable)
+        guard let key = ConfigurationLayer.keysByVariable[name] else {
+            if let near = ConfigurationLayer.nearestVariable(name) {
+                throw ConfigurationProblem(
+                    key: name, origin: origin, reason: "there is no such key; did you mean \(near)?", next: "unset \(name.shellQuoted)")
+            }
+            return
+        }
+        if text.isEmpty { return }
+        switch key.schema.form {
+        case .list, .ports, .mounts:
+            let parts = text.split(separator: ",").map { String($0.trimmingBlanks) }
+            try set(key, parts.filter { !$0.isEmpty }, origin, next: "unset \(name)")
+        case .map, .records, .named:
+            throw ConfigurationProblem(
+                key: key.path, origin: origin, reason: "`\(key.path)` can only be set in a file", next: "coop config edit --user")
+        default: try set(key, [text], origin, next: "unset \(name)")
+        }
     }
 
     /// The `COOP_*` variables of this process. Only those are made into strings: it happens on every run.

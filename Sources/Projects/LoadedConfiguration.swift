@@ -48,9 +48,7 @@ public struct LoadedConfiguration: Sendable {
         }
         let user = ConfigurationFile.user(home)
         if let bytes = try user.read() { result.add(user, bytes, &problems) }
-        do throws(ConfigurationProblem) {
-            result.layers.append(try .environment(variables))
-        } catch { problems.append(error) }
+        result.layers.append(.environment(variables, problems: &problems))
         do throws(ConfigurationProblem) {
             result.layers.append(try .flags(flags))
         } catch { problems.append(error) }
