@@ -59,17 +59,23 @@ struct InsidePath {
         if let found = try? open(path), try !isDirectory(found, path), try kind(found, path) != .symlink { return found }
         let parent = try directory(FileSystem.parent(of: path))
         let name = FileSystem.lastComponent(of: path)
-        try makeWay(for: name, in: parent, path: path)
-        let created = name.withOSBytes { openat(parent.number, $0, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0o644) }
-        if created >= 0 {
-            let file = Descriptor(owning: created)
-            try giveToOwner(of: parent, file.number, path)
-        } else if errno != EEXIST {
-            throw SystemError("create", path)
+        for attempt in 0..<2 {
+            let created = name.withOSBytes { openat(parent.number, $0, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0o644) }
+            if created >= 0 {
+                let file = Descriptor(owning: created)
+                try giveToOwner(of: parent, file.number, path)
+            } else if errno != EEXIST {
+                throw SystemError("create", path)
+            }
+            let number = name.withOSBytes { openat(parent.number, $0, Int32(COOP_O_PATH) | O_NOFOLLOW | O_CLOEXEC) }
+            guard number >= 0 else { throw SystemError("open", path) }
+            let found = Descriptor(owning: number)
+            // Another sandbox of the same HOME may have made it just now, and mounted something on it: what can be used stays where it is.
+            let kind = try kind(found, path)
+            if kind != .directory, kind != .symlink { return found }
+            if attempt == 0 { try makeWay(for: name, in: parent, path: path) }
         }
-        let number = name.withOSBytes { openat(parent.number, $0, Int32(COOP_O_PATH) | O_NOFOLLOW | O_CLOEXEC) }
-        guard number >= 0 else { throw SystemError("open", path) }
-        return Descriptor(owning: number)
+        throw SystemError("create", path, errno: EEXIST)
     }
 
     /// Puts a file of the workload's, mode 0600, in the place of whatever is there: in one step, because another sandbox of the same HOME

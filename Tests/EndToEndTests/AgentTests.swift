@@ -74,6 +74,18 @@ private let anyone = TestIdentity.ordinary.first ?? .root
             outcome.output == "\(place.home)/.sample\n\(place.home)/.sample/bin\n\(place.home)/.sample/bin/sample-agent\n", "\(outcome)")
     }
 
+    @Test("sandboxes of one project that start at once do not take each other's program away")
+    func together() throws {
+        for _ in 0..<3 {
+            let place = try place(anyone)
+            let processes = try (0..<4).map { _ in try place.start(["run", "sample"]) }
+            for process in processes {
+                let outcome = try process.wait(timeout: 60)
+                #expect(outcome.exitCode == 0 && outcome.output.contains("<--yes>"), "\(outcome)")
+            }
+        }
+    }
+
     @Test("what it would ask for is in its state, beside what it keeps there", arguments: TestIdentity.all)
     func seeds(_ identity: TestIdentity) throws {
         let place = try place(identity)
