@@ -30,6 +30,9 @@ public final class Supervisor {
     private let keep: Bool
     private var clients: [Int32: Client] = [:]
     private var nextCommand: UInt32 = 1
+    /// Connections into the sandbox that have been asked for.
+    private var connections: [UInt32: (Descriptor?) -> Void] = [:]
+    private var nextConnection: UInt32 = 1
     /// What a rule leaves to the person at a client's terminal.
     public let questions: QuestionQueue
     private var isReady = false
@@ -81,6 +84,17 @@ public final class Supervisor {
         loop.after(milliseconds: Supervisor.grace + 1500) { [unowned self] in
             if !self.isOver { kill(self.sandbox.pid, SIGKILL) }
         }
+    }
+
+    /// Connects to a port of the sandbox's own loopback.
+    ///
+    /// - Parameter done: gets the connected socket; nil when nobody listens there, or the sandbox is over.
+    public func connect(port: UInt16, _ done: @escaping (Descriptor?) -> Void) throws {
+        guard !isOver else { return done(nil) }
+        let id = nextConnection
+        nextConnection &+= 1
+        connections[id] = done
+        try tellWarden(.connect(id: id, port: port))
     }
 
     // MARK: - Clients
@@ -223,6 +237,11 @@ public final class Supervisor {
                 try client.channel.send(.exited(id: theirs, end))
             }
             try endIfIdle()
+        case .connected(let id, let number):
+            guard let done = connections.removeValue(forKey: id), (number == 0) == (descriptors.count == 1) else {
+                throw CoopError(.failed, "the warden does not keep to the protocol", "an unexpected connection", next: "coop doctor")
+            }
+            done(descriptors.first)
         case .ended:
             loop.unwatch(sandbox.channel.socket.number)
             isOver = true

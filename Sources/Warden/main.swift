@@ -133,6 +133,13 @@ func handle(_ frame: Frame, _ descriptors: [Descriptor], _ table: ProcessTable, 
     switch frame {
     case .start(let request): try table.start(request, passed: descriptors)
     case .signal(let target, let number): table.signal(target, number)
+    case .connect(let id, let port):
+        do {
+            let socket = try LoopbackConnection.open(port: port)
+            try channel.send(.connected(id: id, errno: 0), descriptors: [socket])
+        } catch let error as LoopbackConnection.Failure {
+            try channel.send(.connected(id: id, errno: error.errno))
+        }
     case .end:
         table.killEverything()
         try channel.send(.ended)

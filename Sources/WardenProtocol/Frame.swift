@@ -28,8 +28,8 @@ public enum SignalTarget: Sendable, Equatable {
 /// One message of the warden protocol, in either direction, over one stream. On the wire: a 32-bit length of what
 /// follows, a type byte, a byte with the number of descriptors that travel with the frame, and the fields.
 ///
-/// Version 1. Towards the warden: `prepare`, `plan`, `start`, `signal`, `end`. From it: `listeners`, `ready`, `failed`, `started`, `stopped`,
-/// `exited`, `ended`. The same frames connect a client to the supervisor over the control socket, and a few more that no warden takes.
+/// Version 1. Towards the warden: `prepare`, `plan`, `start`, `signal`, `connect`, `end`. From it: `listeners`, `ready`, `failed`, `started`,
+/// `stopped`, `exited`, `connected`, `ended`. The same frames connect a client to the supervisor over the control socket, and a few more that no warden takes.
 public enum Frame: WireMessage, Equatable {
     /// The beginning of the plan, to be done while the rest is still being made. At most once, as the first frame.
     case prepare(LaunchPlan)
@@ -39,6 +39,8 @@ public enum Frame: WireMessage, Equatable {
     case signal(SignalTarget, UInt8)
     /// Kill every process and end the sandbox.
     case end
+    /// Connect to a port of the sandbox's own loopback.
+    case connect(id: UInt32, port: UInt16)
     /// Sockets that the plan asked for, in the order of the descriptors that come along. Ahead of `ready`, in several frames
     /// when they are many.
     case listeners([ListeningSocket])
@@ -50,6 +52,8 @@ public enum Frame: WireMessage, Equatable {
     case started(id: UInt32, pid: Int32)
     case stopped(id: UInt32, signal: UInt8)
     case exited(id: UInt32, ProcessEnd)
+    /// To `connect`: 0 with the connected socket, else the error number.
+    case connected(id: UInt32, errno: Int32)
     /// No process is left but the warden.
     case ended
 
@@ -104,6 +108,14 @@ public enum Frame: WireMessage, Equatable {
             Frame.header(8, descriptors, &writer)
             writer.write(id)
             writer.write(consent.rawValue)
+        case .connect(let id, let port):
+            Frame.header(9, descriptors, &writer)
+            writer.write(id)
+            writer.write(port)
+        case .connected(let id, let number):
+            Frame.header(26, descriptors, &writer)
+            writer.write(id)
+            writer.write(number)
         case .reply(let reply):
             Frame.header(23, descriptors, &writer)
             reply.encode(to: &writer)
@@ -184,6 +196,8 @@ public enum Frame: WireMessage, Equatable {
             let id = try reader.read(UInt32.self)
             guard let consent = Consent(rawValue: try reader.read()) else { throw WireError("unknown answer") }
             frame = .answer(id: id, consent)
+        case 9: frame = .connect(id: try reader.read(), port: try reader.read())
+        case 26: frame = .connected(id: try reader.read(), errno: try reader.read())
         case 16: frame = .ready(checks: try reader.read())
         case 17:
             frame = .failed(

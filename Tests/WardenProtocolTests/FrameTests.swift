@@ -83,7 +83,7 @@ struct Generator {
     }
 
     mutating func frame() -> Frame {
-        switch Int.random(in: 0..<19, using: &random) {
+        switch Int.random(in: 0..<21, using: &random) {
         case 12: .control(.report)
         case 13:
             .control(
@@ -94,6 +94,8 @@ struct Generator {
         case 16: .reply(Bool.random(using: &random) ? .report(text()) : .refused(code: text(), what: text(), why: text(), next: text()))
         case 17: .question(id: number(), text: text())
         case 18: .settled(id: number())
+        case 19: .connect(id: number(), port: number())
+        case 20: .connected(id: number(), errno: number())
         case 0: .plan(plan())
         case 1: .start(request())
         case 2: .signal(.command(number()), UInt8.random(in: 1...64, using: &random))
