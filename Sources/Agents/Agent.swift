@@ -51,6 +51,8 @@ public struct Agent: Sendable, Equatable {
         public var command: [String]
         /// What the command has to reach, in the form of `--allow`.
         public var hosts: [String] = []
+        /// Ports of the loopback interface at which the command waits for the browser, beside the one that the address names.
+        public var ports: [UInt16] = []
         /// Where the login is kept, for one that can stay outside.
         public var service: OAuthService?
         /// Whether a sandbox is given the login that there is.

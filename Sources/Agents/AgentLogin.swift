@@ -1,4 +1,5 @@
 import CoopErrors
+import TOML
 import Vault
 
 /// Reads `[login]` of an agent's file.
@@ -9,17 +10,21 @@ struct AgentLogin {
     /// - Parameter base: what the keys that the file leaves out are taken from.
     func login(_ root: AgentTable, _ base: Agent.Login?) throws(CoopError) -> Agent.Login? {
         guard root.has("login") else { return base }
-        let table = try root.table("login", ["command", "hosts", "taken", "title", "file", "tokens", "claims"])
+        let table = try root.table("login", ["command", "hosts", "ports", "taken", "title", "file", "tokens", "claims"])
         let command = try table.texts("command", base?.command)
         return Agent.Login(
-            command: command, hosts: try table.texts("hosts", base?.hosts ?? []),
+            command: command, hosts: try table.texts("hosts", base?.hosts ?? []), ports: try table.ports("ports", base?.ports ?? []),
             service: try service(table, base?.service, command: command), isTaken: try table.flag("taken", base?.isTaken ?? true))
     }
 
     private func service(_ login: AgentTable, _ base: OAuthService?, command: [String]) throws(CoopError) -> OAuthService? {
         guard login.has("file") || login.has("tokens") else { return base }
         let file = try login.table(
-            "file", ["path", "directory", "access", "refresh", "id", "expiry", "refreshed", "scopes", "key", "key_provider", "keeps"])
+            "file",
+            [
+                "path", "directory", "access", "refresh", "id", "expiry", "refreshed", "scopes", "key", "key_provider", "keeps",
+                "account_file", "account",
+            ])
         let tokens = try login.table("tokens", ["endpoints", "client", "scope", "hosts", "claims", "access", "refresh"])
         let endpoints = try tokens.texts("endpoints", base?.endpoints)
         for endpoint in endpoints {
@@ -33,7 +38,8 @@ struct AgentLogin {
             idToken: try file.optionalNames("id", base?.idToken), expiry: try file.optionalNames("expiry", base?.expiry),
             refreshTime: try file.optionalNames("refreshed", base?.refreshTime),
             scopes: try file.optionalNames("scopes", base?.scopes), harmless: try file.lists("keeps", base?.harmless ?? []),
-            key: try key(file) ?? base?.key, endpoints: endpoints, clientID: try tokens.text("client", base?.clientID),
+            key: try key(file) ?? base?.key, account: try account(file) ?? base?.account, endpoints: endpoints,
+            clientID: try tokens.text("client", base?.clientID),
             scope: try tokens.optionalText("scope", base?.scope), hosts: try hosts(tokens, base),
             harmlessClaims: try tokens.lists("claims", base?.harmlessClaims ?? []), claims: try claims(login) ?? base?.claims ?? [],
             accessShape: try shape(tokens, "access", base?.accessShape), refreshShape: try shape(tokens, "refresh", base?.refreshShape),
@@ -54,6 +60,11 @@ struct AgentLogin {
         let provider = try file.text("key_provider", nil)
         do throws(CoopError) { _ = try ProviderCatalog.find(provider) } catch { throw file.problem("key_provider", error.message) }
         return OAuthService.Key(path: try file.names("key", nil), provider: provider)
+    }
+
+    private func account(_ file: AgentTable) throws(CoopError) -> OAuthService.Account? {
+        guard file.has("account") else { return nil }
+        return OAuthService.Account(file: try file.path("account_file"), path: try file.names("account", nil))
     }
 
     private func claims(_ login: AgentTable) throws(CoopError) -> [OAuthService.Claim]? {
@@ -85,6 +96,19 @@ extension AgentTable {
         guard let value = value(key) else { return otherwise }
         guard case .boolean(let flag) = value else { throw problem(key, "must be true or false") }
         return flag
+    }
+
+    fileprivate func ports(_ key: String, _ otherwise: [UInt16]) throws(CoopError) -> [UInt16] {
+        guard let value = value(key) else { return otherwise }
+        guard case .array(let elements) = value else { throw problem(key, "must be an array, not \(value.kindName)") }
+        var result: [UInt16] = []
+        for element in elements {
+            guard case .integer(let number) = element.value, (1024...65535).contains(number) else {
+                throw problem(key, "must hold ports from 1024 to 65535")
+            }
+            result.append(UInt16(clamping: number))
+        }
+        return result
     }
 
     fileprivate func optionalText(_ key: String, _ otherwise: String?) throws(CoopError) -> String? {

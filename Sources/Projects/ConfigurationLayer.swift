@@ -7,6 +7,13 @@ public struct ConfigurationLayer: Sendable {
     public var configuration = Configuration()
 
     public init(_ layer: ConfigurationOrigin.Layer) { self.layer = layer }
+
+    /// The same without what it says about other keys.
+    public func keeping(_ keys: [ConfigurationKey]) -> ConfigurationLayer {
+        var result = ConfigurationLayer(layer)
+        for key in keys { result.configuration[key] = configuration[key] }
+        return result
+    }
 }
 
 /// One thing that is wrong in a source.

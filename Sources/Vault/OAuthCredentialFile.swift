@@ -28,7 +28,7 @@ public struct OAuthCredentialFile: Sendable {
     private var journal: TokenJournal { TokenJournal(for: path) }
 
     /// The whole file, with the tokens that an earlier refresh could not write into it any more.
-    func document() throws(CoopError) -> JSONValue {
+    public func document() throws(CoopError) -> JSONValue {
         var document = try written()
         guard journal.exists else { return document }
         // Whoever holds the lock is at it, and does the rest.

@@ -25,6 +25,8 @@ public struct OAuthService: Sendable, Equatable {
     public var harmless: [[String]]
     /// An API key that the file may hold in place of tokens.
     public var key: Key?
+    /// Where whose login it is stands, in another file of the home.
+    public var account: Account?
     /// Addresses that refresh tokens; the first one is used.
     public var endpoints: [String]
     public var clientID: String
@@ -50,6 +52,17 @@ public struct OAuthService: Sendable, Equatable {
         }
     }
 
+    public struct Account: Sendable, Equatable {
+        /// Relative to the home directory.
+        public var file: String
+        public var path: [String]
+
+        public init(file: String, path: [String]) {
+            self.file = file
+            self.path = path
+        }
+    }
+
     public struct Key: Sendable, Equatable {
         /// Where in the file it stands.
         public var path: [String]
@@ -66,7 +79,8 @@ public struct OAuthService: Sendable, Equatable {
     public init(
         name: String, title: String, path: String, directoryVariable: String? = nil, accessToken: [String], refreshToken: [String],
         idToken: [String]? = nil, expiry: [String]? = nil, refreshTime: [String]? = nil, scopes: [String]? = nil, harmless: [[String]] = [],
-        key: Key? = nil, endpoints: [String], clientID: String, scope: String? = nil, hosts: [GrantDomain], harmlessClaims: [[String]] = [],
+        key: Key? = nil, account: Account? = nil, endpoints: [String], clientID: String, scope: String? = nil, hosts: [GrantDomain],
+        harmlessClaims: [[String]] = [],
         claims: [Claim] = [], accessShape: StubShape, refreshShape: StubShape, loginCommand: String
     ) {
         self.name = name
@@ -81,6 +95,7 @@ public struct OAuthService: Sendable, Equatable {
         self.scopes = scopes
         self.harmless = harmless
         self.key = key
+        self.account = account
         self.endpoints = endpoints
         self.clientID = clientID
         self.scope = scope

@@ -1,9 +1,9 @@
 import Glibc
 
 /// Times as RFC 3339 writes them.
-enum Timestamp {
+public enum Timestamp {
     /// - Parameter seconds: since 1970.
-    static func text(_ seconds: Int64) -> String {
+    public static func text(_ seconds: Int64) -> String {
         var time = time_t(seconds)
         var parts = tm()
         gmtime_r(&time, &parts)

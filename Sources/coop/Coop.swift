@@ -22,7 +22,11 @@ struct Coop: ParsableCommand {
                 name: "Run", subcommands: [RunCommand.self, ShellCommand.self, ExecCommand.self, ExplainCommand.self, WhyCommand.self]),
             CommandGroup(name: "Sessions", subcommands: [PsCommand.self, StopCommand.self, SuperviseCommand.self]),
             CommandGroup(name: "Projects and trust", subcommands: [TrustCommand.self, ConfigCommand.self]),
-            CommandGroup(name: "Credentials", subcommands: [SecretCommand.self, GrantCommand.self, RefreshLoginCommand.self]),
+            CommandGroup(
+                name: "Credentials",
+                subcommands: [
+                    SecretCommand.self, AuthCommand.self, ProfileCommand.self, GrantCommand.self, RefreshLoginCommand.self,
+                ]),
             CommandGroup(
                 name: "Network, policy, audit",
                 subcommands: [AllowCommand.self, DenyCommand.self, NetCommand.self, PolicyCommand.self, AuditCommand.self]),

@@ -38,9 +38,16 @@ struct AgentRun {
 
     /// The login that the agent has on the host. Whether it is any good is found out when it is used.
     private func logins(beside configuration: Configuration, context: Context) throws(CoopError) -> [GrantSetting] {
-        guard let login = agent.login, login.isTaken, let service = login.service else { return [] }
+        guard let login = agent.login, login.isTaken, let service = login.service else {
+            guard options.profile != nil else { return [] }
+            throw CoopError(
+                .usage, "cannot use a profile with \(agent.title.printable)", "its login cannot stay outside, so there are none",
+                next: "coop auth list")
+        }
         let isGranted = configuration.grants.contains { $0.value.target == .provider(service.name) || $0.value.name == service.name }
-        if isGranted || !context.credentialFile(service).exists { return [] }
+        let logins = AgentLogins(service, context: context, project: try context.projectIfAny())
+        let (name, reason) = try logins.choice(try options.profileName())
+        if isGranted || reason == .host && !logins.file(name).exists { return [] }
         return [GrantSetting(name: service.name, target: .provider(service.name), source: .login)]
     }
 
@@ -165,7 +172,9 @@ struct AgentRun {
     // MARK: - What is said
 
     /// One line: what is shared, what can be reached, what stays outside.
-    func introduction(_ spec: SandboxSpec) -> String {
+    ///
+    /// - Parameter profile: the login that it has.
+    func introduction(_ spec: SandboxSpec, profile: ProfileName?) -> String {
         let isProjects = spec.workspace.mode == .bind && FileSystem.contains(spec.workspace.path, spec.command.first ?? "")
         var parts = [
             "\(agent.name)\(isProjects ? " (the project's own program)" : ""): \(spec.workspace.path.printable) (\(spec.workspace.mode == .bind ? "live" : "not shown"))"
@@ -178,7 +187,7 @@ struct AgentRun {
             let shown = hosts.prefix(2).joined(separator: ", ")
             parts.append(hosts.isEmpty ? "reaches nothing" : "reaches \(shown)" + (hosts.count > 2 ? " and \(hosts.count - 2) more" : ""))
         }
-        var stubs = spec.home.files.contains { $0.reason.hasPrefix("grant ") } ? ["your login"] : []
+        var stubs = profile.map { $0 == .host ? ["your login"] : ["your login `\($0)`"] } ?? []
         stubs += spec.environment.filter { $0.origin.hasPrefix("grant ") }.map(\.name)
         parts.append(stubs.isEmpty ? "no credentials" : "\(stubs.joined(separator: ", ")) as \(stubs.count == 1 ? "a stub" : "stubs")")
         parts.append(agent.isAutonomous(own, isSafe: options.safe) ? "asks nothing (--safe to be asked)" : "asks as it is set")

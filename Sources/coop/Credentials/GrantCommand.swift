@@ -121,8 +121,10 @@ struct GrantAdd: ParsableCommand {
         try editor.append(pairs, to: .grants)
         FileHandleOutput.standardError("Added to \(editor.file.name.printable).\n")
         if let service {
-            do throws(CoopError) { _ = try context.credentialFile(service).tokens() } catch {
-                FileHandleOutput.standardError("\(error.message.printable)\nNext: \(service.loginCommand)\n")
+            let logins = AgentLogins(service, context: context, project: try context.projectIfAny())
+            let file = logins.file(try logins.choice(nil).name)
+            do throws(CoopError) { _ = try file.tokens() } catch {
+                FileHandleOutput.standardError("\(error.message.printable)\nNext: \(file.service.loginCommand)\n")
             }
         }
         if let secret, try context.secrets().find(try SecretName(secret)) == nil {
@@ -208,7 +210,10 @@ struct GrantList: ParsableCommand {
 
     private static func entry(_ name: String, _ service: OAuthService, _ origin: String, _ context: Context) -> Listing.Entry {
         var state = "ready"
-        do throws(CoopError) { _ = try context.credentialFile(service).tokens() } catch { state = error.what }
+        do throws(CoopError) {
+            let logins = AgentLogins(service, context: context, project: try context.projectIfAny())
+            _ = try logins.file(try logins.choice(nil).name).tokens()
+        } catch { state = error.what }
         return Listing.Entry(
             name: name, provider: service.name, hosts: unique(service.rules.flatMap { $0.domains.map(\.description) }),
             places: unique(service.rules.flatMap { $0.places.map(\.kind.written) }), source: "login", variables: [], origin: origin,

@@ -14,6 +14,8 @@ struct RefreshLoginCommand: ParsableCommand {
 
     @Flag(help: "The login is one at an MCP server.") var mcp = false
 
+    @Option(help: "Which login of the agent's.") var profile: String?
+
     @Argument(help: ArgumentHelp("The name of an agent, or of a login at an MCP server.", valueName: "NAME")) var name: String
 
     @Argument(help: ArgumentHelp("The digest of the access token that is not good any more.", valueName: "DIGEST")) var digest: String
@@ -35,7 +37,8 @@ struct RefreshLoginCommand: ParsableCommand {
         guard mcp else {
             guard let service = try context.login(named: name) else { throw RefreshLoginCommand.unknown(name) }
             let transport = HostRequests.transport(network, context: context)
-            try OAuthRefresher(context.credentialFile(service), transport: transport.send).refresh(unlessChangedFrom: digest)
+            let file = AgentLogins(service, context: context, project: nil).file(try profile.map { text throws(CoopError) in try ProfileName(text) } ?? .host)
+            try OAuthRefresher(file, transport: transport.send).refresh(unlessChangedFrom: digest)
             return
         }
         let name = try SecretName(name)

@@ -18,22 +18,27 @@ struct SandboxGrants: Sendable {
     private let store: SecretStore
     /// Logins of the agent's that cannot be used: it runs without them.
     let warnings: [CoopError]
+    /// Which login of an agent's the sandbox has, by the agent's name.
+    let profiles: [String: ProfileName]
 
     /// - Parameter runs: whether a sandbox is going to be started; otherwise nothing on the host is changed.
     /// - Returns: nil for a sandbox without network, where no credential could go anywhere.
     static func make(
-        context: Context, project: Project, configuration: Configuration, runs: Bool = false
+        context: Context, project: Project, configuration: Configuration, profile: ProfileName?, runs: Bool = false
     ) throws(CoopError) -> SandboxGrants? {
         guard let mode = configuration.network.mode?.value, mode != .none else { return nil }
-        return try SandboxGrants(context: context, project: project, configuration: configuration, runs: runs)
+        return try SandboxGrants(context: context, project: project, configuration: configuration, profile: profile, runs: runs)
     }
 
-    private init(context: Context, project: Project, configuration: Configuration, runs: Bool) throws(CoopError) {
+    private init(
+        context: Context, project: Project, configuration: Configuration, profile: ProfileName?, runs: Bool
+    ) throws(CoopError) {
         let gate = RefreshGate()
         var grants: [Grant] = []
         var logins: [OAuthGrant] = []
         var keys: [KeyLogin] = []
         var warnings: [CoopError] = []
+        var profiles: [String: ProfileName] = [:]
         let transport = HostRequests.transport(configuration.network, context: context)
         let stubs: StubMaker
         if configuration.grants.isEmpty {
@@ -53,10 +58,18 @@ struct SandboxGrants: Sendable {
                     .configuration, "there are two grants of the login of \(service.name)", "`\(other.name)` and `\(setting.value.name)`",
                     next: "coop grant list")
             }
-            let file = context.credentialFile(service)
+            let known = AgentLogins(service, context: context, project: project)
+            let (name, reason) = try known.choice(profile)
+            let file = known.file(name)
             let refresher = OAuthRefresher(
-                file, transport: transport.send, gate: gate, delegate: RefreshProcess.delegate([service.name]))
+                file, transport: transport.send, gate: gate, delegate: RefreshProcess.delegate(["--profile", name.text, service.name]))
             do throws(CoopError) {
+                if name != .host, try !known.store.holdsLogin(name) {
+                    throw CoopError(
+                        .notReady, "the profile `\(name)` of \(service.name) is not logged in", "nobody has logged in with it yet",
+                        next: file.service.loginCommand)
+                }
+                profiles[service.name] = name
                 if let key = try KeyLogin(file, name: setting.value.name, stubs: stubs) {
                     keys.append(key)
                     continue
@@ -66,10 +79,18 @@ struct SandboxGrants: Sendable {
                 logins.append(login)
             } catch {
                 // What a person has asked for must be there; what an agent would find on the host may be missing there too.
-                guard setting.origin.layer == .agent else { throw error }
+                let isOptional = setting.origin.layer == .agent && (reason == .host || reason == .standard)
+                guard isOptional else { throw error }
+                profiles[service.name] = nil
                 warnings.append(error)
             }
         }
+        if let profile, profiles.isEmpty {
+            throw CoopError(
+                .usage, "cannot use the profile `\(profile)`", "the command gets no agent's login",
+                next: "coop grant add NAME --provider AGENT   # gives it one")
+        }
+        self.profiles = profiles
         self.warnings = warnings
         self.grants = grants
         self.gate = gate

@@ -32,7 +32,9 @@ struct ExplainCommand: ParsableCommand {
         let configuration = try context.configuration(of: project, flags: arguments.options.flags, agent: agent)
         let builder = SpecBuilder(
             context: context, project: project, configuration: configuration, options: arguments.options, id: SessionDirectory.newID(),
-            grants: try SandboxGrants.make(context: context, project: project, configuration: configuration.effective), agent: agent)
+            grants: try SandboxGrants.make(
+                context: context, project: project, configuration: configuration.effective,
+                profile: try arguments.options.profileName()), agent: agent)
         var spec = try builder.build(command: command)
         try WorkspaceSession.describe(
             spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))

@@ -92,6 +92,9 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Give an agent the task in a file, `-` for standard input.", valueName: "PATH"))
     var promptFile: String?
 
+    @Option(help: ArgumentHelp("Use this login of the agent's.", valueName: "NAME"))
+    var profile: String?
+
     /// What they say.
     var options: RunOptions {
         RunOptions(
@@ -99,6 +102,7 @@ struct RunArguments: ParsableArguments {
             ask: ask, engine: engine,
             workspace: workspace, workdir: workdir, memory: memory, cpus: cpus, pids: pids, disk: disk, timeout: timeout, name: name,
             seccomp: seccomp, allowSyscalls: allowSyscalls, degraded: degraded, ephemeral: ephemeral, keep: keep, tty: tty,
-            noInput: noInput, noHooks: noHooks, rerunHooks: rerunHooks, safe: safe, prompt: prompt, promptFile: promptFile)
+            noInput: noInput, noHooks: noHooks, rerunHooks: rerunHooks, safe: safe, prompt: prompt, promptFile: promptFile,
+            profile: profile)
     }
 }

@@ -3,6 +3,7 @@ import Glibc
 import LinuxKernel
 import Projects
 import Sandbox
+import Vault
 
 /// What `run`, `shell` and `explain` were asked for beside the command.
 struct RunOptions {
@@ -38,6 +39,13 @@ struct RunOptions {
     var safe = false
     var prompt: String?
     var promptFile: String?
+    var profile: String?
+
+    /// The login that is asked for.
+    func profileName() throws(CoopError) -> ProfileName? {
+        guard let profile else { return nil }
+        return try ProfileName(profile)
+    }
 
     /// The options that are also keys of the configuration.
     var flags: [ConfigurationFlag] {

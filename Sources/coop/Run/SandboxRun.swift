@@ -33,6 +33,7 @@ final class SandboxRun {
     private let live: LiveConfiguration?
     private let grants: SandboxGrants?
     private let hook: PrepareHook?
+    private let login: LoginSandbox?
     private var sandbox: LaunchedSandbox?
     private var supervisor: Supervisor?
     private var control: Descriptor?
@@ -40,7 +41,9 @@ final class SandboxRun {
     private var commandIsOver = false
 
     /// Prepares everything that the sandbox needs on the host. From here on `cleanUp` must be called.
-    init(context: Context, options: RunOptions, command: [String]) throws {
+    ///
+    /// - Parameter login: for an agent that logs in, which belongs to no project.
+    init(context: Context, options: RunOptions, command: [String], login: LoginSandbox? = nil) throws {
         if environmentVariable("COOP_SESSION") != nil, FileSystem.kind("/run/coop") == .directory {
             throw CoopError(
                 .notReady, "cannot start a sandbox inside a sandbox", "this is one already (\(environmentVariable("COOP_SESSION") ?? ""))",
@@ -48,10 +51,12 @@ final class SandboxRun {
         }
         self.context = context
         self.options = options
-        project = try context.project(for: options)
+        self.login = login
+        project = try login.map { _ in Project.none } ?? context.project(for: options)
         let agent = try AgentRun.find(command, options: options, context: context)
         let state = ConfigurationState(project: project, home: context.home)
-        let approved = try context.approvedConfiguration(of: project, flags: options.flags, agent: agent)
+        let approved =
+            try login?.configuration(context) ?? context.approvedConfiguration(of: project, flags: options.flags, agent: agent)
         #if COOP_TEST_HOOKS
             TestStop.reached("configuration")
         #endif
@@ -66,8 +71,12 @@ final class SandboxRun {
         let id = SessionDirectory.newID()
         session = try SessionDirectory.create(in: context.run, id: id)
         do {
-            let grants = try SandboxGrants.make(
-                context: context, project: project, configuration: configuration.effective, runs: true)
+            let grants =
+                login != nil
+                ? nil
+                : try SandboxGrants.make(
+                    context: context, project: project, configuration: configuration.effective, profile: try options.profileName(),
+                    runs: true)
             let builder = SpecBuilder(
                 context: context, project: project, configuration: configuration, options: options, id: id, grants: grants, agent: agent)
             var spec = try builder.build(command: command)
@@ -80,6 +89,7 @@ final class SandboxRun {
                     if let next = warning.next { FileHandleOutput.standardError("Next: \(next.printable)\n") }
                 }
             }
+            try login?.prepare(&spec, session: session, context: context)
             if let source = spec.home.source { try context.home.prepare(source) }
             work = try WorkspaceSession.prepare(
                 spec: &spec, session: session, context: context, project: project,
@@ -100,11 +110,13 @@ final class SandboxRun {
                 authority = nil
                 egress = nil
             }
-            if let agent { FileHandleOutput.standardError(agent.introduction(spec)) }
+            if let agent, login == nil {
+                FileHandleOutput.standardError(agent.introduction(spec, profile: grants?.profiles[agent.agent.name]))
+            }
             self.spec = spec
             rules = LivePolicy(spec: spec, home: context.home, egress: egress)
             live =
-                egress == nil
+                egress == nil || login != nil
                 ? nil
                 : LiveConfiguration(
                     context: context, project: project, options: options, approved: approved, state: state, grants: grants, rules: rules)
@@ -154,6 +166,7 @@ final class SandboxRun {
             return { supervisor.questions.withdraw(id) }
         }
         _ = loop.after(milliseconds: SandboxRun.settled) { ProgramMemory.giveBack() }
+        try login?.begin(supervisor, loop: loop)
         if let seconds = spec.timeout { supervisor.limit(seconds: seconds) }
         self.supervisor = supervisor
         return supervisor
@@ -226,6 +239,7 @@ final class SandboxRun {
         // namespaces down, which goes on beside the work here.
         if !commandIsOver { attempt { try sandbox?.release() } }
         live?.stop()
+        login?.end()
         attempt { try work.finish() }
         attempt { try sandbox?.release() }
         grants?.gate.close()

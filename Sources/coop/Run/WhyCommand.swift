@@ -30,7 +30,8 @@ struct WhyCommand: ParsableCommand {
         let configuration = try context.configuration(of: project, flags: arguments.options.flags)
         let builder = SpecBuilder(
             context: context, project: project, configuration: configuration, options: arguments.options, id: SessionDirectory.newID(),
-            grants: try SandboxGrants.make(context: context, project: project, configuration: configuration.effective), agent: nil)
+            grants: try SandboxGrants.make(context: context, project: project, configuration: configuration.effective, profile: nil),
+            agent: nil)
         var spec = try builder.build(command: ["true"])
         try WorkspaceSession.describe(
             spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))

@@ -34,7 +34,7 @@ struct Context: Sendable {
             return try project()
         } catch {
             guard options.workspace == WorkspaceMode.none.rawValue, error.code == .refused else { throw error }
-            return Project(root: "/workspace", shownRoot: "/workspace", currentDirectory: "/workspace", evidence: .currentDirectory)
+            return Project.none
         }
     }
 
@@ -74,4 +74,9 @@ struct Context: Sendable {
 
     /// The directory of live sandboxes.
     var run: String { home.directory(.run) }
+}
+
+extension Project {
+    /// For a sandbox that shows nothing of the host's directories.
+    static let none = Project(root: "/workspace", shownRoot: "/workspace", currentDirectory: "/workspace", evidence: .currentDirectory)
 }
