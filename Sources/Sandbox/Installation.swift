@@ -86,8 +86,20 @@ private struct InstallationSearch {
         let directory = FileSystem.parent(of: program)
         guard FileSystem.lastComponent(of: directory) == "bin" else { return }
         let prefix = FileSystem.parent(of: directory)
-        for name in ["lib", "libexec"] { mount(FileSystem.join(prefix, name)) }
+        guard isShared(prefix) else {
+            for name in ["lib", "libexec"] { mount(FileSystem.join(prefix, name)) }
+            return
+        }
+        // What a script of Python's loads there; the libraries of everything else that is installed by hand are none of its business.
+        guard let interpreter = interpreter(of: program), FileSystem.lastComponent(of: interpreter).hasPrefix("python") else { return }
+        let libraries = FileSystem.join(prefix, "lib")
+        for name in (try? FileSystem.list(libraries))?.sorted() ?? [] where name.hasPrefix("python") {
+            mount(FileSystem.join(libraries, name))
+        }
     }
+
+    /// Whether a prefix holds the programs of many installations.
+    private func isShared(_ prefix: String) -> Bool { prefix == home || prefix == FileSystem.join(home, ".local") }
 
     private mutating func mount(_ path: String, isDirectory: Bool = true) {
         guard !shows(path), let source = FileSystem.realPath(path), FileSystem.kind(source) == (isDirectory ? .directory : .file),
