@@ -36,6 +36,29 @@ import Testing
         #expect(try catalog.agent(named: "") == nil)
     }
 
+    @Test("each agent is left alone by each of its marks, wherever it stands, and by what is no work")
+    func marks() throws {
+        for agent in try AgentCatalog(directory: "/nonexistent").all() {
+            let doesAnything = !agent.autonomy.flags.isEmpty || !agent.autonomy.environment.isEmpty
+            #expect(agent.isAutonomous(["-x", "y"], isSafe: false) == true && !agent.isAutonomous([], isSafe: true), "\(agent.name)")
+            #expect(doesAnything || agent.autonomy.marks.isEmpty, "\(agent.name)")
+            // Its own flags would not be given twice.
+            #expect(agent.autonomy.flags.isEmpty || !agent.isAutonomous(agent.autonomy.flags, isSafe: false), "\(agent.name)")
+            for mark in agent.autonomy.marks {
+                for own in [[mark], ["x", mark], ["-p", "x", mark, "y"]] {
+                    #expect(
+                        agent.arguments(own, isSafe: false) == own && agent.variables(own, isSafe: false) == agent.environment, "\(own)")
+                }
+                #expect(agent.isAutonomous(["--", mark], isSafe: false), "\(agent.name) \(mark)")
+                if mark.hasPrefix("--") { #expect(!agent.isAutonomous([mark + "=x"], isSafe: false), "\(agent.name) \(mark)") }
+            }
+            for word in agent.autonomy.except {
+                #expect(agent.arguments([word, "x"], isSafe: false) == [word, "x"], "\(agent.name) \(word)")
+                #expect(agent.isAutonomous(["x", word], isSafe: false), "\(agent.name) \(word)")
+            }
+        }
+    }
+
     private let sample = """
         name = "sample"
         binary = "sample"
