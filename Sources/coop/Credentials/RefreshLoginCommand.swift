@@ -37,7 +37,8 @@ struct RefreshLoginCommand: ParsableCommand {
         guard mcp else {
             guard let service = try context.login(named: name) else { throw RefreshLoginCommand.unknown(name) }
             let transport = HostRequests.transport(network, context: context)
-            let file = AgentLogins(service, context: context, project: nil).file(try profile.map { text throws(CoopError) in try ProfileName(text) } ?? .host)
+            let name = try profile.map { (text) throws(CoopError) in try ProfileName(text) } ?? .host
+            let file = AgentLogins(service, context: context, project: nil).file(name)
             try OAuthRefresher(file, transport: transport.send).refresh(unlessChangedFrom: digest)
             return
         }
