@@ -10,6 +10,7 @@ import sys
 import tempfile
 import types
 
+import agents
 import decisions
 import gateway
 import memory
@@ -24,7 +25,7 @@ PAGE = os.path.join(HERE, "..", "docs", "benchmarks.md")
 BEGIN, END = "<!-- begin: written by Benchmarks/run.sh -->", "<!-- end -->"
 
 PARTS = {
-    "start": start.measure, "exec": start.entering, "commands": start.commands, "end": start.ending,
+    "start": start.measure, "exec": start.entering, "commands": start.commands, "end": start.ending, "agents": agents.measure,
     "memory": memory.measure, "work": work.measure, "gateway": gateway.measure,
     "http": terminated.measure, "policy": decisions.policy, "audit": decisions.audit,
 }
