@@ -10,6 +10,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -319,4 +320,19 @@ int coop_try_user_namespace(void) {
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
     return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+}
+
+int coop_file_identity(int descriptor, struct coop_file_identity *identity) {
+    struct statx found;
+    if (statx(descriptor, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &found) != 0) return -1;
+    if (!(found.stx_mask & STATX_BTIME)) {
+        errno = ENODATA;
+        return -1;
+    }
+    identity->device_major = found.stx_dev_major;
+    identity->device_minor = found.stx_dev_minor;
+    identity->inode = found.stx_ino;
+    identity->born_seconds = found.stx_btime.tv_sec;
+    identity->born_nanoseconds = found.stx_btime.tv_nsec;
+    return 0;
 }

@@ -27,6 +27,11 @@ public struct Project: Sendable, Equatable {
         self.evidence = evidence
     }
 
+    /// A project by its root alone, which need not exist any more.
+    public init(at root: String) {
+        self.init(root: root, shownRoot: root, currentDirectory: root, evidence: .currentDirectory)
+    }
+
     /// The key of everything coop keeps for it.
     public var key: ProjectKey { ProjectKey(path: root) }
     /// The committed configuration file.

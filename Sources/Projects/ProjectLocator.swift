@@ -137,6 +137,8 @@ public struct ProjectLocator: Sendable {
 
     private func bareRepository(_ path: String) -> CoopError {
         let trees = workTrees(of: path)
+        var list = trees.prefix(20).map { "\n  \($0.path.printable)  (\($0.branch?.printable ?? "no branch"))" }.joined()
+        if trees.count > 20 { list += "\n  and \(trees.count - 20) more" }
         let shown = FileSystem.normalize(path)
         guard let first = trees.first else {
             return CoopError(
@@ -145,12 +147,12 @@ public struct ProjectLocator: Sendable {
         }
         return CoopError(
             .refused, "cannot use this directory as a workspace",
-            "\(shown.printable) is a bare git repository; its work trees are: \(trees.map(\.printable).joined(separator: ", "))",
-            next: "cd \(first.shellQuoted)")
+            "\(shown.printable) is a bare git repository; its work trees are:\(list)", next: "cd \(first.path.shellQuoted)")
     }
 
-    /// The linked work trees of a repository, sorted: each has a directory whose `gitdir` names its `.git` file.
-    func workTrees(of gitDirectory: String) -> [String] {
+    /// The linked work trees of a repository, sorted, with the branch that is checked out, if one is: each has a directory whose `gitdir`
+    /// names its `.git` file, and a `HEAD` of its own.
+    func workTrees(of gitDirectory: String) -> [(path: String, branch: String?)] {
         let directory = FileSystem.join(gitDirectory, "worktrees")
         // No `worktrees` directory means no linked work tree.
         guard let names = try? FileSystem.list(directory) else { return [] }
@@ -158,8 +160,10 @@ public struct ProjectLocator: Sendable {
             let entry = FileSystem.join(directory, name)
             guard let pointer = firstLine(FileSystem.join(entry, "gitdir")), !pointer.isEmpty else { return nil }
             let path = FileSystem.normalize(FileSystem.join(entry, pointer))
-            return FileSystem.lastComponent(of: path) == ".git" ? FileSystem.parent(of: path) : path
-        }.sorted()
+            let head = firstLine(FileSystem.join(entry, "HEAD")) ?? ""
+            let branch = head.hasPrefix("ref: refs/heads/") ? String(head.dropFirst("ref: refs/heads/".utf8.count)) : nil
+            return (FileSystem.lastComponent(of: path) == ".git" ? FileSystem.parent(of: path) : path, branch)
+        }.sorted { $0.path < $1.path }
     }
 
     /// The first line of a small file; nil when there is none or it cannot be read.

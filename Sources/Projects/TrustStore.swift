@@ -108,6 +108,25 @@ public struct TrustStore: Sendable {
         }
     }
 
+    /// Gives the approvals of a project to the same project at another path. They hold for the same contents; marks of what a sandbox wrote
+    /// stay. Can be repeated.
+    public func move(from former: String, to project: Project) throws(CoopError) {
+        try locked { () throws(CoopError) in
+            let old = Project(at: former)
+            // Damaged approvals are none, and have no marks that could be read.
+            if var record = (try? record(of: old)) ?? nil {
+                let marks = (try? self.record(of: project))??.writtenBySandbox ?? []
+                record.path = project.root
+                record.writtenBySandbox += marks.filter { !record.writtenBySandbox.contains($0) }
+                try write(record, project)
+            }
+            do { try FileSystem.removeFile(file(of: old)) } catch {
+                throw CoopError(
+                    .failed, "cannot move the approvals of this project", "\(error)", next: "ls -ld \(home.directory(.trust).shellQuoted)")
+            }
+        }
+    }
+
     /// Where the approvals of a project are kept.
     public func file(of project: Project) -> String { FileSystem.join(home.directory(.trust), project.key.text) }
 

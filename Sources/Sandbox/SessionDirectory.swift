@@ -170,6 +170,14 @@ public final class SessionDirectory {
         return try FileSystem.read(path, limit: 1 << 20)
     }
 
+    /// Whether the supervisor of a sandbox lives: it holds the lock.
+    public static func isLive(run: String, id: String) -> Bool {
+        guard let lock = try? Descriptor.open(FileSystem.join(FileSystem.join(run, id), lockName), O_RDWR | O_NOFOLLOW) else {
+            return false
+        }
+        return flock(lock.number, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    }
+
     /// Takes over what a killed supervisor has left; nil when the sandbox lives, or another command is at it.
     public static func adopt(run: String, id: String) throws(SystemError) -> SessionDirectory? {
         let path = FileSystem.join(run, id)

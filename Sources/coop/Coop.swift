@@ -15,13 +15,15 @@ struct Coop: ParsableCommand {
               coop shell                     look around inside
               coop explain -- make test      everything it would see and may do
               coop why ~/.ssh/id_rsa         whether a path is visible inside, and by which rule
+              coop --project app run claude  as if started in the project `app`
             """,
         version: Version.text,
         groupedSubcommands: [
             CommandGroup(
                 name: "Run", subcommands: [RunCommand.self, ShellCommand.self, ExecCommand.self, ExplainCommand.self, WhyCommand.self]),
             CommandGroup(name: "Sessions", subcommands: [PsCommand.self, StopCommand.self, SuperviseCommand.self]),
-            CommandGroup(name: "Projects and trust", subcommands: [TrustCommand.self, ConfigCommand.self]),
+            CommandGroup(
+                name: "Projects and trust", subcommands: [InitCommand.self, ProjectCommand.self, TrustCommand.self, ConfigCommand.self]),
             CommandGroup(
                 name: "Credentials",
                 subcommands: [
@@ -52,9 +54,11 @@ struct Coop: ParsableCommand {
         let arguments = (1..<Int(CommandLine.argc)).compactMap { index in
             CommandLine.unsafeArgv[index].map { String(osBytes: UnsafePointer($0)) }
         }
-        let report = ErrorReport(arguments: arguments)
-        EarlyStart.current = EarlyStart(arguments: arguments)
+        var report = ErrorReport(arguments: arguments)
         do {
+            let arguments = try ChosenProject.take(from: arguments)
+            report = ErrorReport(arguments: arguments)
+            EarlyStart.current = EarlyStart(arguments: arguments)
             if let words = RunCommand.wordsWithoutOptions(arguments) {
                 try RunCommand.run(words, options: RunOptions())
             } else {

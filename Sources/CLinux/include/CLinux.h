@@ -45,6 +45,19 @@ static inline int coop_eventfd(int nonblocking) {
 /// A non-blocking signalfd(2) for the signals in `mask`.
 int coop_signalfd(const sigset_t *mask);
 
+// --- files ---
+
+/// What tells a file from every other one that was or will be on its file system (statx(2)).
+struct coop_file_identity {
+    uint32_t device_major, device_minor;
+    uint64_t inode;
+    int64_t born_seconds;        // when it was made
+    uint32_t born_nanoseconds;
+};
+/// The identity of an open file. -1 with ENODATA where the file system does not keep the time of birth: a number of an inode alone is
+/// used again.
+int coop_file_identity(int descriptor, struct coop_file_identity *identity);
+
 // --- processes ---
 
 /// fork(2). Only for a process with one thread: the child may then go on in Swift.

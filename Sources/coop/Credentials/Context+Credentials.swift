@@ -18,7 +18,10 @@ extension Context {
     func prepareSecrets(_ scope: SecretStore.Scope) throws(CoopError) {
         switch scope {
         case .global: try home.prepare(FileSystem.join(home.directory(.global), "secrets"))
-        case .project: try home.prepare(home.directory(.secrets, of: try project().key))
+        case .project:
+            let project = try project()
+            try keep(project)
+            try home.prepare(home.directory(.secrets, of: project.key))
         }
     }
 

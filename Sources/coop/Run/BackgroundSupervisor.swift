@@ -27,8 +27,9 @@ struct BackgroundSupervisor {
         defer { posix_spawnattr_destroy(&attributes) }
         posix_spawnattr_setflags(&attributes, Int16(0x80 /* POSIX_SPAWN_SETSID */))
 
-        // The same options, as they were typed, for the same meaning.
-        let own = (1..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0].map { String(osBytes: UnsafePointer($0)) } }
+        // The same options, as they were typed, for the same meaning; only the project has been gone to already.
+        let own = withoutProject(
+            (1..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0].map { String(osBytes: UnsafePointer($0)) } })
         let typed = own.dropFirst().prefix(own.count - 1 - wordCount(command, in: own))
         let arguments = ["coop", "supervise"] + typed.filter { $0 != "--" } + ["--"] + command
         var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { argument in argument.withOSBytes { strdup($0) } }
@@ -47,6 +48,21 @@ struct BackgroundSupervisor {
             throw ProcessResult(code: Int32(answer.split(separator: " ").last ?? "") ?? 125)
         }
         return String(answer.dropFirst(6))
+    }
+
+    /// The words without `--project`, as far as they are coop's own.
+    private func withoutProject(_ words: [String]) -> [String] {
+        var result: [String] = []
+        var rest = words[...]
+        while let word = rest.popFirst() {
+            if word == "--" { return result + [word] + rest }
+            if word == "--project" {
+                rest = rest.dropFirst()
+            } else if !word.hasPrefix("--project=") {
+                result.append(word)
+            }
+        }
+        return result
     }
 
     /// How many of the typed words are the command, with the `--` before it.

@@ -25,7 +25,8 @@ struct CommandWords {
     }
 
     private static let options = [
-        "--mount", "--env", "--env-file", "--env-allow", "--env-block", "--network", "--allow", "--deny", "--engine", "--workspace",
+        "--mount", "--env", "--env-file", "--project", "--env-allow", "--env-block", "--network", "--allow",
+        "--deny", "--engine", "--workspace",
         "--workdir", "--memory",
         "--cpus", "--pids", "--disk", "--timeout", "--name", "--seccomp", "--allow-syscalls", "--degraded", "--ephemeral", "--keep",
         "--tty", "--no-tty", "--json", "--no-input", "--help",

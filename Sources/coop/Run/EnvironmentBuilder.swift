@@ -13,7 +13,7 @@ struct EnvironmentBuilder {
     let grants: SandboxGrants?
 
     func build(
-        path: String, user: User, home: String, workingDirectory: String, id: String, network: Network
+        path: String, user: User, home: String, workingDirectory: String, id: String, network: Network, worktree: WorktreePlace?
     ) throws(CoopError) -> [EnvironmentVariable] {
         var result: [String: EnvironmentVariable] = [:]
         func set(_ name: String, _ value: String, _ origin: String) {
@@ -30,6 +30,10 @@ struct EnvironmentBuilder {
         set("TMPDIR", "/tmp", "coop")
         set("PWD", workingDirectory, "coop")
         set("COOP_SESSION", id, "coop")
+        if let worktree {
+            set("COOP_WORKTREE", worktree.label, "coop")
+            set("COOP_PORT_OFFSET", String(worktree.portOffset), "coop")
+        }
         for variable in network.proxyEnvironment { set(variable.name, variable.value, variable.origin) }
         for (name, setting) in sandbox.env { set(name, setting.value, setting.origin.description) }
         for variable in grants?.variables ?? [] { set(variable.name, variable.value, variable.origin) }

@@ -95,10 +95,18 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Use this login of the agent's.", valueName: "NAME"))
     var profile: String?
 
+    @Option(help: ArgumentHelp("Work in this project's root, wherever you stand: a name, or a path.", valueName: "NAME"))
+    var project: String?
+
+    func validate() throws {
+        if let project { ChosenProject.text = project }
+    }
+
     /// What they say.
     var options: RunOptions {
         RunOptions(
-            mount: mount, env: env, envFile: envFile, envAllow: envAllow, envBlock: envBlock, network: network, allow: allow, deny: deny,
+            mount: mount, env: env, envFile: envFile, envAllow: envAllow, envBlock: envBlock, network: network,
+            allow: allow, deny: deny,
             ask: ask, engine: engine,
             workspace: workspace, workdir: workdir, memory: memory, cpus: cpus, pids: pids, disk: disk, timeout: timeout, name: name,
             seccomp: seccomp, allowSyscalls: allowSyscalls, degraded: degraded, ephemeral: ephemeral, keep: keep, tty: tty,

@@ -71,6 +71,7 @@ final class SandboxRun {
         let id = SessionDirectory.newID()
         session = try SessionDirectory.create(in: context.run, id: id)
         do {
+            if login == nil { try context.keep(project, configuration: configuration.effective) }
             let grants =
                 login != nil
                 ? nil

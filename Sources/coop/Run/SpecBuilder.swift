@@ -53,9 +53,10 @@ struct SpecBuilder {
             network.policy.asks = true
         }
         if let grants { network.policy = try grants.applied(to: network.policy) }
+        let worktree = try ProjectRegistry(home: context.home).worktree(of: project)
         let environment = try builder.build(
             path: searched(toolchains.path, installation), user: user, home: context.home.userHome, workingDirectory: workingDirectory,
-            id: id, network: network)
+            id: id, network: network, worktree: worktree)
         let files = grants?.files(home: context.home.userHome, environment: environment) ?? []
         for file in files { try refuseMount(over: file, mounts: mounts) }
         let name = try self.name()
@@ -73,7 +74,7 @@ struct SpecBuilder {
             id: id, name: name, workspace: workspace, home: homeDirectory, mounts: mounts,
             excludes: excludes.directories, protected: try excludes.files + hostSockets(workspace: workspace, mounts: mounts),
             environment: environment, user: user, workingDirectory: workingDirectory,
-            hostname: "coop",
+            hostname: worktree?.hostname ?? SpecBuilder.hostname,
             limits: Limits(
                 memory: sandbox.memory?.value, cpus: sandbox.cpus?.value, processes: sandbox.pids.map { UInt64($0.value) },
                 disk: sandbox.disk?.value),
@@ -107,6 +108,8 @@ struct SpecBuilder {
         return (known + (installation?.searched.filter { !known.contains($0) } ?? [])).joined(separator: ":")
     }
 
+    /// The host name inside, but in linked worktrees.
+    static let hostname = "coop"
     static let systemDirectories = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/nix"]
 
     private func seconds(of time: Duration) -> Double {

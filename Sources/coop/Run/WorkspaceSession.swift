@@ -47,9 +47,6 @@ final class WorkspaceSession {
         let root = spec.workspace.path
         let found = try Preparation(spec: spec, protect: protect, session: session.file(gitName))
         try found.git?.save(to: session.file(gitRecordName))
-        let directory = context.home.directory(of: project.key)
-        try context.home.prepare(directory)
-        try ProjectRoot(context: context, key: project.key.text).write(root)
         let record = WorkspaceRecord(
             root: root, project: project.key.text, hadRepository: found.git != nil, knownRepositories: found.repositories,
             visible: SpecBuilder.systemDirectories + spec.mounts.map(\.target), start: WorkspaceScan.now())
@@ -73,6 +70,17 @@ final class WorkspaceSession {
             throw error
         }
         try session.remove()
+    }
+
+    /// The project directory that a sandbox works on, from before its start; nil for one without, and while it is being made or removed.
+    static func root(run: String, id: String) throws -> String? {
+        if let bytes = try SessionDirectory.record(run: run, id: id) {
+            return try JSONText.decode(SessionRecord.self, from: bytes).workspace
+        }
+        let path = FileSystem.join(FileSystem.join(run, id), recordName)
+        guard FileSystem.kind(path) == .file else { return nil }
+        // It may just be being written.
+        return (try? JSONText.decode(WorkspaceRecord.self, from: FileSystem.read(path, limit: 1 << 22)))?.root
     }
 
     /// Removes placeholders in a workspace that a power loss has left without a record.

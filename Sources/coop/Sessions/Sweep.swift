@@ -1,6 +1,7 @@
 import Glibc
 import LinuxKernel
 import NativeEngine
+import Projects
 import Sandbox
 
 /// Clears away what killed sandboxes have left. Every command that touches sandboxes begins with it; with nothing to do
@@ -30,31 +31,9 @@ struct Sweep {
         let boot = try FileSystem.read("/proc/sys/kernel/random/boot_id", limit: 128)
         if FileSystem.kind(file) == .file, try FileSystem.read(file, limit: 128) == boot { return }
         try context.home.prepare(state)
-        let projects = context.home.directory(.projects)
-        if FileSystem.kind(projects) == .directory {
-            for key in try FileSystem.list(projects) {
-                let place = ProjectRoot(context: context, key: key)
-                if let root = try place.read() { try WorkspaceSession.recover(root: root, context: context) }
-            }
+        for project in try ProjectRegistry(home: context.home).all() {
+            try WorkspaceSession.recover(root: project.path, context: context)
         }
         try FileSystem.replace(file, with: boot)
-    }
-}
-
-/// Where a project lies, by its key: kept beside what coop keeps for it.
-struct ProjectRoot {
-    let context: Context
-    let key: String
-
-    private var file: String { FileSystem.join(FileSystem.join(context.home.directory(.projects), key), "root") }
-
-    func read() throws(SystemError) -> String? {
-        guard FileSystem.kind(file) == .file else { return nil }
-        return String(osBytes: try FileSystem.read(file, limit: 1 << 16))
-    }
-
-    func write(_ root: String) throws(SystemError) {
-        if FileSystem.kind(file) != nil { return }
-        try FileSystem.replace(file, with: root.osBytes)
     }
 }

@@ -12,6 +12,7 @@ struct Context: Sendable {
 
     init() throws(CoopError) {
         home = try CoopHome.locate()
+        try ChosenProject.enter(home)
         guard let pointer = getcwd(nil, 0) else {
             throw CoopError(.failed, "cannot tell the current directory", SystemError.text(for: errno), next: "cd ~")
         }
@@ -24,9 +25,20 @@ struct Context: Sendable {
         // The shell's own idea of the path is kept where it names the same directory, so that messages look familiar.
         let shown = environmentVariable("PWD").flatMap { FileSystem.realPath($0) == currentDirectory ? $0 : nil }
         let project = try ProjectLocator(home: home).project(at: currentDirectory, shown: shown)
+        try MovedProject(context: self).takeOver(project)
         HostPath.leaveOut(project.root)
         return project
     }
+
+    /// Makes the project known before anything is kept for it, under the name that it gives itself.
+    @discardableResult
+    func keep(_ project: Project, configuration: Configuration) throws(CoopError) -> ProjectRecord {
+        try ProjectRegistry(home: home).keep(project, name: configuration.name?.value)
+    }
+
+    /// The same where the configuration is not at hand. What is wrong with it is said by the commands that go by it.
+    @discardableResult
+    func keep(_ project: Project) throws(CoopError) -> ProjectRecord { try ProjectRegistry(home: home).keepAsConfigured(project) }
 
     /// The project, or none at all for a sandbox without a workspace: that one can be had anywhere, the home included.
     func project(for options: RunOptions) throws(CoopError) -> Project {

@@ -1,0 +1,213 @@
+import CoopErrors
+import Glibc
+import LinuxKernel
+import TOML
+
+/// The projects for which coop keeps something: a directory each below `$COOP_HOME/projects`, with a `project.toml`.
+///
+/// Every change is a rename(2) or the replacement of one file, under one lock, so that `kill -9` at any point leaves a state that the next
+/// command understands.
+public struct ProjectRegistry: Sendable {
+    private let home: CoopHome
+    private static let fileName = "project.toml"
+
+    public init(home: CoopHome) { self.home = home }
+
+    // MARK: - Looking
+
+    /// Every project, by name and path. A directory without a readable record is left out: what it holds is found by its key all the same.
+    public func all() throws(CoopError) -> [ProjectRecord] {
+        let directory = home.directory(.projects)
+        guard FileSystem.kind(directory) == .directory else { return [] }
+        let names: [String]
+        do { names = try FileSystem.list(directory) } catch {
+            throw CoopError(.failed, "cannot list the projects", "\(error)", next: "ls -la \(directory.shellQuoted)")
+        }
+        let found = names.filter { !$0.hasPrefix(".") }.compactMap { record(key: $0) }
+        return found.sorted { ($0.title, $0.path) < ($1.title, $1.path) }
+    }
+
+    /// What is kept about a project; nil when it is not known yet.
+    public func record(of project: Project) -> ProjectRecord? { record(key: project.key.text) }
+
+    private func record(key: String) -> ProjectRecord? {
+        let path = FileSystem.join(FileSystem.join(home.directory(.projects), key), ProjectRegistry.fileName)
+        guard let bytes = try? FileSystem.read(path, limit: 1 << 16), let document = try? TOMLDocument(parsing: bytes, name: path) else {
+            return nil
+        }
+        return ProjectRecord(document.root)
+    }
+
+    /// Whether anything is kept for the project.
+    public func keeps(_ project: Project) -> Bool { FileSystem.kind(home.directory(of: project.key), followLinks: false) != nil }
+
+    /// The one project that a person means by a name: its title, its id, or its name where only one project has it.
+    ///
+    /// - Throws: `usage` with the candidates when there are several, `notFound` with the nearest name when there is none.
+    public func find(_ text: String) throws(CoopError) -> ProjectRecord {
+        let all = try all()
+        var matches = all.filter { $0.title == text || $0.id == text }
+        if matches.isEmpty { matches = all.filter { $0.name == text } }
+        if matches.count == 1 { return matches[0] }
+        if matches.isEmpty {
+            let near = NearestName.find(text, among: all.map(\.title)).map { "; did you mean `\($0.printable)`?" } ?? ""
+            throw CoopError(
+                .notFound, "there is no project `\(text.printable)`", "nothing is kept for one of that name\(near)",
+                next: "coop project list")
+        }
+        let places = matches.map { "\n  \(home.abbreviated($0.path).printable)  (id \($0.id))" }.joined()
+        throw CoopError(
+            .usage, "`\(text.printable)` is not unique", "there are \(matches.count) such projects; name one by its path or id:\(places)",
+            next: "coop --project \(matches[0].path.shellQuoted) …")
+    }
+
+    // MARK: - Keeping
+
+    /// Makes the project known, and its record up to date. With nothing new this reads one file.
+    ///
+    /// - Parameters:
+    ///   - name: what its configuration calls it; nil leaves what was known, else takes the directory's name.
+    ///   - now: seconds since 1970.
+    @discardableResult
+    public func keep(_ project: Project, name: String? = nil, now: Int64 = Int64(time(nil))) throws(CoopError) -> ProjectRecord {
+        let known = record(of: project)
+        if let known, known == (try current(project, name: name, old: known, now: now)) { return known }
+        return try locked { () throws(CoopError) in
+            let new = try current(project, name: name, old: record(of: project), now: now)
+            try home.prepare(home.directory(of: project.key))
+            try write(new)
+            return new
+        }
+    }
+
+    /// The same with the name that the project's configuration gives it; what is wrong with that is not said here.
+    @discardableResult
+    public func keepAsConfigured(_ project: Project) throws(CoopError) -> ProjectRecord {
+        let loaded = try? LoadedConfiguration.load(project: project, home: home)
+        return try keep(project, name: loaded?.resolve().effective.name?.value)
+    }
+
+    /// The record as it is, or would be if the project were known; nothing is written.
+    public func describe(_ project: Project, name: String? = nil) throws(CoopError) -> ProjectRecord {
+        try current(project, name: name, old: record(of: project), now: Int64(time(nil)))
+    }
+
+    /// What keeps a linked worktree apart from the others of its repository; nil for every other project.
+    public func worktree(of project: Project) throws(CoopError) -> WorktreePlace? {
+        guard let worktree = LinkedWorktree.find(at: project.root) else { return nil }
+        return try place(of: worktree, root: project.root, old: record(of: project))
+    }
+
+    private func current(_ project: Project, name: String?, old: ProjectRecord?, now: Int64) throws(CoopError) -> ProjectRecord {
+        let worktree = LinkedWorktree.find(at: project.root)
+        let standard = worktree?.repositoryName ?? FileSystem.lastComponent(of: project.root)
+        return ProjectRecord(
+            path: project.root, name: name ?? old?.name ?? (standard.isEmpty ? "project" : standard),
+            id: old?.id ?? ProjectRegistry.newID(), identity: FileIdentity(of: project.root), created: old?.created ?? now,
+            worktree: try worktree.map { worktree throws(CoopError) in try place(of: worktree, root: project.root, old: old) })
+    }
+
+    private func place(of worktree: LinkedWorktree, root: String, old: ProjectRecord?) throws(CoopError) -> WorktreePlace {
+        if let known = old?.worktree, known.worktree == worktree { return known }
+        let others = try all().filter { $0.path != root && $0.worktree?.repository == worktree.repository }
+        // A worktree that is gone gives its ports back.
+        let taken = others.filter { FileSystem.kind($0.path) != nil }.compactMap { $0.worktree?.portOffset }
+        guard let offset = WorktreePlace.portOffset(of: worktree, taken: Set(taken)) else {
+            throw CoopError(
+                .failed, "cannot give the worktree \(worktree.name.printable) ports of its own",
+                "\(taken.count) other worktrees of \(worktree.repository.printable) have all there are", next: "coop project list")
+        }
+        return WorktreePlace(worktree, portOffset: offset)
+    }
+
+    private static func newID() -> String {
+        let digits = Array("abcdefghijkmnpqrstuvwxyz23456789")
+        return String((0..<12).map { _ in digits[Int.random(in: 0..<digits.count)] })
+    }
+
+    // MARK: - Moving
+
+    /// The project whose directory this is, under the path that it had before: the same directory by device, inode and time of birth, and
+    /// nothing at the old path any more. A copy has another identity, and what stands at the old path keeps what is kept for it. Nil where
+    /// the project is known by its path.
+    public func formerSelf(of project: Project) throws(CoopError) -> ProjectRecord? {
+        if let known = record(of: project) {
+            // Its directory was renamed already when the move was interrupted.
+            return known.path == project.root ? nil : known
+        }
+        guard !keeps(project), let identity = FileIdentity(of: project.root) else { return nil }
+        let same = try all().filter { $0.identity == identity && $0.path != project.root && isGone($0.path) }
+        return same.count == 1 ? same[0] : nil
+    }
+
+    /// Whether certainly nothing is there.
+    public func isGone(_ path: String) -> Bool {
+        do { return try FileSystem.status(path, followLinks: false) == nil } catch { return false }
+    }
+
+    /// Gives what is kept for a project to the same project at another path. What was approved holds for the same contents.
+    ///
+    /// The directory takes its new name first; a record that names another path than its own key's is a move to be finished.
+    public func move(_ former: ProjectRecord, to project: Project) throws(CoopError) {
+        try locked { () throws(CoopError) in
+            let (old, new) = (home.directory(of: former.key), home.directory(of: project.key))
+            if FileSystem.kind(new, followLinks: false) == nil {
+                do { try FileSystem.rename(old, to: new) } catch {
+                    throw CoopError(
+                        .failed, "cannot take over what was kept for \(former.path.printable)", "\(error)",
+                        next: "ls -la \(home.directory(.projects).shellQuoted)")
+                }
+            }
+            guard let record = record(of: project), record.path == former.path else { return }
+            try TrustStore(home: home).move(from: former.path, to: project)
+            try write(try current(project, name: nil, old: record, now: record.created), in: new)
+        }
+    }
+
+    /// Forgets a project: what is kept for it, and what was approved. Its own directory is not touched.
+    ///
+    /// - Parameter isBusy: looked at once nobody else can change the registry.
+    public func remove(_ record: ProjectRecord, unless isBusy: () throws(CoopError) -> Void) throws(CoopError) {
+        let directory = home.directory(.projects)
+        let trash = FileSystem.join(directory, ".removed-\(ProjectRegistry.newID())")
+        try locked { () throws(CoopError) in
+            try isBusy()
+            do {
+                // Approvals first: what is left without them is only less than before.
+                try FileSystem.removeFile(FileSystem.join(home.directory(.trust), record.key.text))
+                let place = home.directory(of: record.key)
+                if FileSystem.kind(place, followLinks: false) != nil { try FileSystem.rename(place, to: trash) }
+                // What a killed command was removing goes as well.
+                for name in try FileSystem.list(directory) where name.hasPrefix(".removed-") {
+                    try FileSystem.removeTree(FileSystem.join(directory, name))
+                }
+            } catch {
+                throw CoopError(
+                    .failed, "cannot remove everything kept for the project", "\(error)", next: "ls -la \(directory.shellQuoted)")
+            }
+        }
+    }
+
+    // MARK: - Files
+
+    private func write(_ record: ProjectRecord, in directory: String? = nil) throws(CoopError) {
+        let path = FileSystem.join(directory ?? home.directory(of: record.key), ProjectRegistry.fileName)
+        do { try FileSystem.replace(path, with: record.text.utf8, mode: 0o600) } catch {
+            throw CoopError(.failed, "cannot keep a record of the project", "\(error)", next: "ls -la \(home.path.shellQuoted)")
+        }
+    }
+
+    /// One change at a time, over all processes (flock(2)). A key never starts with a dot, so the lock is nobody's directory.
+    private func locked<Result>(_ body: () throws(CoopError) -> Result) throws(CoopError) -> Result {
+        let directory = home.directory(.projects)
+        try home.prepare(directory)
+        let lock: Descriptor
+        do {
+            lock = try Descriptor.open(FileSystem.join(directory, ".lock"), O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+            try check("flock", directory) { flock(lock.number, LOCK_EX) }
+        } catch {
+            throw CoopError(.failed, "cannot lock the projects", "\(error)", next: "ls -la \(directory.shellQuoted)")
+        }
+        return try withExtendedLifetime(lock) { () throws(CoopError) in try body() }
+    }
+}

@@ -1,0 +1,28 @@
+import CoopErrors
+import LinuxKernel
+import Projects
+import Sandbox
+
+/// The sandboxes of a project that live, or are only being prepared.
+struct LiveProject {
+    let context: Context
+    let record: ProjectRecord
+
+    /// Their ids.
+    func sandboxes() throws(CoopError) -> [String] {
+        do {
+            return try SessionDirectory.ids(in: context.run).filter { id in
+                guard SessionDirectory.isLive(run: context.run, id: id) else { return false }
+                return try WorkspaceSession.root(run: context.run, id: id) == record.path
+            }
+        } catch {
+            throw CoopError(.failed, "cannot look at the running sandboxes", "\(error)", next: "coop ps")
+        }
+    }
+
+    /// - Throws: `notReady` when there is one.
+    func refuse(_ what: String) throws(CoopError) {
+        guard let first = try sandboxes().first else { return }
+        throw CoopError(.notReady, what, "the sandbox \(first) works on it", next: "coop stop \(first)")
+    }
+}

@@ -1,0 +1,56 @@
+import ArgumentParser
+import CoopErrors
+import LinuxKernel
+import Projects
+
+struct ProjectRemove: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rm", abstract: "Forget a project: everything that coop keeps for it, never its own directory.",
+        discussion: """
+            Examples:
+              coop project rm shop
+              coop project rm --yes ~/old/shop
+            """)
+
+    @Flag(help: "Do not ask.") var yes = false
+    @Flag(help: "Print JSON.") var json = false
+    @Argument(help: ArgumentHelp("A name, an id, or a path.", valueName: "NAME")) var name: String
+
+    private struct Report: Encodable {
+        var version = 1
+        var removed: ProjectSummary
+        var contents: ProjectContents
+    }
+
+    func run() throws {
+        let context = try Context()
+        let registry = ProjectRegistry(home: context.home)
+        let record = try registry.named(name, context)
+        let live = LiveProject(context: context, record: record)
+        let what = "cannot forget the project `\(record.title.printable)`"
+        try live.refuse(what)
+        // What a killed sandbox has left may hold commits that have not arrived yet.
+        try Sweep(context: context).run()
+        let contents = ProjectContents(context: context, key: record.key)
+        let list = contents.lines.map { "\n  \($0)" }.joined()
+        let place = context.home.abbreviated(record.path).printable
+        if !yes {
+            let goes = list.isEmpty ? "Only its record goes." : "This goes:\(list)"
+            FileHandleOutput.standardError("\(record.title.printable), at \(place)\n\(goes)\nThe directory itself stays.\n")
+            guard Terminal.canAsk else {
+                throw CoopError(
+                    .refused, what, "there is nobody to ask whether it may go", next: "coop project rm --yes \(name.shellQuoted)")
+            }
+            guard Terminal.confirm("Forget it?") else {
+                throw CoopError(.refused, what, "you said no", next: "coop project info \(name.shellQuoted)")
+            }
+        }
+        if contents.approvals { try RecordedTrust(home: context.home).forget(Project(at: record.path)) }
+        try registry.remove(record) { () throws(CoopError) in try live.refuse(what) }
+        if json {
+            print(try JSONText.encode(Report(removed: ProjectSummary(record), contents: contents)))
+        } else {
+            print("Forgot \(record.title.printable); \(place) is as it was.")
+        }
+    }
+}
