@@ -38,6 +38,7 @@ public struct ApprovalRequest: Sendable, Equatable {
                 "mount \(mount.host.quotedInList) \(mount.isReadOnly ? "read-only" : "writable")"
                     + (mount.guest.map { " at \($0.quotedInList)" } ?? "")
             case (.envAllow, _): "pass on the variable \(item.name) of your environment"
+            case (.envBundles, _): "see the values of your environment \(item.name)"
             case (.allowSyscalls, _): "allow the system calls of the group \(item.name)"
             case (.bundles, _): "reach the hosts of the bundle \(item.name.quotedInList)"
             case (.allow, _): "reach \(item.name)"

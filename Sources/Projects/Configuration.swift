@@ -53,6 +53,7 @@ public struct Configuration: Sendable, Equatable {
         public var env: [(name: String, value: Setting<String>)] { configuration.pairs(.env) }
         public var envAllow: [Setting<String>] { configuration.texts(.envAllow) }
         public var envBlock: [Setting<String>] { configuration.texts(.envBlock) }
+        public var envBundles: [Setting<String>] { configuration.texts(.envBundles) }
         /// Bytes.
         public var memory: Setting<UInt64>? { configuration.size(.memory) }
         /// Cores.

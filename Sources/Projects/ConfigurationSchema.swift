@@ -146,6 +146,10 @@ public enum ConfigurationSchema {
             key: .envBlock, path: "sandbox.env_block", form: .list(.variablePattern), merge: .unite, approval: .never,
             reason: "a block of any layer holds", documentation: "Host variables never to pass on, with * and ?."),
         Entry(
+            key: .envBundles, path: "sandbox.env_bundles", form: .list(.name), merge: .unite, approval: .always,
+            reason: "it lets values in that you keep outside of the repository",
+            documentation: "Environments to set inside: coop env load NAME FILE."),
+        Entry(
             key: .memory, path: "sandbox.memory", form: .size, merge: .smallest, approval: .never,
             reason: "a limit of the repository can only narrow the user's", documentation: "Memory limit: 4G, 512M or bytes."),
         Entry(

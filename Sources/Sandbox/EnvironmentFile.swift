@@ -1,7 +1,8 @@
 import CoopErrors
 import LinuxKernel
 
-/// Files of `NAME=VALUE` lines. Strict: a line that is not understood is an error with its place, and nothing is expanded.
+/// Files of `NAME=VALUE` lines. Strict: a line that is not understood, or that sets a variable again, is an error with its place, and nothing
+/// is expanded.
 ///
 /// Blank lines and lines beginning with `#` are skipped, `export` in front is allowed. A value may stand in single quotes
 /// (taken as it is) or double quotes (`\n`, `\t`, `\"`, `\\` and `\$` are understood). An unquoted value ends at ` #`.
@@ -22,6 +23,11 @@ public enum EnvironmentFile {
                 .configuration, "cannot read the environment file \(shown.printable)", error.reason, next: "check the path after --env-file"
             )
         }
+        return try parse(bytes, shown: shown)
+    }
+
+    /// The same of a file's contents.
+    public static func parse(_ bytes: [UInt8], shown: String) throws(CoopError) -> [Entry] {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw CoopError(
                 .configuration, "cannot read the environment file \(shown.printable)", "it is not UTF-8 text", next: "iconv -t UTF-8")
@@ -31,6 +37,7 @@ public enum EnvironmentFile {
 
     public static func parse(_ text: String, shown: String) throws(CoopError) -> [Entry] {
         var result: [Entry] = []
+        var lines: [String: Int] = [:]
         for (index, raw) in text.split(omittingEmptySubsequences: false, whereSeparator: { $0 == "\n" || $0 == "\r\n" }).enumerated() {
             let line = index + 1
             var rest = raw.drop(while: isBlank)
@@ -45,6 +52,7 @@ public enum EnvironmentFile {
             guard let equals = rest.firstIndex(of: "=") else { throw failure("there is no `=`", at: column) }
             let name = String(rest[..<equals])
             guard isName(name) else { throw failure("`\(name.printable)` is not the name of a variable", at: column) }
+            if let first = lines.updateValue(line, forKey: name) { throw failure("`\(name)` is set in line \(first) already", at: column) }
             let value = rest[rest.index(after: equals)...]
             let valueColumn = raw.distance(from: raw.startIndex, to: value.startIndex) + 1
             guard let parsed = parseValue(value) else { throw failure("the quotes do not close, or text follows them", at: valueColumn) }

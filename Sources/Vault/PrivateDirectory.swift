@@ -93,6 +93,14 @@ struct PrivateDirectory: Sendable {
         }
     }
 
+    /// When a file was written last, in seconds since 1970; nil when there is none.
+    func modified(_ name: String) throws(CoopError) -> Int64? {
+        var found = stat()
+        if name.withOSBytes({ fstatat(handle.number, $0, &found, AT_SYMLINK_NOFOLLOW) }) == 0 { return Int64(found.st_mtim.tv_sec) }
+        if errno == ENOENT { return nil }
+        throw failure("cannot look at", name, SystemError.text(for: errno))
+    }
+
     /// Replaces a file in one step, durably: afterwards it is the new one, and before a crash at any point the old one.
     func replace(_ name: String, with bytes: [UInt8]) throws(CoopError) {
         let temporary = PrivateDirectory.temporaryPrefix + "\(getpid())-\(UInt32.random(in: 0...UInt32.max))"

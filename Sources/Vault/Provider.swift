@@ -89,6 +89,11 @@ public struct Provider: Sendable, Equatable {
         return isAccepted ? nil : "a credential of \(title) looks like \(accepts.joined(separator: " or "))"
     }
 
+    /// How many characters of a pattern a value matches; nil when it looks like no credential of this service.
+    func resemblance(of value: SecretBytes) -> Int? {
+        value.withBytes { bytes in accepts.filter { WildcardText.matches(Array($0.utf8), bytes) }.map(\.utf8.count).max() }
+    }
+
     public static func == (left: Provider, right: Provider) -> Bool {
         left.name == right.name && left.rules == right.rules && left.shape == right.shape && left.variables == right.variables
     }

@@ -1,5 +1,6 @@
 import CoopErrors
 import LinuxKernel
+import Substitution
 import TOML
 
 /// The services that coop knows: each a file in Providers, compiled into the program.
@@ -22,6 +23,16 @@ public enum ProviderCatalog {
         throw CoopError(
             .notFound, "there is no provider `\(name.printable)`", "known are \(known.map(\.name).joined(separator: ", "))",
             next: "coop grant providers")
+    }
+
+    /// The service whose credential a value looks like most; nil when it looks like none.
+    ///
+    /// - Parameter providers: `all()`.
+    public static func recognise(_ value: SecretBytes, among providers: [Provider]) -> Provider? {
+        // What is shorter is no credential of anybody's that begins with so few letters.
+        guard value.count >= 16 else { return nil }
+        let found = providers.compactMap { provider in provider.resemblance(of: value).map { (provider, $0) } }
+        return found.max { $0.1 < $1.1 }?.0
     }
 
     static let files: [[UInt8]] = [

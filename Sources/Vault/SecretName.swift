@@ -7,19 +7,24 @@ public struct SecretName: Sendable, Hashable, CustomStringConvertible {
     public let text: String
 
     public init(_ text: String) throws(CoopError) {
-        func problem(_ why: String) -> CoopError {
-            CoopError(.usage, "`\(text.printable)` cannot be the name of a secret", why, next: "coop secret add MY_TOKEN")
+        if let why = SecretName.problem(text) {
+            throw CoopError(.usage, "`\(text.printable)` cannot be the name of a secret", why, next: "coop secret add MY_TOKEN")
         }
-        guard !text.isEmpty else { throw problem("it is empty") }
-        guard text.utf8.count <= 128 else { throw problem("it has more than 128 bytes") }
+        self.text = text
+    }
+
+    /// Why a text cannot be a name; nil when it can.
+    static func problem(_ text: String) -> String? {
+        guard !text.isEmpty else { return "it is empty" }
+        guard text.utf8.count <= 128 else { return "it has more than 128 bytes" }
         let isValid = text.utf8.allSatisfy {
             $0.isLetterOrDigit || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".")
         }
-        guard isValid else { throw problem("only letters, digits, _, - and . may stand in it") }
+        guard isValid else { return "only letters, digits, _, - and . may stand in it" }
         guard let first = text.utf8.first, first.isLetterOrDigit || first == UInt8(ascii: "_") else {
-            throw problem("it must begin with a letter, a digit or _")
+            return "it must begin with a letter, a digit or _"
         }
-        self.text = text
+        return nil
     }
 
     public var description: String { text }

@@ -27,7 +27,7 @@ struct Coop: ParsableCommand {
             CommandGroup(
                 name: "Credentials",
                 subcommands: [
-                    SecretCommand.self, AuthCommand.self, ProfileCommand.self, GrantCommand.self, RefreshLoginCommand.self,
+                    SecretCommand.self, EnvCommand.self, AuthCommand.self, ProfileCommand.self, GrantCommand.self, RefreshLoginCommand.self,
                 ]),
             CommandGroup(
                 name: "Network, policy, audit",

@@ -5,28 +5,29 @@ import Testing
 /// The commands of this version. What a user types is a contract: to add is fine, to rename needs a reason.
 enum Contract {
     static let commands = [
-        "run", "shell", "exec", "explain", "why", "ps", "stop", "init", "project", "trust", "config", "secret", "auth", "profile", "grant",
-        "allow", "deny", "net", "policy",
+        "run", "shell", "exec", "explain", "why", "ps", "stop", "init", "project", "trust", "config", "secret", "env", "auth",
+        "profile", "grant", "allow", "deny", "net", "policy",
         "audit", "doctor",
         "version",
         "capabilities", "completions",
     ]
     static let configCommands = ["get", "set", "unset", "list", "edit", "validate", "import"]
     static let projectCommands = ["new", "list", "info", "rm", "move"]
+    static let environmentCommands = ["load", "list", "show", "rm"]
     static let secretCommands = ["add", "list", "show", "rm"]
     static let grantCommands = ["add", "list", "remove", "providers"]
     static let auditCommands = ["show", "verify", "export"]
     static let all =
         commands.map { [$0] } + configCommands.map { ["config", $0] } + secretCommands.map { ["secret", $0] }
         + ["login", "list", "rm"].map { ["auth", $0] } + ["add", "list", "current", "rm"].map { ["profile", $0] }
-        + projectCommands.map { ["project", $0] }
+        + projectCommands.map { ["project", $0] } + environmentCommands.map { ["env", $0] }
         + grantCommands.map { ["grant", $0] } + ["auth", "list", "refresh", "remove"].map { ["grant", "mcp", $0] }
         + [["net", "status"], ["net", "bundles"], ["policy", "show"], ["policy", "check"], ["policy", "test"]]
         + auditCommands.map { ["audit", $0] }
 
     /// The options that the command contract promises for `run` and `shell` in this version.
     static let runOptions = [
-        "--engine", "-m", "--mount", "-e", "--env", "--env-file", "--project", "--network", "--allow",
+        "--engine", "-m", "--mount", "-e", "--env", "--env-file", "--env-bundle", "--project", "--network", "--allow",
         "--deny", "--ask", "--workspace", "--workdir",
         "--memory", "--cpus", "--pids",
         "--disk",

@@ -67,6 +67,7 @@ import Testing
         "each thing beyond the default is asked for",
         arguments: [
             ("sandbox.mounts = [\"../..:/x\"]", "mount ../.. writable at /x"), ("sandbox.env_allow = [\"*\"]", "pass on the variable *"),
+            ("sandbox.env_bundles = [\"dev\"]", "see the values of your environment dev"),
             ("sandbox.allow_syscalls = [\"nested-userns\"]", "nested-userns"),
             ("sandbox.engine = \"container\"", "use the engine container"),
             ("sandbox.rootfs = \"debian:12\"", "use debian:12 as the root"), ("network.mode = \"open\"", "reach the whole public internet"),

@@ -90,7 +90,8 @@ struct ConfigurationMergeTests {
         ] + uniteRequests(.mounts, "/f:ro", "~/l:/l", "/p", "/u:ro") + unite(.excludes) + unite(.caches) + [
             row(.env, local: "{ A = 'l' }", project: "{ A = 'p', B = 'p' }", user: "{ B = 'u', C = 'u' }", "A=l, B=p, C=u"),
             row(.env, flag: ["A=f"], local: "{ A = 'l' }", "A=f"), row(.env, nil),
-        ] + uniteRequests(.envAllow, "F_*", "L", "P", "U") + unite(.envBlock) + smallest(.memory, "1G", "2G", "3G")
+        ] + uniteRequests(.envAllow, "F_*", "L", "P", "U") + unite(.envBlock) + uniteRequests(.envBundles)
+        + smallest(.memory, "1G", "2G", "3G")
         + smallest(.cpus, "1", "2.5", "3", quoted: false) + smallest(.pids, "10", "20", "30", quoted: false)
         + smallest(.disk, "1G", "2G", "3G")
         + smallest(.timeout, "1m", "1h", "1h30m") + uniteRequests(.allowSyscalls, "f", "ptrace", "nested-userns", "u") + unite(.protect)

@@ -28,6 +28,7 @@ import Testing
             ("A=\"x\" y", "f:1:3: the quotes do not close, or text follows them"),
             ("A=\"x\\", "f:1:3: the quotes do not close, or text follows them"),
             ("=x", "f:1:1: `` is not the name of a variable"), ("A=a\u{0}b", "f:1:3: the value holds a NUL byte"),
+            ("A=1\nB=2\n export A=3", "f:3:9: `A` is set in line 1 already"),
             ("\u{1B}[2J=x", "f:1:1: `\\x1b[2J` is not the name of a variable"),
         ])
     func mistakes(_ text: String, _ reason: String) {

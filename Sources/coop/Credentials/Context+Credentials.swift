@@ -14,6 +14,13 @@ extension Context {
             global: FileSystem.join(home.directory(.global), "secrets"), project: project.map { home.directory(.secrets, of: $0.key) })
     }
 
+    /// The environment bundles that can be used here.
+    func bundles() throws(CoopError) -> BundleStore {
+        let project = try projectIfAny()
+        return BundleStore(
+            global: FileSystem.join(home.directory(.global), "env"), project: project.map { home.directory(.env, of: $0.key) })
+    }
+
     /// Makes the directories above a store with the checks of coop's home.
     func prepareSecrets(_ scope: SecretStore.Scope) throws(CoopError) {
         switch scope {

@@ -3,9 +3,10 @@ import Glibc
 import LinuxKernel
 import Projects
 import Sandbox
+import Vault
 
 /// Puts the command's environment together. Later sources win: the host's allowed variables, the configuration,
-/// what coop itself sets, grants, environment files, and `-e`.
+/// what coop itself sets, environments that are kept, grants, environment files, and `-e`.
 struct EnvironmentBuilder {
     let context: Context
     let configuration: ResolvedConfiguration
@@ -36,6 +37,7 @@ struct EnvironmentBuilder {
         }
         for variable in network.proxyEnvironment { set(variable.name, variable.value, variable.origin) }
         for (name, setting) in sandbox.env { set(name, setting.value, setting.origin.description) }
+        try bundles(sandbox.envBundles, set)
         for variable in grants?.variables ?? [] { set(variable.name, variable.value, variable.origin) }
         let granted = result.filter { $0.value.origin.hasPrefix("grant ") }
         for file in options.envFile {
@@ -64,6 +66,27 @@ struct EnvironmentBuilder {
             }
         }
         return result.values.sorted { $0.name < $1.name }
+    }
+
+    /// The environments that are asked for: the nearest layer's last, so that its values hold, and within a layer in the order given.
+    private func bundles(_ settings: [Setting<String>], _ set: (String, String, String) -> Void) throws(CoopError) {
+        let ordered = settings.enumerated().sorted {
+            $0.element.origin.layer == $1.element.origin.layer
+                ? $0.offset < $1.offset : $1.element.origin.layer < $0.element.origin.layer
+        }
+        if ordered.isEmpty { return }
+        let store = try context.bundles()
+        for (_, setting) in ordered {
+            let name = try BundleName(setting.value)
+            guard let found = try store.find(name) else {
+                throw CoopError(
+                    .notFound, "there is no environment `\(name)`", "\(setting.origin) asks for it", next: "coop env load \(name) FILE")
+            }
+            let shown = "environment \(name)"
+            for entry in try EnvironmentFile.parse(found.text, shown: shown) {
+                set(entry.name, entry.value, "\(shown) (\(found.record.scope.rawValue))")
+            }
+        }
     }
 
     /// `NAME=VALUE` or `NAME`.

@@ -3,6 +3,7 @@ import LinuxKernel
 import NativeEngine
 import Projects
 import Sandbox
+import Substitution
 import WardenProtocol
 
 struct ExplainCommand: ParsableCommand {
@@ -43,6 +44,11 @@ struct ExplainCommand: ParsableCommand {
         }
         var explanation = try NativeEngine(wardenPath: try WardenProgram.locate()).explain(spec)
         explanation.notes = IneffectiveSettings.notes(configuration.effective)
+        for index in explanation.spec.environment.indices where explanation.spec.environment[index].origin.hasPrefix("environment ") {
+            // As `coop env show` does: what is explained ends up in logs and reports.
+            let value = explanation.spec.environment[index].value.osBytes.withUnsafeBytes { SecretBytes($0) }
+            explanation.spec.environment[index].value = SecretMask.text(value)
+        }
         if json {
             print(try JSONText.encode(explanation))
         } else {

@@ -11,6 +11,9 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Read variables from a file of KEY=VALUE lines.", valueName: "PATH"))
     var envFile: [String] = []
 
+    @Option(help: ArgumentHelp("Set the variables of an environment: coop env load.", valueName: "NAME"))
+    var envBundle: [String] = []
+
     @Option(help: ArgumentHelp("Let variables of these names in (a glob).", valueName: "GLOB"))
     var envAllow: [String] = []
 
@@ -105,7 +108,7 @@ struct RunArguments: ParsableArguments {
     /// What they say.
     var options: RunOptions {
         RunOptions(
-            mount: mount, env: env, envFile: envFile, envAllow: envAllow, envBlock: envBlock, network: network,
+            mount: mount, env: env, envFile: envFile, envBundle: envBundle, envAllow: envAllow, envBlock: envBlock, network: network,
             allow: allow, deny: deny,
             ask: ask, engine: engine,
             workspace: workspace, workdir: workdir, memory: memory, cpus: cpus, pids: pids, disk: disk, timeout: timeout, name: name,

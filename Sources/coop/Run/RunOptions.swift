@@ -10,6 +10,7 @@ struct RunOptions {
     var mount: [String] = []
     var env: [String] = []
     var envFile: [String] = []
+    var envBundle: [String] = []
     var envAllow: [String] = []
     var envBlock: [String] = []
     var network: String?
@@ -54,6 +55,7 @@ struct RunOptions {
             if !values.isEmpty { result.append(ConfigurationFlag(key, option: option, values: values)) }
         }
         add(.mounts, "--mount", mount)
+        add(.envBundles, "--env-bundle", envBundle)
         add(.envAllow, "--env-allow", envAllow)
         add(.envBlock, "--env-block", envBlock)
         add(.networkMode, "--network", network.map { [$0] } ?? [])
