@@ -27,7 +27,7 @@ enum Contract {
 
     /// The options that the command contract promises for `run` and `shell` in this version.
     static let runOptions = [
-        "--engine", "-m", "--mount", "-e", "--env", "--env-file", "--env-bundle", "--project", "--network", "--allow",
+        "--engine", "-m", "--mount", "-e", "--env", "--env-file", "--env-bundle", "--input-file", "--project", "--network", "--allow",
         "--deny", "--ask", "--workspace", "--workdir",
         "--memory", "--cpus", "--pids",
         "--disk",

@@ -25,7 +25,7 @@ struct CommandWords {
     }
 
     private static let options = [
-        "--mount", "--env", "--env-file", "--env-bundle", "--project", "--env-allow", "--env-block", "--network", "--allow",
+        "--mount", "--env", "--env-file", "--env-bundle", "--input-file", "--project", "--env-allow", "--env-block", "--network", "--allow",
         "--deny", "--engine", "--workspace",
         "--workdir", "--memory",
         "--cpus", "--pids", "--disk", "--timeout", "--name", "--seccomp", "--allow-syscalls", "--degraded", "--ephemeral", "--keep",

@@ -35,6 +35,7 @@ struct EnvironmentBuilder {
             set("COOP_WORKTREE", worktree.label, "coop")
             set("COOP_PORT_OFFSET", String(worktree.portOffset), "coop")
         }
+        if !options.inputFile.isEmpty { set("COOP_INPUTS", InputFiles.directory, "coop") }
         for variable in network.proxyEnvironment { set(variable.name, variable.value, variable.origin) }
         for (name, setting) in sandbox.env { set(name, setting.value, setting.origin.description) }
         try bundles(sandbox.envBundles, set)

@@ -37,6 +37,8 @@ struct ExplainCommand: ParsableCommand {
                 context: context, project: project, configuration: configuration.effective,
                 profile: try arguments.options.profileName()), agent: agent)
         var spec = try builder.build(command: command)
+        try InputFiles(arguments.options.inputFile, context: context, project: project)
+            .describe(in: FileSystem.join(FileSystem.join(context.run, spec.id), "inputs"), spec: &spec)
         try WorkspaceSession.describe(
             spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))
         if spec.network.usesGateway {

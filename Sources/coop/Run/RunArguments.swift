@@ -98,6 +98,9 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Use this login of the agent's.", valueName: "NAME"))
     var profile: String?
 
+    @Option(help: ArgumentHelp("Show a copy of a file inside, read-only, in the directory $COOP_INPUTS.", valueName: "FILE[:NAME]"))
+    var inputFile: [String] = []
+
     @Option(help: ArgumentHelp("Work in this project's root, wherever you stand: a name, or a path.", valueName: "NAME"))
     var project: String?
 
@@ -114,6 +117,6 @@ struct RunArguments: ParsableArguments {
             workspace: workspace, workdir: workdir, memory: memory, cpus: cpus, pids: pids, disk: disk, timeout: timeout, name: name,
             seccomp: seccomp, allowSyscalls: allowSyscalls, degraded: degraded, ephemeral: ephemeral, keep: keep, tty: tty,
             noInput: noInput, noHooks: noHooks, rerunHooks: rerunHooks, safe: safe, prompt: prompt, promptFile: promptFile,
-            profile: profile)
+            inputFile: inputFile, profile: profile)
     }
 }

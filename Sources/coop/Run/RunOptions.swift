@@ -40,6 +40,7 @@ struct RunOptions {
     var safe = false
     var prompt: String?
     var promptFile: String?
+    var inputFile: [String] = []
     var profile: String?
 
     /// The login that is asked for.

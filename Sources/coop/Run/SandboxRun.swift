@@ -92,6 +92,7 @@ final class SandboxRun {
             }
             try login?.prepare(&spec, session: session, context: context)
             if let source = spec.home.source { try context.home.prepare(source) }
+            try InputFiles(options.inputFile, context: context, project: project).stage(in: session.file("inputs"), spec: &spec)
             work = try WorkspaceSession.prepare(
                 spec: &spec, session: session, context: context, project: project,
                 protect: configuration.effective.sandbox.protect.map(\.value))

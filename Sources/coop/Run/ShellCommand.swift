@@ -22,6 +22,11 @@ struct ShellCommand: ParsableCommand {
             try SandboxLauncher(options: arguments.options).run([try ShellCommand.shell()])
             return
         }
+        guard arguments.options.inputFile.isEmpty else {
+            throw CoopError(
+                .usage, "cannot hand files to a running sandbox", "what it sees was settled at its start",
+                next: "coop shell --input-file FILE   # a fresh one")
+        }
         let context = try Context()
         let record = try Sessions(context: context).find(id)
         try RunningSandbox(context: context, id: record.id).run(

@@ -33,6 +33,8 @@ struct WhyCommand: ParsableCommand {
             grants: try SandboxGrants.make(context: context, project: project, configuration: configuration.effective, profile: nil),
             agent: nil)
         var spec = try builder.build(command: ["true"])
+        try InputFiles(arguments.options.inputFile, context: context, project: project)
+            .describe(in: FileSystem.join(FileSystem.join(context.run, spec.id), "inputs"), spec: &spec)
         try WorkspaceSession.describe(
             spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))
         if spec.network.usesGateway {
