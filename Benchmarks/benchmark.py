@@ -13,6 +13,7 @@ import types
 import agents
 import decisions
 import gateway
+import many
 import memory
 import peers
 import people
@@ -25,7 +26,8 @@ PAGE = os.path.join(HERE, "..", "docs", "benchmarks.md")
 BEGIN, END = "<!-- begin: written by Benchmarks/run.sh -->", "<!-- end -->"
 
 PARTS = {
-    "start": start.measure, "exec": start.entering, "commands": start.commands, "end": start.ending, "agents": agents.measure,
+    "start": start.measure, "exec": start.entering, "commands": start.commands, "many": many.measure, "end": start.ending,
+    "agents": agents.measure,
     "memory": memory.measure, "work": work.measure, "gateway": gateway.measure,
     "http": terminated.measure, "policy": decisions.policy, "audit": decisions.audit,
 }

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Measures coop beside bubblewrap and podman, prints tables, and writes them into docs/benchmarks.md.
 #
-#   Benchmarks/run.sh [--long] [--only start|exec|commands|end|agents|memory|work|gateway|http|policy|audit] [--rounds N] [--build DIRECTORY]
+#   Benchmarks/run.sh [--long] [--only PART] [--rounds N] [--build DIRECTORY]
+#
+# PART: start, exec, commands, many, end, agents, memory, work, gateway, http, policy, audit.
 #
 # Needs a release build (make bench makes one), python3 and cc. As root it also makes the users of the tests, compares with
 # podman and measures fresh cgroups; what is not installed is left out, and the page says so.

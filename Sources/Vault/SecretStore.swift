@@ -48,6 +48,7 @@ public struct SecretStore: Sendable {
     /// Every secret, by name, the project's before the global one.
     public func list() throws(CoopError) -> [Record] {
         var result: [Record] = []
+        var own: Set<SecretName> = []
         for (scope, path) in directories {
             guard let directory = try PrivateDirectory.open(path) else { continue }
             for file in try directory.names() where file.hasSuffix(SecretStore.suffix) {
@@ -55,7 +56,8 @@ public struct SecretStore: Sendable {
                     var found = try load(name, scope, directory)
                 else { continue }
                 found.value.wipe()
-                found.record.isShadowed = result.contains { $0.name == name && $0.scope == .project }
+                found.record.isShadowed = scope == .global && own.contains(name)
+                if scope == .project { own.insert(name) }
                 result.append(found.record)
             }
         }
