@@ -93,6 +93,7 @@ struct GrantMCPAuth: ParsableCommand {
 
     private func keep(_ login: MCPLogin, _ name: SecretName, _ scope: SecretStore.Scope, _ context: Context) throws {
         let directory = try context.mcpDirectory(scope)
+        if scope == .project { try context.keep(try context.project()) }
         try context.home.prepare(directory)
         try MCPLoginStore(directory: directory).set(name, login)
         if json {
