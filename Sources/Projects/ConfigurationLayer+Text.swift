@@ -66,7 +66,7 @@ extension ConfigurationLayer {
             try set(key, parts.filter { !$0.isEmpty }, origin, next: "unset \(name)")
         case .map, .records, .named:
             throw ConfigurationProblem(
-                key: key.path, origin: origin, reason: "`\(key.path)` can only be set in a file", next: "coop config edit --user")
+                key: key.path, origin: origin, reason: "`\(key.path)` can only be set in a file", next: "unset \(name)")
         default: try set(key, [text], origin, next: "unset \(name)")
         }
     }

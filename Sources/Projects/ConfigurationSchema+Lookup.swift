@@ -1,7 +1,7 @@
 extension ConfigurationSchema {
     /// The key that a dotted path belongs to, and what of the path lies inside its table: `sandbox.env.A` gives `sandbox.env` and
     /// `A`. Nil when there is no such key.
-    static func key(at path: [String]) -> (key: ConfigurationKey, rest: ArraySlice<String>)? {
+    public static func key(at path: [String]) -> (key: ConfigurationKey, rest: ArraySlice<String>)? {
         for length in [2, 1] where length <= path.count {
             let prefix = path.prefix(length)
             // A quoted part may hold a dot; no key of ours does.

@@ -176,6 +176,22 @@ import Testing
         #expect(try FileSystem.list(place.project) == ["coop.toml"], "no temporary file is left")
     }
 
+    @Test("one name of a table, from whichever file says it")
+    func names() throws {
+        let place = try Sandboxed(anyone)
+        try place.write(
+            "coop.toml", "name = \"x\"\n[sandbox]\nenv = { A = \"p\", B = \"p\" }\n[network.hosts]\n\"a.example\" = \"b.example\"\n")
+        try place.writeUserConfiguration("[sandbox]\nenv = { B = \"u\", C = \"u\" }\n")
+        for (key, value) in [
+            ("sandbox.env.A", "p"), ("sandbox.env.B", "p"), ("sandbox.env.C", "u"), ("network.hosts.\"a.example\"", "b.example"),
+        ] {
+            #expect(try place.coop(["config", "get", key]).output == value + "\n", "\(key)")
+        }
+        #expect(try place.coop(["config", "get", "--json", "sandbox.env.B"]).output.contains("\"origin\" : \"coop.toml:3:18\""))
+        try place.coop(["config", "get", "sandbox.env.D"]).expectError(1, "has no value", next: "coop config set sandbox.env.D VALUE")
+        try place.coop(["config", "get", "sandbox.memory.x"]).expectError(2, "there is no such key")
+    }
+
     @Test("list shows every key with its value, where it comes from and what it means")
     func list() throws {
         struct Listing: Decodable {

@@ -57,6 +57,7 @@ import Testing
         for key in keys {
             let leaf = key.split(separator: ".").last.map(String.init) ?? key
             #expect(page.contains(key) || page.contains("\n\(leaf) ") || page.contains("`\(leaf)`") || page.contains("[\(key)"), "\(key)")
+            #expect(page.contains("\n| `\(key)` | "), "the table of keys has no row for \(key)")
         }
     }
 

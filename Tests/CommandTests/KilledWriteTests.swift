@@ -34,7 +34,7 @@ import Testing
             "config set --local --add network.deny a.example", back: "config set --local --remove network.deny a.example",
             first: "config set --local network.deny z.example"),
         Change("config unset --user sandbox.cpus", back: "config set --user sandbox.cpus 2", first: "config set --user sandbox.cpus 2"),
-        Change("config edit", back: "config unset agent"),
+        Change("config edit", back: "config unset agent"), Change("config import --yes", back: "config unset start"),
         Change("trust --yes", back: "trust --revoke"),
         Change("trust --revoke", back: "trust --yes", first: "trust --yes"),
         Change("secret add NEW", input: "new-value-of-a-secret", back: "secret rm NEW"),
@@ -53,6 +53,8 @@ import Testing
     private func place() throws -> Sandboxed {
         let place = try Sandboxed(anyone)
         try place.write("coop.toml", "# the project\nname = \"x\"\n[sandbox]\nenv_allow = [\"A_*\"] # asked for\n")
+        try place.write("pillbox.toml", "env = {}\n")
+        try place.write(".sbox/config.yaml", "cmd: make\n")
         try place.write(
             place.home + "/editor", "#!/bin/sh\necho 'agent = \"claude\"' | cat - \"$1\" > \"$1.2\"\nmv \"$1.2\" \"$1\"\n", mode: 0o755)
         place.environment["EDITOR"] = place.home + "/editor"

@@ -2,6 +2,7 @@ import ArgumentParser
 import CoopErrors
 import LinuxKernel
 import Projects
+import TOML
 
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -42,6 +43,7 @@ struct ConfigGet: ParsableCommand {
             Examples:
               coop config get sandbox.memory
               coop config get --user sandbox.memory     what this one file says
+              coop config get sandbox.env.NODE_ENV      one name of a table
             """)
 
     @OptionGroup var file: ConfigFileOptions
@@ -61,10 +63,14 @@ struct ConfigGet: ParsableCommand {
         if file.user || file.local {
             found = try file.editor(context).get(key).map { ($0.text, "\($0.origin)") }
         } else {
-            let wanted = try ConfigKeys.find(key)
+            let (wanted, name) = try ConfigKeys.find(key)
             let loaded = try LoadedConfiguration.load(project: try context.projectIfAny(), home: context.home)
             let value = loaded.resolve { _ in true }.effective[wanted]
-            found = value.map { ($0.value.text, "\($0.origin)") } ?? wanted.schema.standard.map { ($0, "default") }
+            if let name {
+                found = value?.value.pair(name).map { ($0.text, "\($0.origin)") }
+            } else {
+                found = value.map { ($0.value.text, "\($0.origin)") } ?? wanted.schema.standard.map { ($0, "default") }
+            }
         }
         guard let found else {
             throw CoopError(
@@ -165,9 +171,25 @@ struct ConfigValidate: ParsableCommand {
 
 /// Keys by their dotted path.
 enum ConfigKeys {
-    static func find(_ text: String) throws(CoopError) -> ConfigurationKey {
-        if let key = ConfigurationKey.allCases.first(where: { $0.path == text }) { return key }
+    /// - Returns: also the name in a table, of `sandbox.env.NAME`.
+    static func find(_ text: String) throws(CoopError) -> (key: ConfigurationKey, name: String?) {
+        if let key = ConfigurationKey.allCases.first(where: { $0.path == text }) { return (key, nil) }
+        if let path = try? TOMLDocument.keyPath(parsing: text), let (key, rest) = ConfigurationSchema.key(at: path), rest.count == 1,
+            case .map = key.schema.form
+        {
+            return (key, rest.last)
+        }
         let near = NearestName.find(text, among: ConfigurationKey.allCases.map(\.path)).map { "; did you mean `\($0)`?" } ?? ""
         throw CoopError(.usage, "`\(text.printable)` is not a key", "there is no such key\(near)", next: "coop config list")
+    }
+}
+
+extension ConfigurationValue {
+    /// The value of a name in a table of texts.
+    fileprivate func pair(_ name: String) -> (text: String, origin: ConfigurationOrigin)? {
+        guard case .items(let items) = self, let item = items.first(where: { $0.name == name }), case .pair(let text) = item.content else {
+            return nil
+        }
+        return (text, item.origin)
     }
 }
