@@ -105,7 +105,18 @@ extension CompiledNetworkPolicy {
     ) {
         let first = Int(entry.pointee.pathlessFirst)
         judge(first..<first &+ Int(entry.pointee.pathlessCount), port: port, &request, &best)
-        pathTable.forEachCandidate(number, request.literal) { judge($0, port: port, &request, &best) }
+        var prefixes = pathTable.prefixes(of: request.literal, number)
+        while let prefix = prefixes.next() {
+            var step = 0
+            while let found = pathTable.next(number, prefix.hash, &step) {
+                if found.count > 1 {
+                    judge(found.first..<found.first &+ found.count, port: port, &request, &best)
+                    continue
+                }
+                let rule = rules.start + found.first
+                if rule.pointee.rank < best.rank, fits(rule, port: port, &request) { best.take(rule) }
+            }
+        }
     }
 
     @inline(__always)
