@@ -63,7 +63,9 @@ public struct BundleStore: Sendable {
     /// - Returns: whether it is new.
     public func set(_ name: BundleName, _ text: [UInt8], scope: Scope) throws(CoopError) -> Bool {
         guard text.count <= BundleStore.sizeLimit else {
-            throw CoopError(.usage, "cannot keep the environment `\(name)`", "it has more than \(BundleStore.sizeLimit >> 20) MiB")
+            throw CoopError(
+                .usage, "cannot keep the environment `\(name)`", "it has more than \(BundleStore.sizeLimit >> 20) MiB",
+                next: "keep what is large in a file: coop run -m FILE:ro")
         }
         let directory = try PrivateDirectory.make(try path(scope))
         return try directory.locked { () throws(CoopError) in

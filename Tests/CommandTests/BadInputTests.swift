@@ -266,7 +266,7 @@ import Testing
         try run(place("tree/.git")).expectError(126, "git's own directory", next: "cd \(place("tree"))")
         try run(place("bare.git")).expectError(126, "bare git repository without work trees")
         try place.outside(["git", "-C", "bare.git", "worktree", "add", "-q", place("linked"), "-b", "other"]).expectSuccess()
-        try run(place("bare.git")).expectError(126, "its work trees are: \(place("linked"))", next: "cd \(place("linked"))")
+        try run(place("bare.git")).expectError(126, "its work trees are:\n  \(place("linked"))  (other)", next: "cd \(place("linked"))")
     }
 
     @Test("a working directory that was removed is an error, not a crash")

@@ -35,9 +35,22 @@ import Testing
         #expect(large.exitCode != 0 && !large.output.contains("held"), "\(large)")
         #expect(try place.run(["python3", "-c", one], options: ["--memory", "1G"]).output == "held\n")
         guard try strengths(place, ["--memory", "200M"])[.memory] == .enforced else { return }
-        // Together they are too large, each alone is not.
-        let many =
-            "import os\nfor _ in range(4):\n  if os.fork() == 0:\n    b = bytearray(100 << 20)\n    for i in range(0, len(b), 4096): b[i] = 1\n    os.read(0, 1); os._exit(0)\nimport sys\nsys.exit(max(os.waitstatus_to_exitcode(os.wait()[1]) != 0 for _ in range(4)))\n"
+        // Together they are too large, each alone is not. Each holds what it has until all have told that they have it.
+        let many = """
+            import os, sys
+            told, tell = os.pipe()
+            held, hold = os.pipe()
+            for _ in range(4):
+              if os.fork() == 0:
+                os.close(told); os.close(hold)
+                b = bytearray(100 << 20)
+                for i in range(0, len(b), 4096): b[i] = 1
+                os.write(tell, b'x'); os.close(tell); os.read(held, 1); os._exit(0)
+            os.close(tell)
+            count = 0
+            while got := os.read(told, 4): count += len(got)
+            sys.exit(count < 4)
+            """
         let together = try place.run(["python3", "-c", many], options: ["--memory", "200M"])
         #expect(together.exitCode != 0, "\(together)")
         #expect(try place.remains() == [])

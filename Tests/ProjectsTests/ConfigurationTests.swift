@@ -69,6 +69,7 @@ struct ConfigurationTests {
         postgres = { version = "17" }
         [hooks]
         prepare = "npm ci"
+        inputs = ["tools.lock"]
         """
 
     @Test("has a type for every key, and each value knows its place")

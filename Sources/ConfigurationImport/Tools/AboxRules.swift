@@ -100,8 +100,7 @@ extension ImportRules {
             if text != "{value}" { pairs.append(("template", .string(text))) }
         }
         if let path = place.at("json_path") {
-            let file = place.node["credential_file"]?.text ?? ""
-            let next = file.contains("claude") ? "coop grant add claude --provider claude" : "coop grant providers"
+            let next = "coop auth list"
             return result + [
                 header.finding(.dropped("the credential is a part of a JSON file; a login of a known service needs no path"), next: next),
                 path.finding(.dropped("coop knows the logins that it can use"), next: next),

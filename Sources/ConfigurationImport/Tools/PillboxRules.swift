@@ -7,7 +7,7 @@ extension ImportRules {
         rules.value("name", "name")
         rules.add("agent") { place in
             guard place.node.text != "codex-serve" else {
-                return [place.finding(.dropped("coop starts codex itself, not a server of it"), next: "coop run codex")]
+                return [place.finding(.dropped("coop starts the agent itself, not a server of it"), next: "coop run")]
             }
             return [place.finding(.becomes(ImportedSetting(path: ["agent"], change: .value(.string(place.node.text ?? "")))))]
         }

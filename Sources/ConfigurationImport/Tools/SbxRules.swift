@@ -24,7 +24,7 @@ extension ImportRules {
             rules.expect(key, "false", covered: "coop lends nothing of this", otherwise: what + "; you lend it yourself, for a run")
         }
         rules.drop("forward-sockets", why: "a socket of the host is a way out of the sandbox")
-        rules.drop("profile", "claude.profile", "profiles", why: "a login is chosen for a run or by you, not by a file")
+        rules.drop("profile", "*.profile", "profiles", why: "a login is chosen for a run or by you, not by a file")
         rules.drop(
             "network.vpn", "network.tailscale", why: "what the host reaches, coop's gateway reaches: connect the host",
             next: "coop config set --user network.proxy URL")

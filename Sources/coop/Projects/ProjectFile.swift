@@ -16,7 +16,7 @@ struct ProjectFile {
 
     var text: String {
         func quoted(_ text: String) -> String { TOMLValue.string(text).text }
-        let agentLine = agent.map { "agent = \(quoted($0))" } ?? "# agent = \"claude\""
+        let agentLine = agent.map { "agent = \(quoted($0))" } ?? "# agent = \"NAME\""
         var result = """
             # How coop runs commands in this project. Every key: coop config list. What holds: coop explain.
             name = \(quoted(name))
