@@ -47,6 +47,10 @@ test           | may  | npm                    | npm                | a client o
 test           | may  | wget                   | wget               | a client of the network tests
 test           | may  | certutil               | libnss3-tools      | a client of the network tests, with a trust store of its own
 test           | may  | gnutls-cli             | gnutls-bin         | a client of the network tests, with a TLS library of its own
+test           | may  | secret-tool            | libsecret-tools    | the Secret Service as a source of credentials
+test           | may  | gnome-keyring-daemon   | gnome-keyring      | a Secret Service
+test           | may  | dbus-run-session       | dbus-daemon        | a session bus for it
+test           | may  | dbus-send              | dbus-bin           | asking that bus
 test           | may  | go                     | golang-go          | a client of the network tests
 test           | may  | javac                  | default-jdk-headless | a client of the network tests
 test           | must | cargo                  | cargo              | Rust inside

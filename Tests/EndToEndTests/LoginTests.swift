@@ -172,6 +172,31 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(try host.server.refreshes == [1, 0])
     }
 
+    @Test("no token, old or new, is in any process, file or variable inside", arguments: ["claude", "codex"])
+    func searched(_ service: String) throws {
+        // Only root reads the memory of every process.
+        guard getuid() == 0 else { return }
+        let host = try host(service, expires: 60)
+        let process = try host.place.start(
+            ["run", "--", "python3", "agent.py", service, "api", "refresh", "post", "file", "api", "wait"], input: .pipe)
+        #expect(try process.waitForOutput("STEP wait"), "\(process.outputText) \(process.errorText)")
+        #expect(try host.server.refreshes[0] >= 1)
+        let warden = try host.place.warden()
+        let beside = [process.pid] + (try Sandboxed.children(of: process.pid)).filter { $0 != warden }
+        let values =
+            (0...3).flatMap { ["REAL-access-\($0)-0123456789", "REAL-refresh-\($0)-0123456789"] } + ["REAL-signature"]
+        let root = "/proc/\(warden)/root"
+        let found = try SecretSearch(
+            values: values.map { ($0, Array($0.utf8)) } + [("stub", Array("CoopStub".utf8))]
+        ).run(
+            warden: warden, beside: beside,
+            directories: [root + host.place.project, root + host.place.home, root + "/tmp", root + "/run", host.place.coopHome])
+        for value in values { #expect(found[value] == nil, "\(value): \(found[value] ?? [])") }
+        #expect(found["stub"]?.contains("memory of python3") == true && found["stub"]?.contains { $0.hasPrefix("file ") } == true)
+        try process.send("\n")
+        #expect(try process.wait(timeout: 60).exitCode == 0)
+    }
+
     @Test("a token that the service refuses before its end is refreshed, and the request sent once more", arguments: ["claude", "codex"])
     func refused(_ service: String) throws {
         let host = try host(service)

@@ -110,6 +110,21 @@ import Testing
         #expect(left(record) == ["udp 127.0.0.1 53", "tcp 1.2.3.4 80"], "\(record.packets)")
     }
 
+    @Test("an address is connected to only by a rule that writes it", arguments: ["scoped", "open"])
+    func addresses(_ mode: String) throws {
+        guard getuid() == 0 else { return }
+        let place = try place(TestIdentity.ordinary.first ?? .root, "[network]\nmode = \"\(mode)\"\nallow = [\"1.2.3.4\"]\n")
+        let (outcome, record) = try OutsideWorld.sandboxed(
+            """
+            curl -s -m 2 --noproxy '*' http://1.2.3.4/direct; curl -s -m 2 http://1.2.3.4/proxied
+            curl -s -m 2 --noproxy '*' http://1.2.3.5/no; curl -s -m 2 http://1.2.3.5/no; curl -s -m 2 --noproxy '*' http://10.0.0.1/no
+            """, in: place)
+        #expect(outcome.output.hasPrefix("arrived /direct\narrived /proxied\n"), "\(outcome)")
+        #expect(outcome.output.split(separator: "need a rule that writes the address").count == 3, "\(outcome)")
+        #expect(record.requests == ["1.2.3.4 1.2.3.4 /direct", "1.2.3.4 1.2.3.4 /proxied"], "\(record)")
+        #expect(left(record) == ["tcp 1.2.3.4 80"], "\(record.packets)")
+    }
+
     @Test(
         "an allowed name that comes to lead to a closed address is not connected to",
         arguments: ["127.0.0.1", "127.9.9.9", "10.0.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "192.168.0.1", "198.18.0.1"])
