@@ -125,6 +125,26 @@ import Testing
         #expect(try place.coop(["audit", "verify", "--json"]).json(Verified.self).intact)
     }
 
+    /// What somebody does to seven lines, and the line that is the first bad one.
+    private static let tampering: [(String, Int, @Sendable (inout [[UInt8]]) -> Void)] = [
+        ("edit", 3, { $0[2][$0[2].count / 2] ^= 1 }), ("deletion", 5, { $0.remove(at: 4) }),
+        ("insertion", 4, { $0.insert($0[1], at: 3) }), ("reordering", 2, { $0.swapAt(1, 2) }), ("truncation", 6, { $0.removeLast(2) }),
+        ("cut line", 7, { $0[6].removeLast(10) }),
+    ]
+
+    @Test("verify names the first bad line", arguments: tampering.indices)
+    func tampered(_ index: Int) throws {
+        let (name, line, change) = Self.tampering[index]
+        let place = try place()
+        let file = log(place)
+        var lines = try FileSystem.read(file).split(separator: 0x0A).map(Array.init)
+        #expect(lines.count == 7)
+        change(&lines)
+        try place.write(file, String(decoding: lines.flatMap { $0 + [0x0A] }, as: UTF8.self), mode: 0o600)
+        let outcome = try place.coop(["audit", "verify"])
+        #expect(outcome.exitCode == 1 && outcome.error.contains("audit-000001.jsonl:\(line): "), "\(name): \(outcome)")
+    }
+
     @Test("a log that others may read is refused with the command that helps; taking back an approval works all the same")
     func open() throws {
         let place = try place()
