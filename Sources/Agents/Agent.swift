@@ -21,6 +21,9 @@ public struct Agent: Sendable, Equatable {
     public var autonomy: Autonomy
     public var login: Login?
     public var state: State
+    /// What it obeys in a project, relative to the project's root; a directory has `/` behind it. Protected beside what coop protects
+    /// for every command.
+    public var settings: [String]
     public var network: Network
     /// Providers of the vault whose variables it reads.
     public var providers: [String]

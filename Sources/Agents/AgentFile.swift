@@ -39,6 +39,7 @@ struct AgentFile {
             state: Agent.State(
                 directories: try state.paths("directories", base?.state.directories ?? []),
                 files: try state.paths("files", base?.state.files ?? []), seeds: try seeds(root) ?? base?.state.seeds ?? []),
+            settings: try root.projectPaths("settings", base?.settings ?? []),
             network: Agent.Network(
                 bundles: try network.texts("bundles", base?.network.bundles ?? []),
                 hosts: try network.texts("hosts", base?.network.hosts ?? []),
@@ -48,7 +49,8 @@ struct AgentFile {
     }
 
     private static let keys = [
-        "name", "title", "binary", "places", "exposes", "install", "environment", "autonomy", "login", "state", "seeds", "network",
+        "name", "title", "binary", "places", "exposes", "install", "environment", "autonomy", "login", "state", "settings", "seeds",
+        "network",
         "providers",
         "prompt", "events",
     ]

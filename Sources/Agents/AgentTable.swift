@@ -113,6 +113,18 @@ struct AgentTable {
         return result
     }
 
+    /// Paths below the project; a directory has `/` behind it.
+    func projectPaths(_ key: String, _ otherwise: [String]) throws(CoopError) -> [String] {
+        let result = try texts(key, otherwise)
+        for path in result {
+            let parts = FileSystem.components(of: path)
+            guard !path.hasPrefix("/"), !parts.isEmpty, !parts.contains(".."), !parts.contains("."), parts != [".git"] else {
+                throw problem(key, "must be relative to the project, without `..`: `\(path.printable)`")
+            }
+        }
+        return result
+    }
+
     private func checked(_ path: String, _ key: String) throws(CoopError) -> String {
         let parts = FileSystem.components(of: path)
         guard !path.hasPrefix("/"), !parts.isEmpty, !parts.contains(".."), !parts.contains(".") else {

@@ -40,7 +40,7 @@ struct ExplainCommand: ParsableCommand {
         try InputFiles(arguments.options.inputFile, context: context, project: project)
             .describe(in: FileSystem.join(FileSystem.join(context.run, spec.id), "inputs"), spec: &spec)
         try WorkspaceSession.describe(
-            spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))
+            spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value) + (agent?.agent.settings ?? []))
         if spec.network.usesGateway {
             try TrustedAuthority.describe(in: &spec, cache: context.home.directory(.cache))
         }

@@ -95,7 +95,7 @@ final class SandboxRun {
             try InputFiles(options.inputFile, context: context, project: project).stage(in: session.file("inputs"), spec: &spec)
             work = try WorkspaceSession.prepare(
                 spec: &spec, session: session, context: context, project: project,
-                protect: configuration.effective.sandbox.protect.map(\.value))
+                protect: configuration.effective.sandbox.protect.map(\.value) + (agent?.agent.settings ?? []))
             if spec.network.usesGateway {
                 let authority = try TrustedAuthority()
                 let cache = context.home.directory(.cache)
