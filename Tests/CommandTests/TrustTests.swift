@@ -198,6 +198,19 @@ import Testing
         #expect(try place.run(["true"]).exitCode == code, "the answer is kept, a no is none")
     }
 
+    @Test("a sandbox that is to be kept asks as well, before it is made")
+    func kept() throws {
+        let place = try place()
+        try place.run(["true"], options: ["--keep"]).expectError(126, "asks for more than the default", next: "coop trust")
+        let coop = try place.start(
+            ["run", "--keep", "--name", "kept", "--", "sh", "-c", "ls -d /asked"], input: .terminal(rows: 24, columns: 200))
+        #expect(try coop.waitForOutput("[v]iew the files"), "\(coop.outputText)")
+        try coop.send("y\n")
+        let outcome = try coop.wait()
+        #expect(outcome.exitCode == 0 && outcome.output.contains("/asked\r\n"), "\(outcome)")
+        try place.coop(["stop", "kept"]).expectSuccess()
+    }
+
     @Test("--no-input never asks, even at a terminal")
     func noInput() throws {
         let outcome = try place().coop(["run", "--no-input", "--", "true"], input: .terminal(rows: 24, columns: 80))

@@ -57,6 +57,10 @@ struct SandboxLauncher {
     func run(_ command: [String]) throws {
         let context = try Context()
         if options.keep {
+            // The supervisor has no terminal: what has to be asked is asked here, and looked at again there.
+            let project = try context.project(for: options)
+            _ = try context.approvedConfiguration(
+                of: project, flags: options.flags, agent: try AgentRun.find(command, options: options, context: context))
             let id = try BackgroundSupervisor(options: options).start(command)
             FileHandleOutput.standardError("coop: the sandbox \(id) stays until `coop stop \(id)`\n")
             try RunningSandbox(context: context, id: id).run(command, terminal: options.tty, attends: !options.noInput)
