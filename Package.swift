@@ -71,6 +71,12 @@ let package = Package(
             swiftSettings: testHooks, linkerSettings: staticExecutable),
         .target(name: "Sandbox", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Policy", "WardenProtocol"]),
         .target(
+            name: "Forwarding",
+            dependencies: [
+                "CLinux", "LinuxKernel", "Sandbox", "Substitution", "WardenProtocol", .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        .testTarget(name: "ForwardingTests", dependencies: ["Forwarding"]),
+        .target(
             name: "Egress",
             dependencies: ["Audit", "CLinux", "CoopErrors", "GatewayProtocol", "LinuxKernel", "Policy", "Sandbox", "Substitution", "Vault"]),
         .target(
@@ -117,8 +123,8 @@ let package = Package(
         .executableTarget(
             name: "coop",
             dependencies: [
-                "Agents", "Audit", "Certificates", "CLinux", "ConfigurationImport", "CoopErrors", "Egress", "GatewayProtocol",
-                "LinuxKernel", "NativeEngine",
+                "Agents", "Audit", "Certificates", "CLinux", "ConfigurationImport", "CoopErrors", "Egress", "Forwarding",
+                "GatewayProtocol", "LinuxKernel", "NativeEngine",
                 "Policy",
                 "Projects", "Sandbox", "Seccomp", "Substitution", "TOML", "Vault", "WardenProtocol", "Workspaces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -13,6 +13,8 @@ public struct AuditEntryType: RawRepresentable, Sendable, Hashable {
     public static let grant = AuditEntryType(rawValue: "grant")
     /// An approval of what a repository asks for, given or taken back.
     public static let trust = AuditEntryType(rawValue: "trust")
+    /// A use of something of the user's session that was forwarded into a sandbox.
+    public static let forward = AuditEntryType(rawValue: "forward")
     /// A command of the configuration that ran inside before the session's own.
     public static let hook = AuditEntryType(rawValue: "hook")
     /// Rules that changed.

@@ -43,6 +43,10 @@ public struct ApprovalRequest: Sendable, Equatable {
             case (.bundles, _): "reach the hosts of the bundle \(item.name.quotedInList)"
             case (.allow, _): "reach \(item.name)"
             case (.hostPorts, _): "reach port \(item.name) of this machine's loopback"
+            case (.forward, _):
+                "use your \(item.name) (\(ForwardChoice(rawValue: item.name)?.warning ?? "unknown"))"
+            case (.sshKeys, .sshKey(let key)):
+                "use your SSH key \(key.fingerprint)" + (key.confirms ? ", asking you each time" : " without asking you")
             case (.ca, _): "trust servers that \(item.name.quotedInList) vouches for"
             case (.hosts, .pair(let target)): "connect to \(target) in place of \(item.name)"
             case (.rules, .rule(let rule)): rule.request
@@ -145,6 +149,7 @@ extension ConfigurationItem {
                 + (rule.paths.isEmpty ? "" : " " + rule.paths.joined(separator: "|"))
         case .grant(let grant): "\(grant.name)@\(grant.destination)"
         case .service(let service): "\(service.name) \(service.version)"
+        case .sshKey(let key): key.confirms ? key.fingerprint : "\(key.fingerprint) without asking"
         default: name
         }
     }

@@ -33,6 +33,10 @@ public struct Configuration: Sendable, Equatable {
     public var commands: [Setting<CommandSetting>] {
         items(.commands) { if case .command(let command) = $0.content { command } else { nil } }
     }
+    /// `[ssh]`: the keys that may be used inside.
+    public var sshKeys: [Setting<SSHKeySetting>] {
+        items(.sshKeys) { if case .sshKey(let key) = $0.content { key } else { nil } }
+    }
     public var services: [Setting<ServiceSetting>] {
         items(.services) { if case .service(let service) = $0.content { service } else { nil } }
     }
@@ -70,6 +74,11 @@ public struct Configuration: Sendable, Equatable {
         }
         public var allowSyscalls: [Setting<String>] { configuration.texts(.allowSyscalls) }
         public var protect: [Setting<String>] { configuration.texts(.protect) }
+        public var forward: [Setting<ForwardChoice>] {
+            configuration.texts(.forward).compactMap { text in
+                ForwardChoice(rawValue: text.value).map { Setting($0, text.origin) }
+            }
+        }
     }
 
     /// `[network]`.

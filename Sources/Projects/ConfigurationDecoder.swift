@@ -52,6 +52,12 @@ struct ConfigurationDecoder {
                 report(path, node.position, "`\(path)` \(problem.reason)")
                 return nil
             }
+        case .flag:
+            guard case .boolean(let flag) = node.value else {
+                report(path, node.position, "`\(path)` must be true or false, not \(node.value.kindName)")
+                return nil
+            }
+            return .text(flag ? "true" : "false")
         case .list, .ports, .mounts:
             guard case .array(let elements) = node.value else {
                 report(path, node.position, "`\(path)` must be an array, not \(node.value.kindName)")
@@ -150,7 +156,12 @@ struct ConfigurationDecoder {
 
     private mutating func record(_ node: TOMLNode, _ fields: [Schema.Field], _ path: String) -> ConfigurationItem? {
         guard let table = table(node, path), let found = self.fields(table, node.position, fields, path) else { return nil }
-        let made = path == ConfigurationKey.grants.path ? found.grant() : found.rule()
+        let made =
+            switch path {
+            case ConfigurationKey.grants.path: found.grant()
+            case ConfigurationKey.sshKeys.path: found.key()
+            default: found.rule()
+            }
         switch made {
         case .success(var item):
             item.origin = origin(node.position)
@@ -220,6 +231,12 @@ private struct RecordFields {
         let rule = NetworkRuleSetting(
             host: host, methods: (lists["methods"] ?? []).map(\.name), paths: (lists["paths"] ?? []).map(\.name), action: action)
         return .success(ConfigurationItem(name: host, content: .rule(rule), origin: .defaults))
+    }
+
+    func key() -> Result<ConfigurationItem, ValueProblem> {
+        guard let fingerprint = texts["fingerprint"] else { return .failure("needs `fingerprint`") }
+        let key = SSHKeySetting(fingerprint: fingerprint, confirms: texts["confirm"] != "false")
+        return .success(ConfigurationItem(name: fingerprint, content: .sshKey(key), origin: .defaults))
     }
 
     func grant() -> Result<ConfigurationItem, ValueProblem> {

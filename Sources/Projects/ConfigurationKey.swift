@@ -2,9 +2,9 @@
 public enum ConfigurationKey: Int, Sendable, CaseIterable {
     case name, agent, start
     case engine, rootfs, workspace, mounts, excludes, caches, env, envAllow, envBlock, envBundles
-    case memory, cpus, pids, disk, timeout, allowSyscalls, protect
+    case memory, cpus, pids, disk, timeout, allowSyscalls, protect, forward
     case networkMode, bundles, allow, deny, hostPorts, ca, proxy, hosts, rules
-    case grants, commands, services, prepare, hookInputs
+    case grants, commands, services, prepare, hookInputs, sshKeys
 
     /// The schema's entry.
     public var schema: ConfigurationSchema.Entry { ConfigurationSchema.entries[rawValue] }

@@ -25,6 +25,7 @@ extension ConfigurationSchema.Form: CustomStringConvertible {
         case .list: "list"
         case .ports: "list of ports"
         case .mounts: "list of HOST[:GUEST][:ro|rw]"
+        case .flag: "true | false"
         case .map: "table NAME = text"
         case .records(let fields): "[[…]] with " + fields.map(\.name).joined(separator: ", ")
         case .named(let fields): "[….NAME] with " + fields.map(\.name).joined(separator: ", ")

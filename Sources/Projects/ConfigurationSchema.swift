@@ -14,6 +14,8 @@ public enum ConfigurationSchema {
         case list(Text)
         case ports
         case mounts
+        /// `true` or `false`, in a record.
+        case flag
         /// A table of names the user chooses, with text as values.
         case map(names: Text, values: Text)
         /// An array of tables with the given fields.
@@ -25,7 +27,7 @@ public enum ConfigurationSchema {
     /// The rule that a piece of text must obey.
     public enum Text: Sendable, Equatable {
         case any, name, oneOf([String]), rootfs, engineGroup, variable, variablePattern, relativePath, path, hostPattern, hostName, hostPort
-        case proxy, method, urlPath, secretSource, template, headerName, commandName, commandPattern
+        case proxy, method, urlPath, secretSource, template, headerName, commandName, commandPattern, fingerprint
     }
 
     /// A key inside a record.
@@ -91,7 +93,7 @@ public enum ConfigurationSchema {
     /// The key with the given dotted path.
     static let keys: [String: ConfigurationKey] = Dictionary(uniqueKeysWithValues: entries.map { ($0.path, $0.key) })
     /// The tables that only group keys.
-    static let sections = ["sandbox", "network", "hooks"]
+    static let sections = ["sandbox", "network", "hooks", "ssh"]
 
     /// The entry of each key, at the key's raw value.
     public static let entries: [Entry] = topLevel + sandbox + network + records
@@ -99,6 +101,8 @@ public enum ConfigurationSchema {
     static let engines = EngineChoice.allCases.map(\.rawValue)
     static let networkModes = NetworkMode.allCases.map(\.rawValue)
     static let workspaces = WorkspaceMode.allCases.map(\.rawValue)
+
+    static let forwards = ForwardChoice.allCases.map(\.rawValue)
 
     private static let topLevel: [Entry] = [
         Entry(
@@ -171,6 +175,10 @@ public enum ConfigurationSchema {
         Entry(
             key: .protect, path: "sandbox.protect", form: .list(.relativePath), merge: .unite, approval: .never,
             reason: "protection of any layer holds", documentation: "Further paths of the project that are read-only inside."),
+        Entry(
+            key: .forward, path: "sandbox.forward", form: .list(.oneOf(forwards)), merge: .unite, approval: .always,
+            reason: "each gives the sandbox something of the user's own to use",
+            documentation: "What of the user's session can be used inside: \(forwards.joined(separator: ", "))."),
     ]
 
     private static let network: [Entry] = [
@@ -226,6 +234,10 @@ public enum ConfigurationSchema {
             key: .hookInputs, path: "hooks.inputs", form: .list(.relativePath), merge: .unite, approval: .never,
             reason: "it says only when the approved hook runs again",
             documentation: "The files that the hook reads, in place of the lock files that are known."),
+        Entry(
+            key: .sshKeys, path: "ssh.keys", form: .records(keyFields), merge: .userFirstNames, approval: .always,
+            reason: "whoever may use a key can log in as the user, so the user's own entry stays",
+            documentation: "The keys of the ssh-agent that may be used inside, where it is forwarded."),
     ]
 
     static let ruleFields: [Field] = [
@@ -253,6 +265,11 @@ public enum ConfigurationSchema {
         Field("allow", .list(.commandPattern), "Arguments to allow."),
         Field("approve", .list(.commandPattern), "Arguments that need the user's consent each time."),
         Field("deny", .list(.commandPattern), "Arguments never to allow."),
+    ]
+
+    static let keyFields: [Field] = [
+        Field("fingerprint", .text(.fingerprint), required: true, "The key: SHA256:… as `ssh-add -l` prints it."),
+        Field("confirm", .flag, "Whether you are asked each time; true when left out."),
     ]
 
     static let serviceFields: [Field] = [

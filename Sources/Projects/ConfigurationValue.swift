@@ -26,6 +26,7 @@ public struct ConfigurationItem: Sendable, Equatable {
         case grant(GrantSetting)
         case command(CommandSetting)
         case service(ServiceSetting)
+        case sshKey(SSHKeySetting)
     }
 
     /// What it is called in tables with names; otherwise its text, by which two are recognised as the same.
@@ -127,5 +128,18 @@ public struct ServiceSetting: Sendable, Equatable {
     public init(name: String, version: String) {
         self.name = name
         self.version = version
+    }
+}
+
+/// A key of the user's ssh-agent, of `ssh.keys`.
+public struct SSHKeySetting: Sendable, Equatable {
+    /// `SHA256:…`, as ssh-keygen(1) prints it.
+    public var fingerprint: String
+    /// Whether a person is asked each time.
+    public var confirms: Bool
+
+    public init(fingerprint: String, confirms: Bool) {
+        self.fingerprint = fingerprint
+        self.confirms = confirms
     }
 }

@@ -42,6 +42,12 @@ enum TextRule {
             // RFC 9110, section 5.6.2: token.
             let valid = !text.isEmpty && text.utf8.allSatisfy { $0.isDigit || $0.isLetter || "!#$%&'*+-.^_`|~".utf8.contains($0) }
             return valid ? nil : "`\(text.printable)` is not the name of a header"
+        case .fingerprint:
+            let digits = text.dropFirst(7).utf8
+            let valid =
+                text.hasPrefix("SHA256:") && digits.count == 43
+                && digits.allSatisfy { $0.isDigit || $0.isLetter || $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "/") }
+            return valid ? nil : "`\(text.printable)` is not the fingerprint of a key; `ssh-add -l` prints SHA256:…"
         case .commandName: return nameProblem(text)
         case .commandPattern: return hasControls(text) ? "it may not hold control characters" : nil
         }

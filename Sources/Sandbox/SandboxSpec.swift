@@ -35,6 +35,8 @@ public struct SandboxSpec: Codable, Sendable, Equatable {
     public var command: [String]
     /// A line of sh(1) that prepares the workspace before the command, unless nothing that it reads has changed; nil for none.
     public var prepare: String?
+    /// What of the user's session can be used inside.
+    public var forwards: [Forward]
 
     public init(
         id: String, name: String? = nil, rootFileSystem: RootFileSystem = .host, workspace: Workspace, home: Home,
@@ -42,7 +44,7 @@ public struct SandboxSpec: Codable, Sendable, Equatable {
         environment: [EnvironmentVariable] = [],
         user: User, workingDirectory: String, hostname: String = "coop", limits: Limits = Limits(), network: Network = Network(),
         systemCalls: SystemCalls = SystemCalls(), degraded: [Layer] = [], timeout: Double? = nil, command: [String],
-        prepare: String? = nil
+        prepare: String? = nil, forwards: [Forward] = []
     ) {
         self.id = id
         self.name = name
@@ -64,6 +66,7 @@ public struct SandboxSpec: Codable, Sendable, Equatable {
         self.timeout = timeout
         self.command = command
         self.prepare = prepare
+        self.forwards = forwards
     }
 }
 

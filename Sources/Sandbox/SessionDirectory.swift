@@ -112,12 +112,14 @@ public final class SessionDirectory {
         }
     }
 
-    /// Listens for clients.
-    public func listen() throws(CoopError) -> Descriptor {
-        let number = SessionDirectory.withShortPath(of: path) { coop_unix_socket($0, 16) }
+    /// Listens for clients, or on a further socket of the supervisor's.
+    ///
+    /// - Parameter name: the socket's name in the directory; nil for the one that clients know.
+    public func listen(_ name: String? = nil) throws(CoopError) -> Descriptor {
+        let number = SessionDirectory.withShortPath(of: path, name ?? SessionDirectory.socketName) { coop_unix_socket($0, 16) }
         guard number >= 0 else {
             throw CoopError(
-                .failed, "cannot open the sandbox's control socket", SystemError.text(for: errno),
+                .failed, "cannot open the sandbox's socket `\(name ?? SessionDirectory.socketName)`", SystemError.text(for: errno),
                 next: "check the space in \(path.printable)")
         }
         return Descriptor(owning: number)
@@ -139,7 +141,7 @@ public final class SessionDirectory {
 
     /// Connects to the supervisor of a sandbox.
     public static func connect(run: String, id: String) throws(CoopError) -> Descriptor {
-        let number = withShortPath(of: FileSystem.join(run, id)) { coop_unix_socket($0, 0) }
+        let number = withShortPath(of: FileSystem.join(run, id), socketName) { coop_unix_socket($0, 0) }
         guard number >= 0 else {
             throw CoopError(.notReady, "cannot reach the sandbox \(id.printable)", SystemError.text(for: errno), next: "coop ps")
         }
@@ -147,9 +149,9 @@ public final class SessionDirectory {
     }
 
     /// A socket's path has 107 bytes at most (unix(7)); through the directory's descriptor it always fits.
-    private static func withShortPath(of directory: String, _ body: (UnsafePointer<CChar>) -> Int32) -> Int32 {
+    private static func withShortPath(of directory: String, _ name: String, _ body: (UnsafePointer<CChar>) -> Int32) -> Int32 {
         guard let handle = try? Descriptor.open(directory, Int32(COOP_O_PATH) | O_DIRECTORY) else { return -1 }
-        return "/proc/self/fd/\(handle.number)/\(socketName)".withOSBytes(body)
+        return "/proc/self/fd/\(handle.number)/\(name)".withOSBytes(body)
     }
 
     /// The ids of all sandboxes, live or left behind.

@@ -95,6 +95,7 @@ struct ConfigurationMergeTests {
         + smallest(.cpus, "1", "2.5", "3", quoted: false) + smallest(.pids, "10", "20", "30", quoted: false)
         + smallest(.disk, "1G", "2G", "3G")
         + smallest(.timeout, "1m", "1h", "1h30m") + uniteRequests(.allowSyscalls, "f", "ptrace", "nested-userns", "u") + unite(.protect)
+        + uniteRequests(.forward, "docker", "gpg", "ssh-agent", "display")
         + uniteRequests(.bundles, "f", "npm", "pypi", "u") + uniteRequests(.allow, "f.org", "*.l.org:8443", "p.org", "[::1]:80")
         + unite(.deny)
         + [
@@ -138,7 +139,15 @@ struct ConfigurationMergeTests {
             row(.prepare, project: "'npm ci'", nil, approved: "npm ci", requests: 1),
             row(.prepare, project: "'p'", user: "'u'", "u", approved: "p", requests: 1),
             row(.prepare, flag: ["f"], project: "'p'", user: "'u'", "f"), row(.prepare, local: "'u'", user: "'u'", "u"),
-        ] + unite(.hookInputs)
+        ] + unite(.hookInputs) + [
+            row(
+                .sshKeys, project: "[\(sshKey("a")), \(sshKey("b"))]", user: "[\(sshKey("a", ", confirm = false"))]",
+                "\(fingerprint("a")) without asking", approved: "\(fingerprint("a")) without asking, \(fingerprint("b"))", requests: 1),
+            row(.sshKeys, local: "[\(sshKey("a"))]", "", approved: fingerprint("a"), requests: 1),
+        ]
+
+    static func fingerprint(_ digit: String) -> String { "SHA256:" + String(repeating: digit, count: 43) }
+    static func sshKey(_ digit: String, _ more: String = "") -> String { "{ fingerprint = '\(fingerprint(digit))'\(more) }" }
 
     static func grant(_ name: String, _ domain: String) -> String {
         "{ name = '\(name)', domain = '\(domain)', header = 'Authorization', secret = 'S' }"

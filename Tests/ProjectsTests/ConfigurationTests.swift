@@ -41,6 +41,7 @@ struct ConfigurationTests {
         timeout = "30m"
         allow_syscalls = []
         protect = [".vscode"]
+        forward = ["ssh-agent"]
         [network]
         mode = "scoped"
         bundles = ["npm", "pypi"]
@@ -69,7 +70,10 @@ struct ConfigurationTests {
         postgres = { version = "17" }
         [hooks]
         prepare = "npm ci"
-        inputs = ["tools.lock"]
+        inputs = ["package-lock.json"]
+        [[ssh.keys]]
+        fingerprint = "SHA256:S/USLzRFVMU73i67jNK349FgCtYxw4Wl18ziPHeFRZo"
+        confirm = false
         """
 
     @Test("has a type for every key, and each value knows its place")
@@ -100,7 +104,10 @@ struct ConfigurationTests {
         #expect(result.commands.map(\.value.pattern) == ["push origin {branch}", "push --tags"])
         #expect(result.services.map(\.value) == [.init(name: "postgres", version: "17")] && result.hooks.prepare?.value == "npm ci")
         #expect(sandbox.memory?.origin.description == "coop.toml:14:10")
-        #expect(network.allow.map(\.origin.description) == ["coop.toml:24:10", "coop.toml:24:29"])
+        #expect(network.allow.map(\.origin.description) == ["coop.toml:25:10", "coop.toml:25:29"])
+        #expect(sandbox.forward.map(\.value) == [.sshAgent] && result.hooks.inputs?.map(\.value) == ["package-lock.json"])
+        let key = SSHKeySetting(fingerprint: "SHA256:S/USLzRFVMU73i67jNK349FgCtYxw4Wl18ziPHeFRZo", confirms: false)
+        #expect(result.sshKeys.map(\.value) == [key])
     }
 
     @Test("grants for known services, other places and other sources")

@@ -40,12 +40,13 @@ struct ExplainCommand: ParsableCommand {
         try InputFiles(arguments.options.inputFile, context: context, project: project)
             .describe(in: FileSystem.join(FileSystem.join(context.run, spec.id), "inputs"), spec: &spec)
         try WorkspaceSession.describe(
-            spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value) + (agent?.agent.settings ?? []))
+            spec: &spec, context: context, project: project,
+            protect: configuration.effective.sandbox.protect.map(\.value) + (agent?.agent.settings ?? []))
         if spec.network.usesGateway {
             try TrustedAuthority.describe(in: &spec, cache: context.home.directory(.cache))
         }
         var explanation = try NativeEngine(wardenPath: try WardenProgram.locate()).explain(spec)
-        explanation.notes = IneffectiveSettings.notes(configuration.effective)
+        explanation.notes = IneffectiveSettings.notes(configuration.effective) + ForwardSession.warnings(spec).map(\.text)
         for index in explanation.spec.environment.indices where explanation.spec.environment[index].origin.hasPrefix("environment ") {
             // As `coop env show` does: what is explained ends up in logs and reports.
             let value = explanation.spec.environment[index].value.osBytes.withUnsafeBytes { SecretBytes($0) }

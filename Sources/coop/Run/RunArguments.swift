@@ -59,6 +59,10 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("A name for the sandbox.", valueName: "NAME"))
     var name: String?
 
+    @Option(
+        help: ArgumentHelp("Let something of your session be used inside: ssh-agent, gpg, docker, display, clipboard.", valueName: "NAME"))
+    var forward: [String] = []
+
     @Option(help: ArgumentHelp("A seccomp profile in OCI form, which can only narrow.", valueName: "FILE"))
     var seccomp: String?
 
@@ -115,7 +119,8 @@ struct RunArguments: ParsableArguments {
             allow: allow, deny: deny,
             ask: ask, engine: engine,
             workspace: workspace, workdir: workdir, memory: memory, cpus: cpus, pids: pids, disk: disk, timeout: timeout, name: name,
-            seccomp: seccomp, allowSyscalls: allowSyscalls, degraded: degraded, ephemeral: ephemeral, keep: keep, tty: tty,
+            forward: forward, seccomp: seccomp, allowSyscalls: allowSyscalls, degraded: degraded, ephemeral: ephemeral, keep: keep,
+            tty: tty,
             noInput: noInput, noHooks: noHooks, rerunHooks: rerunHooks, safe: safe, prompt: prompt, promptFile: promptFile,
             inputFile: inputFile, profile: profile)
     }

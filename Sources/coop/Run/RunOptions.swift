@@ -26,6 +26,7 @@ struct RunOptions {
     var disk: String?
     var timeout: String?
     var name: String?
+    var forward: [String] = []
     var seccomp: String?
     var allowSyscalls: [String] = []
     var degraded: [String] = []
@@ -62,6 +63,7 @@ struct RunOptions {
         add(.networkMode, "--network", network.map { [$0] } ?? [])
         add(.allow, "--allow", allow)
         add(.deny, "--deny", deny)
+        add(.forward, "--forward", forward.flatMap { $0.split(separator: ",").map(String.init) })
         add(.engine, "--engine", engine.map { [$0] } ?? [])
         add(.workspace, "--workspace", workspace.map { [$0] } ?? [])
         add(.memory, "--memory", memory.map { [$0] } ?? [])

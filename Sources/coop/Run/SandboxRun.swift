@@ -34,6 +34,7 @@ final class SandboxRun {
     private let grants: SandboxGrants?
     private let hook: PrepareHook?
     private let login: LoginSandbox?
+    private let forwards: ForwardSession
     private var sandbox: LaunchedSandbox?
     private var supervisor: Supervisor?
     private var control: Descriptor?
@@ -112,6 +113,8 @@ final class SandboxRun {
                 authority = nil
                 egress = nil
             }
+            forwards = try ForwardSession(spec, configuration.effective, session: session, home: context.home)
+            forwards.introduce(project, configuration.effective.sandbox.forward)
             if let agent, login == nil {
                 FileHandleOutput.standardError(agent.introduction(spec, profile: grants?.profiles[agent.agent.name]))
             }
@@ -169,6 +172,7 @@ final class SandboxRun {
         }
         _ = loop.after(milliseconds: SandboxRun.settled) { ProgramMemory.giveBack() }
         try login?.begin(supervisor, loop: loop)
+        forwards.start(on: loop, questions: supervisor.questions)
         if let seconds = spec.timeout { supervisor.limit(seconds: seconds) }
         self.supervisor = supervisor
         return supervisor
@@ -242,6 +246,7 @@ final class SandboxRun {
         if !commandIsOver { attempt { try sandbox?.release() } }
         live?.stop()
         login?.end()
+        forwards.stop()
         attempt { try work.finish() }
         attempt { try sandbox?.release() }
         grants?.gate.close()

@@ -54,9 +54,15 @@ struct SpecBuilder {
         }
         if let grants { network.policy = try grants.applied(to: network.policy) }
         let worktree = try ProjectRegistry(home: context.home).worktree(of: project)
-        let environment = try builder.build(
+        let forwards = try ForwardBuilder(userHome: context.home.userHome, session: FileSystem.join(context.run, id)).build(sandbox.forward)
+        var environment = try builder.build(
             path: searched(toolchains.path, installation), user: user, home: context.home.userHome, workingDirectory: workingDirectory,
             id: id, network: network, worktree: worktree)
+        for variable in forwards.variables where !environment.contains(where: { $0.name == variable.name && $0.origin.hasPrefix("-e") }) {
+            environment.removeAll { $0.name == variable.name }
+            environment.append(variable)
+        }
+        environment.sort { $0.name < $1.name }
         let files = grants?.files(home: context.home.userHome, environment: environment) ?? []
         for file in files { try refuseMount(over: file, mounts: mounts) }
         let name = try self.name()
@@ -71,7 +77,7 @@ struct SpecBuilder {
             homeDirectory.files = homeDirectory.files.filter { file in !seeded.contains { $0.path == file.path } } + seeded
         }
         return SandboxSpec(
-            id: id, name: name, workspace: workspace, home: homeDirectory, mounts: mounts,
+            id: id, name: name, workspace: workspace, home: homeDirectory, mounts: mounts + forwards.mounts,
             excludes: excludes.directories, protected: try excludes.files + hostSockets(workspace: workspace, mounts: mounts),
             environment: environment, user: user, workingDirectory: workingDirectory,
             hostname: worktree?.hostname ?? SpecBuilder.hostname,
@@ -82,7 +88,7 @@ struct SpecBuilder {
             degraded: try options.degradedLayers(),
             timeout: sandbox.timeout.map { seconds(of: $0.value) },
             command: try agent.map { agent throws(CoopError) in try agent.command(installation?.program ?? "") } ?? command,
-            prepare: options.noHooks ? nil : configuration.effective.hooks.prepare?.value)
+            prepare: options.noHooks ? nil : configuration.effective.hooks.prepare?.value, forwards: forwards.forwards)
     }
 
     /// Adds what an agent's installation consists of to the mounts.
