@@ -47,7 +47,7 @@ final class IdentityMapping {
         return true
     }
 
-    /// Waits for what is still at work; the process is gone.
+    /// Waits for what is still at work; nobody needs the process any more.
     func abandon() {
         var status: Int32 = 0
         for tool in tools { while waitpid(tool.pid, &status, 0) < 0 && errno == EINTR {} }

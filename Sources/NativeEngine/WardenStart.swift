@@ -91,8 +91,9 @@ public final class WardenStart {
     }
 
     private func end() {
-        clone.end()
+        // In this order: a tool whose process is gone complains on the user's terminal.
         mapping.abandon()
+        clone.end()
     }
 
     /// Who is root only inside a user namespace of an ordinary user may not change groups (user_namespaces(7)): there they stay,
