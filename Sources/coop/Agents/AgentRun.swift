@@ -169,28 +169,6 @@ struct AgentRun {
     /// A larger file of its state is left alone.
     private static let stateLimit = 4 << 20
 
-    // MARK: - What is said
-
-    /// One line: what is shared, what can be reached, what stays outside.
-    ///
-    /// - Parameter profile: the login that it has.
-    func introduction(_ spec: SandboxSpec, profile: ProfileName?) -> String {
-        let isProjects = spec.workspace.mode == .bind && FileSystem.contains(spec.workspace.path, spec.command.first ?? "")
-        var parts = [
-            "\(agent.name)\(isProjects ? " (the project's own program)" : ""): \(spec.workspace.path.printable) (\(spec.workspace.mode == .bind ? "live" : "not shown"))"
-        ]
-        switch spec.network.mode {
-        case .none: parts.append("no network")
-        case .open: parts.append("reaches the public internet")
-        case .scoped:
-            let hosts = spec.network.policy.rules.filter { $0.action == .allow }.map(\.host.description)
-            let shown = hosts.prefix(2).joined(separator: ", ")
-            parts.append(hosts.isEmpty ? "reaches nothing" : "reaches \(shown)" + (hosts.count > 2 ? " and \(hosts.count - 2) more" : ""))
-        }
-        var stubs = profile.map { $0 == .host ? ["your login"] : ["your login `\($0)`"] } ?? []
-        stubs += spec.environment.filter { $0.origin.hasPrefix("grant ") }.map(\.name)
-        parts.append(stubs.isEmpty ? "no credentials" : "\(stubs.joined(separator: ", ")) as \(stubs.count == 1 ? "a stub" : "stubs")")
-        parts.append(agent.isAutonomous(own, isSafe: options.safe) ? "asks nothing (--safe to be asked)" : "asks as it is set")
-        return "coop: " + parts.joined(separator: " · ") + "\n"
-    }
+    /// Whether it is told not to ask.
+    var isAutonomous: Bool { agent.isAutonomous(own, isSafe: options.safe) }
 }

@@ -29,6 +29,6 @@ struct CommandWords {
         "--deny", "--engine", "--workspace",
         "--workdir", "--memory",
         "--cpus", "--pids", "--disk", "--timeout", "--name", "--seccomp", "--allow-syscalls", "--degraded", "--ephemeral", "--keep",
-        "--tty", "--no-tty", "--json", "--no-input", "--help",
+        "--tty", "--no-tty", "--json", "--no-input", "--verbose", "--help",
     ]
 }

@@ -84,6 +84,9 @@ struct RunArguments: ParsableArguments {
     @Flag(name: .long, help: "Never ask; refuse what would need an answer.")
     var noInput = false
 
+    @Flag(name: .shortAndLong, help: "Say at length what is shared, what can be reached and what stays outside.")
+    var verbose = false
+
     @Flag(name: .long, help: "Do not run the hook that prepares the project.")
     var noHooks = false
 
@@ -121,7 +124,7 @@ struct RunArguments: ParsableArguments {
             workspace: workspace, workdir: workdir, memory: memory, cpus: cpus, pids: pids, disk: disk, timeout: timeout, name: name,
             forward: forward, seccomp: seccomp, allowSyscalls: allowSyscalls, degraded: degraded, ephemeral: ephemeral, keep: keep,
             tty: tty,
-            noInput: noInput, noHooks: noHooks, rerunHooks: rerunHooks, safe: safe, prompt: prompt, promptFile: promptFile,
-            inputFile: inputFile, profile: profile)
+            noInput: noInput, verbose: verbose, noHooks: noHooks, rerunHooks: rerunHooks, safe: safe, prompt: prompt,
+            promptFile: promptFile, inputFile: inputFile, profile: profile)
     }
 }

@@ -34,6 +34,8 @@ struct RunOptions {
     var keep = false
     var tty: Bool?
     var noInput = false
+    /// What is shared, can be reached and is withheld is said at length.
+    var verbose = false
     var noHooks = false
     /// Run the hook although nothing that it reads has changed.
     var rerunHooks = false

@@ -115,8 +115,9 @@ final class SandboxRun {
             }
             forwards = try ForwardSession(spec, configuration.effective, session: session, home: context.home)
             forwards.introduce(project, configuration.effective.sandbox.forward)
-            if let agent, login == nil {
-                FileHandleOutput.standardError(agent.introduction(spec, profile: grants?.profiles[agent.agent.name]))
+            if login == nil, agent != nil || options.verbose {
+                let introduction = Introduction(spec: spec, agent: agent, profile: agent.flatMap { grants?.profiles[$0.agent.name] })
+                FileHandleOutput.standardError(introduction.line + (options.verbose ? introduction.details : ""))
             }
             self.spec = spec
             rules = LivePolicy(spec: spec, home: context.home, egress: egress)

@@ -17,7 +17,7 @@ struct TrustStores {
     /// Where the added certificates alone are, for programs that read a file beside the list that they bring.
     static let authorities = "/run/coop/authorities.pem"
 
-    private static let reason = "the gateway's authority"
+    static let reason = "the gateway's authority"
 
     /// Where Java's runtimes of a distribution have their store: Debian and its relatives, Fedora and its relatives.
     private static let javaStores = ["/etc/ssl/certs/java/cacerts", "/etc/pki/ca-trust/extracted/java/cacerts"]
