@@ -245,7 +245,6 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         ).expectSuccess()
         // A server for one connection, over a pipe: no port is opened anywhere.
         let sshd = "/usr/sbin/sshd -i -e -f \(place.root)/sshd_config"
-        try place.write("proxy.py", "")
         let outcome = try place.coop(
             [
                 "run", "-m", "\(place.root)/host:\(place.root)/host:ro", "-m", "\(place.root)/authorized:\(place.root)/authorized:ro", "-m",
