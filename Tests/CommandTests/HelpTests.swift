@@ -124,6 +124,26 @@ enum Contract {
         #expect(outcome.output == "explain\n", "\(outcome)")
     }
 
+    @Test("bash completes the names of projects and environments")
+    func names() throws {
+        let place = try Sandboxed(anyone)
+        try place.coop(["env", "load", "development", "-"], input: .bytes(Array("A=1\n".utf8))).expectSuccess()
+        let script = try place.write("script", try place.coop(["completions", "bash"]).output)
+        for (words, expected) in [("project rm pro", "project\n"), ("env show dev", "development\n"), ("run --project pro", "project\n")] {
+            let all = ["coop"] + words.split(separator: " ").map(String.init)
+            let outcome = try place.outside([
+                "/bin/bash", "-c",
+                """
+                PATH=\(try BuiltPrograms.directory()):$PATH; source \(script)
+                f=$(complete -p coop | sed 's/.*-F \\([^ ]*\\) .*/\\1/'); COMP_WORDS=(\(all.joined(separator: " "))); COMP_CWORD=\(all.count - 1)
+                COMP_LINE='\(all.joined(separator: " "))'; COMP_POINT=${#COMP_LINE}; $f coop \(all[all.count - 1]) \(all[all.count - 2])
+                echo ${COMPREPLY[@]}
+                """,
+            ])
+            #expect(outcome.output == expected, "\(words): \(outcome)")
+        }
+    }
+
     @Test("version and capabilities answer programs")
     func version() throws {
         struct Version: Decodable {

@@ -299,11 +299,10 @@ private struct Info: Decodable {
         let record = try #require(try projects(place).first)
         let file = try FileSystem.read(place.coopHome + "/projects/" + record.key + "/project.toml")
         let evil = try place.makeDirectory("../evil")
-        // The record, word by word, in every place that a sandbox of the other project can write to.
+        // The record, word by word, in the places of a directory that a sandbox can write to, and nothing is kept for it yet.
         for name in ["project.toml", ".coop/project.toml", "coop.toml"] {
             try place.write("../evil/" + name, name == "coop.toml" ? "name = \"project\"\n" : String(osBytes: file))
         }
-        try place.coop(["run", "--", "sh", "-c", "cp project.toml ~/project.toml"], directory: evil).expectSuccess()
         try FileSystem.removeTree(place.project)
         let listing = try place.coop(["secret", "list"], directory: evil)
         #expect(!listing.output.contains("TOKEN"), "\(listing)")

@@ -34,6 +34,7 @@ struct ConfigurationTests {
         env = { NODE_ENV = "development" }
         env_allow = ["LC_*"]
         env_block = ["*_TOKEN"]
+        env_bundles = ["dev"]
         memory = "4G"
         cpus = 2.0
         pids = 512
@@ -103,8 +104,8 @@ struct ConfigurationTests {
             ])
         #expect(result.commands.map(\.value.pattern) == ["push origin {branch}", "push --tags"])
         #expect(result.services.map(\.value) == [.init(name: "postgres", version: "17")] && result.hooks.prepare?.value == "npm ci")
-        #expect(sandbox.memory?.origin.description == "coop.toml:14:10")
-        #expect(network.allow.map(\.origin.description) == ["coop.toml:25:10", "coop.toml:25:29"])
+        #expect(sandbox.memory?.origin.description == "coop.toml:15:10")
+        #expect(network.allow.map(\.origin.description) == ["coop.toml:26:10", "coop.toml:26:29"])
         #expect(sandbox.forward.map(\.value) == [.sshAgent] && result.hooks.inputs?.map(\.value) == ["package-lock.json"])
         let key = SSHKeySetting(fingerprint: "SHA256:S/USLzRFVMU73i67jNK349FgCtYxw4Wl18ziPHeFRZo", confirms: false)
         #expect(result.sshKeys.map(\.value) == [key])

@@ -160,7 +160,7 @@ struct EnvShow: ParsableCommand {
     @Flag(help: "Show the values. Standard output must be a terminal.") var reveal = false
     @Flag(name: .customLong("global"), help: "The global one, although the project has one of that name.") var isGlobal = false
     @Flag(help: "Print JSON.") var json = false
-    @Argument(help: ArgumentHelp("The environment's name.", valueName: "NAME")) var name: String
+    @Argument(help: ArgumentHelp("The environment's name.", valueName: "NAME"), completion: NameCompletion.environments) var name: String
 
     private struct Report: Encodable {
         struct Variable: Encodable {
@@ -220,7 +220,7 @@ struct EnvRemove: ParsableCommand {
             """)
 
     @OptionGroup var place: SecretScopeOptions
-    @Argument(help: ArgumentHelp("The environment's name.", valueName: "NAME")) var name: String
+    @Argument(help: ArgumentHelp("The environment's name.", valueName: "NAME"), completion: NameCompletion.environments) var name: String
 
     func run() throws {
         let context = try Context()

@@ -46,7 +46,9 @@ struct InitCommand: ParsableCommand {
 /// What `init` and `project new` can be told.
 struct ProjectWishes: ParsableArguments {
     @Option(help: ArgumentHelp("The project's name; the directory's when left out.", valueName: "NAME")) var name: String?
-    @Option(help: ArgumentHelp("The agent that a bare `coop run` starts; the installed one used last when left out.", valueName: "AGENT"))
+    @Option(
+        help: ArgumentHelp("The agent that a bare `coop run` starts; the installed one used last when left out.", valueName: "AGENT"),
+        completion: NameCompletion.agents)
     var agent: String?
 
     /// - Parameter installed: the one used last first.

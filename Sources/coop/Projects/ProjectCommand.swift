@@ -83,7 +83,9 @@ struct ProjectInfo: ParsableCommand {
             """)
 
     @Flag(help: "Print JSON.") var json = false
-    @Argument(help: ArgumentHelp("A name, an id, or a path; this project when left out.", valueName: "NAME")) var name: String?
+    @Argument(
+        help: ArgumentHelp("A name, an id, or a path; this project when left out.", valueName: "NAME"), completion: NameCompletion.projects)
+    var name: String?
 
     private struct Report: Encodable {
         var version = 1

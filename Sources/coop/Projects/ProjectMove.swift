@@ -13,7 +13,9 @@ struct ProjectMove: ParsableCommand {
               coop project move shop
             """)
 
-    @Argument(help: ArgumentHelp("The name, id or former path of the project that is gone.", valueName: "NAME")) var name: String
+    @Argument(
+        help: ArgumentHelp("The name, id or former path of the project that is gone.", valueName: "NAME"),
+        completion: NameCompletion.projects) var name: String
 
     func run() throws {
         let context = try Context()

@@ -19,7 +19,8 @@ struct ProjectNew: ParsableCommand {
     @Option(help: ArgumentHelp("What can be reached: none, scoped or open.", valueName: "MODE")) var network: String?
     @Option(
         name: .customLong("bundle"),
-        help: ArgumentHelp("A named set of hosts to allow: npm, pypi, … Without it, by the files that are here.", valueName: "NAME"))
+        help: ArgumentHelp("A named set of hosts to allow: npm, pypi, … Without it, by the files that are here.", valueName: "NAME"),
+        completion: NameCompletion.bundles)
     var bundles: [String] = []
     @Flag(help: "Never ask; take the defaults.") var noInput = false
     @Flag(help: "Approve what the new file asks for, without a question.") var yes = false

@@ -14,7 +14,7 @@ struct ProjectRemove: ParsableCommand {
 
     @Flag(help: "Do not ask.") var yes = false
     @Flag(help: "Print JSON.") var json = false
-    @Argument(help: ArgumentHelp("A name, an id, or a path.", valueName: "NAME")) var name: String
+    @Argument(help: ArgumentHelp("A name, an id, or a path.", valueName: "NAME"), completion: NameCompletion.projects) var name: String
 
     private struct Report: Encodable {
         var version = 1

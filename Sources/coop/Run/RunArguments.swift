@@ -11,7 +11,9 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Read variables from a file of KEY=VALUE lines.", valueName: "PATH"))
     var envFile: [String] = []
 
-    @Option(help: ArgumentHelp("Set the variables of an environment: coop env load.", valueName: "NAME"))
+    @Option(
+        help: ArgumentHelp("Set the variables of an environment: coop env load.", valueName: "NAME"),
+        completion: NameCompletion.environments)
     var envBundle: [String] = []
 
     @Option(help: ArgumentHelp("Let variables of these names in (a glob).", valueName: "GLOB"))
@@ -108,7 +110,9 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Show a copy of a file inside, read-only, in the directory $COOP_INPUTS.", valueName: "FILE[:NAME]"))
     var inputFile: [String] = []
 
-    @Option(help: ArgumentHelp("Work in this project's root, wherever you stand: a name, or a path.", valueName: "NAME"))
+    @Option(
+        help: ArgumentHelp("Work in this project's root, wherever you stand: a name, or a path.", valueName: "NAME"),
+        completion: NameCompletion.projects)
     var project: String?
 
     func validate() throws {
