@@ -165,9 +165,14 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// `make build` wants the three programs alone, and as one graph: compiled one after the other they leave processors idle.
+// `make build` wants the three programs and what they consist of, as one graph: built one after the other they leave processors idle.
 if Context.environment["COOP_PROGRAMS_ONLY"] != nil {
-    package.targets.removeAll { target in
-        target.isTest || ["Tests/", "Benchmarks/"].contains { target.path?.hasPrefix($0) == true }
+    var needed: Set<String> = ["coop", "Warden", "Gateway"]
+    var open = needed
+    while let name = open.popFirst() {
+        for dependency in package.targets.first(where: { $0.name == name })?.dependencies ?? [] {
+            if case .byNameItem(let name, _) = dependency, needed.insert(name).inserted { open.insert(name) }
+        }
     }
+    package.targets.removeAll { $0.type != .plugin && !needed.contains($0.name) }
 }

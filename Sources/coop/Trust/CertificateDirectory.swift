@@ -31,6 +31,11 @@ struct CertificateDirectory {
         guard let path = try path(in: cache) else { return nil }
         guard isMade else { return Copy(path: path, hold: nil) }
         if let hold = hold(path) { return Copy(path: path, hold: hold) }
+        // One command at a time makes copies: what is there beside them is a killed one's.
+        let lock = try Descriptor.open(cache, O_RDONLY | O_DIRECTORY)
+        try check("flock", cache) { flock(lock.number, LOCK_EX) }
+        defer { withExtendedLifetime(lock) {} }
+        if let hold = hold(path) { return Copy(path: path, hold: hold) }
         try add(path)
         try removeOthers(than: path, in: cache)
         return Copy(path: path, hold: hold(path))
@@ -66,13 +71,7 @@ struct CertificateDirectory {
         try make(temporary, from: host)
         let placeholder = FileSystem.join(temporary, CertificateDirectory.entry)
         if FileSystem.kind(placeholder, followLinks: false) == nil { _ = try Descriptor.open(placeholder, O_WRONLY | O_CREAT, mode: 0o644) }
-        do {
-            try FileSystem.rename(temporary, to: path)
-        } catch {
-            try FileSystem.removeTree(temporary)
-            // Another command was faster; its copy is as good.
-            guard FileSystem.kind(path) == .directory else { throw error }
-        }
+        try FileSystem.rename(temporary, to: path)
     }
 
     /// What changes when the directory does: its own time, and the files in it that are no links.
