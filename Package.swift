@@ -120,6 +120,15 @@ let package = Package(
             name: "http-gateway-benchmark",
             dependencies: ["Certificates", "HTTPGateway", "LinuxKernel", "Substitution"] + networking,
             path: "Benchmarks/HTTPGateway", linkerSettings: staticExecutable + staticFoundation),
+        // What a session leaves: its log and its terminal.
+        .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+        .target(
+            name: "EventLog",
+            dependencies: ["CLinux", "CSQLite", "CoopErrors", "LinuxKernel", .product(name: "Crypto", package: "swift-crypto")]),
+        .testTarget(name: "EventLogTests", dependencies: ["CoopErrors", "EventLog", "LinuxKernel", "TestSupport"]),
+        .executableTarget(
+            name: "event-log-benchmark", dependencies: ["CoopErrors", "EventLog", "LinuxKernel"], path: "Benchmarks/EventLog",
+            linkerSettings: staticExecutable + staticFoundation),
         .executableTarget(
             name: "coop",
             dependencies: [

@@ -1,0 +1,205 @@
+import CoopErrors
+import Glibc
+import LinuxKernel
+
+/// The files of a log, open for writing: one batch after the other, each whole or not at all.
+final class EventStore {
+    private let files: EventLogFiles
+    private let database: Database
+    private let insert: Statement
+    private let insertContent: Statement
+    private let begin: Statement
+    private let commitStatement: Statement
+    private let terminal: Descriptor
+    private let tip: Descriptor
+    /// Where the terminal's bytes end, as events know it.
+    private var terminalEnd: Int64
+    private var terminalIsDirty = false
+    private var isSynchronous = true
+    /// The number of the last event on the disk; zero in a new log.
+    private(set) var last: UInt64
+
+    /// The format of the database.
+    private static let version: Int64 = 1
+
+    /// Opens a log, makes it when there is none, and repairs what a killed writer has left half done.
+    ///
+    /// - Parameter isNew: whether the directory is known to hold no log.
+    init(_ files: EventLogFiles, isNew: Bool) throws(CoopError) {
+        self.files = files
+        // SQLite would make it readable for everybody; what it makes beside it gets the same mode.
+        do { _ = try Descriptor.open(files.database, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600) } catch {
+            throw EventLogFailure.error(error, path: files.database)
+        }
+        database = try Database(path: files.database, reading: false)
+        try database.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=8388608; PRAGMA foreign_keys=OFF")
+        let found = try database.number("PRAGMA user_version")
+        if found == 0 {
+            try database.execute(
+                """
+                BEGIN IMMEDIATE;
+                CREATE TABLE IF NOT EXISTS events(
+                    seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, type TEXT NOT NULL, fields TEXT NOT NULL) STRICT;
+                CREATE TABLE IF NOT EXISTS contents(sha256 BLOB PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+                PRAGMA application_id=\(0x636F_6F70);
+                PRAGMA user_version=\(EventStore.version);
+                COMMIT
+                """)
+        } else if found != EventStore.version {
+            throw CoopError(
+                .failed, EventLogFailure.what, "\(files.database.printable) has version \(found), this coop writes \(EventStore.version)",
+                next: "coop version")
+        }
+        insert = try database.prepare("INSERT INTO events(seq, at, type, fields) VALUES(?1, ?2, ?3, ?4)")
+        insertContent = try database.prepare("INSERT OR IGNORE INTO contents(sha256, bytes) VALUES(?1, ?2)")
+        begin = try database.prepare("BEGIN IMMEDIATE")
+        commitStatement = try database.prepare("COMMIT")
+        last = isNew ? 0 : UInt64(try database.number("SELECT max(seq) FROM events"))
+        do {
+            terminal = try Descriptor.open(files.terminal, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+            tip = try Descriptor.open(files.tip, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+            let reserve = try Descriptor.open(files.reserve, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+            // Only a comfort: where it cannot be had the log does without.
+            _ = posix_fallocate(reserve.number, 0, 256 << 10)
+        } catch {
+            throw EventLogFailure.error(error, path: files.directory)
+        }
+        terminalEnd = 0
+        if !isNew { try recover() }
+        try announce()
+    }
+
+    /// What a killed writer has left: bytes of the terminal that no event knows become an event; bytes that a power loss has
+    /// taken become NULs, which a terminal ignores, so that every offset stays right.
+    private func recover() throws(CoopError) {
+        terminalEnd = try database.number(
+            "SELECT json_extract(fields, '$.offset') + json_extract(fields, '$.bytes') FROM events WHERE type = 'terminal' ORDER BY seq DESC LIMIT 1"
+        )
+        let size: Int64
+        do {
+            var status = stat()
+            try check("fstat", files.terminal) { fstat(terminal.number, &status) }
+            size = Int64(status.st_size)
+            if size < terminalEnd { try check("ftruncate", files.terminal) { ftruncate(terminal.number, off_t(terminalEnd)) } }
+        } catch {
+            throw EventLogFailure.error(error, path: files.terminal)
+        }
+        guard size > terminalEnd else { return }
+        var fields = EventFields()
+        fields.put("offset", terminalEnd)
+        fields.put("bytes", size - terminalEnd)
+        var batch = EventBatch(after: last)
+        _ = batch.add(.terminal, fields, at: .now())
+        try commit(batch)
+        terminalEnd = size
+    }
+
+    /// Writes a batch; afterwards it survives the death of every process, and a power loss if it holds more than terminal bytes.
+    func commit(_ batch: EventBatch) throws(CoopError) {
+        var offset = terminalEnd
+        try writeTerminal(batch.terminal)
+        let isUrgent = batch.isUrgent
+        if isUrgent != isSynchronous {
+            try database.execute(isUrgent ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL")
+            isSynchronous = isUrgent
+        }
+        if isUrgent, terminalIsDirty {
+            do { try check("fdatasync", files.terminal) { fdatasync(terminal.number) } } catch {
+                throw EventLogFailure.error(error, path: files.terminal)
+            }
+            terminalIsDirty = false
+        }
+        try begin.run()
+        do throws(CoopError) {
+            for content in batch.contents { try put(content) }
+            for entry in batch.entries {
+                switch entry.payload {
+                case .fields(let fields): try put(entry, fields)
+                case .terminal(let count):
+                    try put(entry, Array("{\"offset\":\(offset),\"bytes\":\(count)}".utf8))
+                    offset += Int64(count)
+                }
+            }
+            try commitStatement.run()
+        } catch {
+            // It fails when SQLite has rolled back by itself, as it does when the disk is full.
+            try? database.execute("ROLLBACK")
+            throw error
+        }
+        terminalEnd = offset
+        last = batch.last
+        try announce()
+    }
+
+    /// Ends a log that cannot be written any more with the reason, in the space kept for it. The numbers of what was lost are
+    /// given anew: no reader has seen them.
+    func conclude(_ failure: CoopError) {
+        try? FileSystem.removeFile(files.reserve)
+        var fields = EventFields()
+        fields.put("reason", failure.message)
+        if let next = failure.next { fields.put("next", next) }
+        var batch = EventBatch(after: last)
+        _ = batch.add(.failed, fields, at: .now())
+        try? commit(batch)
+    }
+
+    /// Puts everything into the one database file, as it stays when the session is over.
+    func close() throws(CoopError) {
+        try? FileSystem.removeFile(files.reserve)
+        if terminalIsDirty { _ = fdatasync(terminal.number) }
+        // A reader that is just reading keeps the write-ahead log for the next who opens the database; nothing is lost.
+        _ = try database.number("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
+    private func put(_ entry: EventBatch.Entry, _ fields: [UInt8]) throws(CoopError) {
+        insert.bind(1, Int64(entry.sequence))
+        insert.bind(2, entry.time.microseconds)
+        var type = entry.type.rawValue
+        let result: Result<Void, CoopError> = type.withUTF8 { name in
+            fields.withUnsafeBytes { bytes in
+                insert.bind(3, UnsafeRawBufferPointer(name), asText: true)
+                insert.bind(4, bytes, asText: true)
+                do throws(CoopError) { return .success(try insert.run()) } catch { return .failure(error) }
+            }
+        }
+        try result.get()
+    }
+
+    private func put(_ content: EventFields.Content) throws(CoopError) {
+        let result: Result<Void, CoopError> = content.digest.withUnsafeBytes { digest in
+            content.bytes.withUnsafeBytes { bytes in
+                insertContent.bind(1, digest)
+                insertContent.bind(2, bytes)
+                do throws(CoopError) { return .success(try insertContent.run()) } catch { return .failure(error) }
+            }
+        }
+        try result.get()
+    }
+
+    private func writeTerminal(_ bytes: [UInt8]) throws(CoopError) {
+        guard !bytes.isEmpty else { return }
+        terminalIsDirty = true
+        do {
+            var done = 0
+            while done < bytes.count {
+                done += try check("pwrite", files.terminal) {
+                    bytes.withUnsafeBytes { raw in
+                        pwrite(terminal.number, raw.baseAddress.map { $0 + done }, raw.count - done, off_t(terminalEnd) + off_t(done))
+                    }
+                }
+            }
+        } catch {
+            // What no event knows must not be taken for a killed writer's.
+            _ = ftruncate(terminal.number, off_t(terminalEnd))
+            throw EventLogFailure.error(error, path: files.terminal)
+        }
+    }
+
+    /// Tells waiting readers.
+    private func announce() throws(CoopError) {
+        var number = last.littleEndian
+        do { try check("pwrite", files.tip) { pwrite(tip.number, &number, 8, 0) } } catch {
+            throw EventLogFailure.error(error, path: files.tip)
+        }
+    }
+}
