@@ -126,6 +126,12 @@ let package = Package(
             name: "EventLog",
             dependencies: ["CLinux", "CSQLite", "CoopErrors", "LinuxKernel", .product(name: "Crypto", package: "swift-crypto")]),
         .testTarget(name: "EventLogTests", dependencies: ["CoopErrors", "EventLog", "LinuxKernel", "TestSupport"]),
+        .target(
+            name: "CVTerm", exclude: ["libvterm/screen.c", "libvterm/LICENSE", "libvterm/fullwidth.inc", "libvterm/encoding"],
+            // A debug build would have it write to standard error.
+            cSettings: [.unsafeFlags(["-UDEBUG", "-std=gnu11"])]),
+        .target(name: "TerminalModel", dependencies: ["CVTerm"]),
+        .testTarget(name: "TerminalModelTests", dependencies: ["LinuxKernel", "TerminalModel", "TestSupport"]),
         .executableTarget(
             name: "event-log-benchmark", dependencies: ["CoopErrors", "EventLog", "LinuxKernel"], path: "Benchmarks/EventLog",
             linkerSettings: staticExecutable + staticFoundation),
