@@ -132,6 +132,10 @@ let package = Package(
             cSettings: [.unsafeFlags(["-UDEBUG", "-std=gnu11"])]),
         .target(name: "TerminalModel", dependencies: ["CVTerm"]),
         .testTarget(name: "TerminalModelTests", dependencies: ["LinuxKernel", "TerminalModel", "TestSupport"]),
+        .target(
+            name: "AgentEvents", dependencies: ["CoopErrors", "EventLog", "LinuxKernel", "TOML"], resources: [.embedInCode("Formats")]),
+        .testTarget(
+            name: "AgentEventsTests", dependencies: ["AgentEvents", "CoopErrors", "EventLog", "LinuxKernel"], exclude: ["Transcripts"]),
         .executableTarget(
             name: "event-log-benchmark", dependencies: ["CoopErrors", "EventLog", "LinuxKernel"], path: "Benchmarks/EventLog",
             linkerSettings: staticExecutable + staticFoundation),
