@@ -136,8 +136,14 @@ let package = Package(
             name: "AgentEvents", dependencies: ["CoopErrors", "EventLog", "LinuxKernel", "TOML"], resources: [.embedInCode("Formats")]),
         .testTarget(
             name: "AgentEventsTests", dependencies: ["AgentEvents", "CoopErrors", "EventLog", "LinuxKernel"], exclude: ["Transcripts"]),
+        .target(
+            name: "WebSocket", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", .product(name: "Crypto", package: "swift-crypto")]),
+        .testTarget(
+            name: "WebSocketTests", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "TestSupport", "WebSocket"],
+            exclude: ["client.py"]),
         .executableTarget(
-            name: "event-log-benchmark", dependencies: ["CoopErrors", "EventLog", "LinuxKernel"], path: "Benchmarks/EventLog",
+            name: "event-log-benchmark", dependencies: ["CLinux", "CoopErrors", "EventLog", "LinuxKernel", "WebSocket"],
+            path: "Benchmarks/EventLog",
             linkerSettings: staticExecutable + staticFoundation),
         .executableTarget(
             name: "coop",

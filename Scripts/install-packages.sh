@@ -28,11 +28,14 @@ run,test,bench | must | gcc                    | gcc                | linking; C
 run,test,bench | must | ?c_headers             | libc6-dev          | compiling the system call layer
 run,test,bench | must | ?static_cxx            | g++                | linking statically against the C++ runtime
 run,test,bench | must | /usr/include/yaml.h    | libyaml-dev        | reading YAML, for coop config import
+test,bench     | must | /usr/include/sqlite3.h | libsqlite3-dev     | the event log of a session
 run,bench      | must | strip                  | binutils           | installing and measuring without symbols
 run,test,bench | must | ps                     | procps             | listing processes
 run,test,bench | may  | newuidmap              | uidmap             | a warden that runs as another user than the command
 test           | must | ?system_python         | python3            | Python inside
 test           | must | ?system_venv           | python3-venv       | virtual environments inside
+test           | must | ?python_websockets     | python3-websockets | a client of the WebSocket tests
+test           | must | less                   | less               | a full-screen program inside
 test           | must | vim/vim.tiny           | vim-tiny           | a full-screen program inside
 test           | must | htop                   | htop               | a full-screen program inside
 test           | must | tmux                   | tmux               | a terminal to test with
@@ -70,6 +73,8 @@ static_cxx() { file=$(gcc -print-file-name=libstdc++.a 2>/dev/null) && [ "$file"
 # The system's own, which every user may run and every sandbox shows; one in root's home is neither.
 system_python() { [ -x /usr/bin/python3 ]; }
 system_venv() { [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
+
+python_websockets() { /usr/bin/python3 -c 'import websockets' >/dev/null 2>&1; }
 
 is_there() {
     case $1 in

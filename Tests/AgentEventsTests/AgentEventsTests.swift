@@ -1,9 +1,13 @@
 import CoopErrors
+import Glibc
 import LinuxKernel
 import Testing
 
 @testable import AgentEvents
 @testable import EventLog
+
+/// How many random inputs each property gets; `COOP_FUZZ_ITERATIONS` for a long run.
+private let iterations = getenv("COOP_FUZZ_ITERATIONS").flatMap { Int(String(cString: $0)) } ?? 3_000
 
 /// What an agent says becomes events by rules that are data, and whatever else comes is kept.
 @Suite struct AgentEventsTests {
@@ -88,7 +92,7 @@ import Testing
         }
         for format in ["claude", "codex", "gemini", "opencode", "acp"] {
             let original = try FileSystem.read(AgentEventsTests.directory + "/\(format).jsonl")
-            for _ in 0..<60 {
+            for _ in 0..<(iterations / 50) {
                 var bytes = original
                 for _ in 0..<(1 + random(20)) {
                     let place = random(bytes.count)

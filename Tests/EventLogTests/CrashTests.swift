@@ -8,8 +8,8 @@ import Testing
 
 /// Killed at any point, and with a full disk, a log opens, has no gap, and holds everything that was said to be on the disk.
 @Suite(.serialized) struct CrashTests {
-    /// How many kills; `COOP_LONG_TESTS` makes thousands of them.
-    static var rounds: Int { getenv("COOP_LONG_TESTS") == nil ? 25 : 3000 }
+    /// How many times writer and reader are killed; `COOP_FUZZ_ITERATIONS` for a long run.
+    static var rounds: Int { getenv("COOP_FUZZ_ITERATIONS").flatMap { Int(String(cString: $0)) } ?? 25 }
 
     private static func numbers(_ outcome: ChildProcess.Outcome) -> [UInt64] {
         // The last line may be cut off by the kill.

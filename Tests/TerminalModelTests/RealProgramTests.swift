@@ -75,7 +75,10 @@ import Testing
         defer { try? FileSystem.removeTree(directory) }
         let command =
             name == "vim"
-            ? ["/usr/bin/vim", "-u", "NONE", "-N", "-i", "NONE", "-n", "-R", "+set nomore list ruler noshowcmd", "+normal 5Gzz", path]
+            ? [
+                FileSystem.isExecutable("/usr/bin/vim") ? "/usr/bin/vim" : "/usr/bin/vim.tiny", "-u", "NONE", "-N", "-i", "NONE", "-n",
+                "-R", "+set nomore list ruler noshowcmd", "+normal 5Gzz", path,
+            ]
             : ["/usr/bin/less", "-S", "-N", "+5", path]
         for (rows, columns) in RealProgramTests.sizes {
             let marker = name == "vim" ? "line 5 of" : "line 6 of"

@@ -108,7 +108,7 @@ import Testing
     @Test("however the bytes are cut, the result is the same; what has passed passes again")
     func properties() {
         var random = SeededGenerator(11)
-        for _ in 0..<3000 {
+        for _ in 0..<iterations {
             let bytes = hostile(&random)
             var whole = TerminalFilter()
             let result = whole.filter(bytes) + whole.finish()
@@ -136,7 +136,7 @@ import Testing
                 + "|\u{1B}[78=>DEHMNOcno|}~]|\u{1B}[()*+][AB012]|\u{1B}#[34568]"
         ).matchingSemantics(.unicodeScalar)
         var random = SeededGenerator(12)
-        for _ in 0..<1000 {
+        for _ in 0..<(iterations / 3) {
             let bytes = hostile(&random)
             var filter = TerminalFilter()
             let result = filter.filter(bytes) + filter.finish()

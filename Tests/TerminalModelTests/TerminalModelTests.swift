@@ -123,7 +123,7 @@ import Testing
     func fuzzed() {
         var random = SeededGenerator(5)
         let finals = Array("@ABCDEFGHIJKLMPSTXZ`abcdefghilmnpqrstux~".utf8)
-        for round in 0..<150 {
+        for round in 0..<(iterations / 20) {
             let first = TerminalModel(
                 rows: Int.random(in: 1...30, using: &random), columns: Int.random(in: 2...90, using: &random), scrollback: 50)
             for _ in 0..<Int.random(in: 1...80, using: &random) {

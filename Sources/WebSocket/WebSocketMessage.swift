@@ -1,0 +1,6 @@
+/// What a client sends.
+public enum WebSocketMessage: Sendable, Equatable {
+    /// Valid UTF-8.
+    case text([UInt8])
+    case binary([UInt8])
+}
