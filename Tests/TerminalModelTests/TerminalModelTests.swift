@@ -119,6 +119,29 @@ import Testing
         #expect(filter.filter(TerminalModel.leave) == TerminalModel.leave)
     }
 
+    @Test(
+        "what upset libvterm: a region, a saved place or margins outside of a smaller screen, glyphs repeated or inserted where none fits",
+        arguments: [
+            ("\u{1B}[8;10r", "\n\n\n\n\ntext\u{1B}[L\u{1B}[M\u{1B}[5S"), ("\u{1B}[?69h\u{1B}[30s", "\n\n\n\ntext\u{1B}[2T\u{1B}[4hx"),
+            ("\u{1B}[9;39H\u{1B}7", "\u{1B}8text\r\nmore"), ("\u{1B}[10;40H\u{1B}[?1049h", "x\u{1B}[?1049ltext\u{1B}[?1048l漢"),
+            ("\u{301}\u{1B}[2147483647b", "\u{301}\u{1B}[9b"), ("漢\u{1B}[2147483647b", "漢\u{1B}[9b"),
+            ("\u{1B}#6\u{1B}[1;39H\u{1B}[4h", "insert 漢\u{1B}[1;10Hx"),
+        ])
+    func upsetting(_ before: String, _ after: String) {
+        let terminal = model(before, rows: 10, columns: 40)
+        terminal.feed(after.utf8)
+        terminal.resize(rows: 3, columns: 10)
+        let smaller = model(before, rows: 10, columns: 40)
+        smaller.resize(rows: 3, columns: 10)
+        for model in [terminal, smaller] {
+            model.feed(after.utf8)
+            let cursor = model.cursor
+            #expect((0..<3).contains(cursor.row) && (0..<10).contains(cursor.column) && model.modes.top < model.modes.bottom)
+            #expect(model.modes.left < model.modes.right)
+            _ = model.snapshot()
+        }
+    }
+
     @Test("hostile output does no harm, and every screen can be restored")
     func fuzzed() {
         var random = SeededGenerator(5)

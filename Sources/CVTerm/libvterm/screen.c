@@ -187,7 +187,12 @@ static int putglyph(VTermGlyphInfo *info, VTermPos pos, void *user)
     cell->chars[i] = 0;
 
   for(int col = 1; col < info->width; col++)
-    getcell(screen, pos.row, pos.col + col)->chars[0] = (uint32_t)-1;
+  {
+    /* coop: it may not fit */
+    ScreenCell *covered = getcell(screen, pos.row, pos.col + col);
+    if(covered)
+      covered->chars[0] = (uint32_t)-1;
+  }
 
   VTermRect rect = {
     .start_row = pos.row,
@@ -661,8 +666,8 @@ static void resize_buffer(VTermScreen *screen, int bufidx, int new_rows, int new
 
   /* We really expect the cursor position to be set by now */
   if(active && (new_cursor.row == -1 || new_cursor.col == -1)) {
-    fprintf(stderr, "screen_resize failed to update cursor position\n");
-    abort();
+    /* coop: it was not in rare cases, and the program ended; on_resize() brings it within range */
+    new_cursor = old_cursor;
   }
 
   if(old_row >= 0 && bufidx == BUFIDX_PRIMARY) {

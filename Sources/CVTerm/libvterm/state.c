@@ -114,6 +114,10 @@ static void scroll(VTermState *state, VTermRect rect, int downward, int rightwar
   if(!downward && !rightward)
     return;
 
+  /* coop: nothing to scroll, for instance behind the end of a line of double width */
+  if(rect.end_row <= rect.start_row || rect.end_col <= rect.start_col)
+    return;
+
   int rows = rect.end_row - rect.start_row;
   if(downward > rows)
     downward = rows;
@@ -577,6 +581,11 @@ static void savecursor(VTermState *state, int save)
     VTermPos oldpos = state->pos;
 
     state->pos = state->saved.pos;
+    /* coop: the screen may have become smaller since */
+    if(state->pos.row >= state->rows)
+      state->pos.row = state->rows - 1;
+    if(state->pos.col >= state->cols)
+      state->pos.col = state->cols - 1;
 
     settermprop_bool(state, VTERM_PROP_CURSORVISIBLE, state->saved.mode.cursor_visible);
     settermprop_bool(state, VTERM_PROP_CURSORBLINK,   state->saved.mode.cursor_blink);
@@ -1490,8 +1499,8 @@ static int on_csi(const char *leader, const long args[], int argcount, const cha
     else
       UBOUND(state->scrollregion_right, state->cols);
 
-    if(state->scrollregion_right > -1 &&
-       state->scrollregion_right <= state->scrollregion_left) {
+    /* coop: without a right margin too */
+    if((state->scrollregion_right > -1 ? state->scrollregion_right : state->cols) <= state->scrollregion_left) {
       // Invalid
       state->scrollregion_left  = 0;
       state->scrollregion_right = -1;
@@ -1984,6 +1993,16 @@ static int on_resize(int rows, int cols, void *user)
     UBOUND(state->scrollregion_bottom, state->rows);
   if(state->scrollregion_right > -1)
     UBOUND(state->scrollregion_right, state->cols);
+
+  /* coop: a region that lay where nothing is left was scrolled with a negative height */
+  if(SCROLLREGION_BOTTOM(state) <= state->scrollregion_top) {
+    state->scrollregion_top    = 0;
+    state->scrollregion_bottom = -1;
+  }
+  if((state->scrollregion_right > -1 ? state->scrollregion_right : state->cols) <= state->scrollregion_left) {
+    state->scrollregion_left  = 0;
+    state->scrollregion_right = -1;
+  }
 
   VTermStateFields fields = {
     .pos       = state->pos,
