@@ -41,7 +41,10 @@ import Testing
                 ["/usr/bin/tmux", "-u", "-S", socket, "-f", "/dev/null"] + arguments,
                 environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", "TERM": "xterm-256color"])
         }
-        defer { _ = try? tmux(["kill-server"]) }
+        defer {
+            _ = try? tmux(["kill-server"])
+            try? FileSystem.removeFile(socket)
+        }
         let started = try tmux(["new-session", "-d", "-x", "\(columns)", "-y", "\(rows)", ";", "set", "-g", "status", "off"])
         guard started.exitCode == 0 else { throw TestSupportError("tmux: \(started)") }
         // Without the line of tmux's own the window has the whole size.
