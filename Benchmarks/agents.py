@@ -33,10 +33,11 @@ def measure(tools):
     table = figures.Table("Start to end of an agent", ["", "p50 ms", "p95 ms", "least ms", "to claude", "target", ""])
     for label, values in samples.items():
         p50, p95, least = figures.row(values)
-        base = samples[label.split(": ", 1)[0] + ": claude --version"]
+        who, what = label.split(": ", 1)
+        base = samples[f"{who}: claude --version"]
         difference = p50 - figures.median(base)
         beside, target, result = "", "", ""
-        if " claude" in label and "coop" in label or "key" in label:
+        if what.startswith("coop run claude") or "key" in what:
             beside, target, result = f"{difference * 1000:+.2f} ms", "≤ +15 ms", figures.verdict(difference <= 0.015)
         table.add(label, figures.ms(p50), figures.ms(p95), figures.ms(least), beside, target, result)
     return [table]
