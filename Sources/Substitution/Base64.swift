@@ -68,7 +68,10 @@ public enum Base64 {
     /// The digits that `bytes` gives whatever stands around them, when `before` bytes (0, 1 or 2) of its group precede it. The digits
     /// at the two ends, which also hold bits of the neighbours, are left out.
     static func inner(_ bytes: [UInt8], before: Int, _ alphabet: Alphabet) -> [UInt8] {
-        let encoded = encode([UInt8](repeating: 0, count: before) + bytes, alphabet, padding: false)
+        var padded = [UInt8](repeating: 0, count: before) + bytes
+        var encoded = encode(padded, alphabet, padding: false)
+        padded.wipe()
+        defer { encoded.wipe() }
         let skipped = before == 0 ? 0 : before + 1
         let shared = (before + bytes.count) % 3 == 0 ? 0 : 1
         guard encoded.count > skipped + shared else { return [] }

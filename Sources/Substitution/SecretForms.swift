@@ -6,28 +6,34 @@ enum SecretForms {
     /// was there, so that the text still decodes.
     static func pairs(secret: [UInt8], stub: [UInt8]) -> [(secret: [UInt8], stub: [UInt8])] {
         var result: [(secret: [UInt8], stub: [UInt8])] = []
-        func add(_ form: [UInt8], _ replacement: [UInt8]) {
-            if !form.isEmpty, !result.contains(where: { $0.secret == form }) { result.append((form, replacement)) }
+        // What is left out is a copy of the secret, and must not stay in freed memory.
+        func add(_ form: inout [UInt8], _ replacement: [UInt8]) {
+            if form.isEmpty || result.contains(where: { $0.secret == form }) {
+                form.wipe()
+            } else {
+                result.append((form, replacement))
+            }
         }
-        add(secret, stub)
+        if !secret.isEmpty { result.append((secret, stub)) }
         for escaping in [false, true] {
-            add(
-                TextEncoding.jsonEscaped(secret, escapingSlash: escaping), TextEncoding.jsonEscaped(stub, escapingSlash: escaping))
+            var form = TextEncoding.jsonEscaped(secret, escapingSlash: escaping)
+            add(&form, TextEncoding.jsonEscaped(stub, escapingSlash: escaping))
         }
         for upper in [true, false] {
             for plus in [false, true] {
-                add(
-                    TextEncoding.percentEncoded(secret, upper: upper, spaceAsPlus: plus),
-                    TextEncoding.percentEncoded(stub, upper: upper, spaceAsPlus: plus))
+                var form = TextEncoding.percentEncoded(secret, upper: upper, spaceAsPlus: plus)
+                add(&form, TextEncoding.percentEncoded(stub, upper: upper, spaceAsPlus: plus))
             }
-            add(TextEncoding.hex(secret, upper: upper), TextEncoding.hex(stub, upper: upper))
+            var form = TextEncoding.hex(secret, upper: upper)
+            add(&form, TextEncoding.hex(stub, upper: upper))
         }
         for alphabet in Base64.Alphabet.allCases {
             for before in 0..<3 {
-                let form = Base64.inner(secret, before: before, alphabet)
+                var form = Base64.inner(secret, before: before, alphabet)
                 var replacement = Base64.inner(stub, before: before, alphabet)
                 while replacement.count < form.count, !replacement.isEmpty { replacement += replacement }
-                add(form, Array(replacement.prefix(form.count)))
+                let length = form.count
+                add(&form, Array(replacement.prefix(length)))
             }
         }
         return result

@@ -20,7 +20,8 @@ public enum TextEncoding: Sendable, Equatable, CaseIterable {
 
     static func jsonEscaped(_ bytes: some Sequence<UInt8>, escapingSlash: Bool = false) -> [UInt8] {
         var result: [UInt8] = []
-        result.reserveCapacity(bytes.underestimatedCount + 8)
+        // Enough for any text: what grows leaves a copy of what it held.
+        result.reserveCapacity(bytes.underestimatedCount * 6)
         for byte in bytes {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"):

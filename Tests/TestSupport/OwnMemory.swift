@@ -74,7 +74,7 @@ public enum OwnMemory {
     }
 
     /// Random halves, so that no constant of the program holds them.
-    public static func halves() -> ([UInt8], [UInt8]) {
-        ((0..<12).map { _ in UInt8.random(in: 1...255) }, (0..<12).map { _ in UInt8.random(in: 1...255) })
+    public static func halves(of values: ClosedRange<UInt8> = 1...255) -> ([UInt8], [UInt8]) {
+        ((0..<12).map { _ in UInt8.random(in: values) }, (0..<12).map { _ in UInt8.random(in: values) })
     }
 }
