@@ -67,7 +67,7 @@ def measure(tools):
     tree(repository, files)
     os.makedirs(small)
     give(user, base)
-    loops, thousands = (20_000_000, 100) if tools.long else (4_000_000, 20)
+    loops, thousands = 20_000_000 if tools.long else 4_000_000, 100
     rounds = 9 if tools.long else 3
     jobs = [
         (f"C project of {sources_count} files, make -j2", sources, ["/bin/sh", "-c", "make -s clean && make -s -j2"]),
