@@ -133,7 +133,8 @@ let package = Package(
         .target(name: "TerminalModel", dependencies: ["CVTerm"]),
         .testTarget(name: "TerminalModelTests", dependencies: ["LinuxKernel", "TerminalModel", "TestSupport"]),
         .target(
-            name: "AgentEvents", dependencies: ["CoopErrors", "EventLog", "LinuxKernel", "TOML"], resources: [.embedInCode("Formats")]),
+            name: "AgentEvents", dependencies: ["CoopErrors", "EventLog", "LinuxKernel", "TOML"], exclude: ["Data"],
+            plugins: ["EmbedData"]),
         .testTarget(
             name: "AgentEventsTests", dependencies: ["AgentEvents", "CoopErrors", "EventLog", "LinuxKernel"], exclude: ["Transcripts"]),
         .target(

@@ -105,11 +105,7 @@ public struct StreamFormat: Sendable {
 extension StreamFormat {
     /// The formats that coop knows; nil for another, whose lines are then kept as they are.
     public static func named(_ name: String) throws(CoopError) -> StreamFormat? {
-        let files = [
-            "acp": PackageResources.acp_toml, "claude": PackageResources.claude_toml, "codex": PackageResources.codex_toml,
-            "gemini": PackageResources.gemini_toml, "opencode": PackageResources.opencode_toml,
-        ]
-        guard let text = files[name] else { return nil }
+        guard let text = EmbeddedData.bytes(name) else { return nil }
         return try StreamFormat(name: name, text, document: "\(name).toml")
     }
 }

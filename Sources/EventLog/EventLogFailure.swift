@@ -7,6 +7,9 @@ import LinuxKernel
 enum EventLogFailure {
     static let what = "cannot write the session's event log"
 
+    /// Whoever writes after the end has not seen it: a session is ended once.
+    static let closed = CoopError(.failed, what, "it is closed", next: "coop run   # a session of its own")
+
     static func error(of handle: OpaquePointer?, code: Int32, path: String, reading: Bool = false) -> CoopError {
         let number = handle.map { sqlite3_system_errno($0) } ?? 0
         let primary = code & 0xFF

@@ -85,6 +85,8 @@ public final class EventReader {
     }
 
     private func damage(_ why: String) -> CoopError {
-        CoopError(.failed, "the session's event log is damaged", "\(files.database.printable): \(why)")
+        CoopError(
+            .failed, "the session's event log is damaged", "\(files.database.printable): \(why)",
+            next: "sqlite3 \(files.database.printable) 'PRAGMA integrity_check'")
     }
 }

@@ -68,7 +68,7 @@ public final class EventWriter: Sendable {
     private func withRoom<Result>(_ body: (inout State) -> Result) throws(CoopError) -> Result {
         try state.wait { state throws(CoopError) -> Result? in
             if let failure = state.failure { throw failure }
-            guard !state.isClosing else { throw CoopError(.failed, EventLogFailure.what, "it is closed") }
+            guard !state.isClosing else { throw EventLogFailure.closed }
             guard state.batch.size < EventWriter.capacity else { return nil }
             if state.thread == nil { state.thread = try start() }
             return body(&state)

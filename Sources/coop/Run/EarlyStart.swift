@@ -14,8 +14,10 @@ struct EarlyStart {
     /// Starts one if these words will most likely run a sandbox in this process. A start that fails here is tried again
     /// where it is needed, and reported there.
     init(arguments: [String]) {
+        // What belongs to the command says nothing: `coop run AGENT --version`.
+        let own = RunCommand.wordsWithoutOptions(arguments) == nil ? arguments.prefix { $0 != "--" } : []
         guard arguments.first == "run" || arguments == ["shell"],
-            !arguments.prefix(while: { $0 != "--" }).contains(where: { ["--keep", "--help", "-h", "--version"].contains($0) }),
+            !own.contains(where: { ["--keep", "--help", "-h", "--version"].contains($0) }),
             environmentVariable("COOP_SESSION") == nil, let path = try? WardenProgram.locate()
         else {
             self.init(warden: nil)
