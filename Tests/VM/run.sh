@@ -44,6 +44,8 @@ trap 'exit 143' TERM
 payload=$work/payload
 mkdir -p "$payload/bin" "$payload/tests"
 cp -L "$binaries"/coop "$binaries"/coop-warden "$binaries"/coop-gateway "$payload/bin/"
+# As they are installed: what only a debugger reads would not fit into the machine.
+strip "$payload"/bin/coop*
 # A test may bring a program of its own (`# needs: NAME`), which the caller put beside coop.
 for test in "$@"; do
     cp "$test" "$payload/tests/"
