@@ -168,7 +168,7 @@ exec 9>hold
 within 60 test -s place
 read -r abstract port <place
 
-ends "the attacks run inside to their end" 0 coop run -- python3 "$PWD/attacks.py" all "$HOME/secret-of-the-host" "$abstract" "$port"
+ends "the attacks run inside to their end" 0 coop run --network none -- python3 "$PWD/attacks.py" all "$HOME/secret-of-the-host" "$abstract" "$port"
 says "all of them" out '^end$'
 cp out inside
 grep -v '^end$' inside >each
