@@ -142,6 +142,14 @@ let package = Package(
         .testTarget(
             name: "WebSocketTests", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "TestSupport", "WebSocket"],
             exclude: ["client.py"]),
+        .target(
+            name: "Sessions",
+            dependencies: [
+                "AgentEvents", "CLinux", "CoopErrors", "EventLog", "LinuxKernel", "Sandbox", "TerminalModel", "WardenProtocol",
+            ]),
+        .testTarget(
+            name: "SessionsTests",
+            dependencies: ["CLinux", "CoopErrors", "EventLog", "LinuxKernel", "Sandbox", "Sessions", "TestSupport", "WardenProtocol"]),
         .executableTarget(
             name: "event-log-benchmark", dependencies: ["CLinux", "CoopErrors", "EventLog", "LinuxKernel", "WebSocket"],
             path: "Benchmarks/EventLog",
@@ -149,10 +157,9 @@ let package = Package(
         .executableTarget(
             name: "coop",
             dependencies: [
-                "Agents", "Audit", "Certificates", "CLinux", "ConfigurationImport", "CoopErrors", "Egress", "Forwarding",
-                "GatewayProtocol", "LinuxKernel", "NativeEngine",
-                "Policy",
-                "Projects", "Sandbox", "Seccomp", "Substitution", "TOML", "Vault", "WardenProtocol", "Workspaces",
+                "AgentEvents", "Agents", "Audit", "Certificates", "CLinux", "ConfigurationImport", "CoopErrors", "Egress", "EventLog",
+                "Forwarding", "GatewayProtocol", "LinuxKernel", "NativeEngine", "Policy", "Projects", "Sandbox", "Seccomp", "Sessions",
+                "Substitution", "TOML", "TerminalModel", "Vault", "WardenProtocol", "WebSocket", "Workspaces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: testHooks, linkerSettings: staticExecutable + staticFoundation),

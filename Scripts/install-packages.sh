@@ -28,7 +28,7 @@ run,test,bench | must | gcc                    | gcc                | linking; C
 run,test,bench | must | ?c_headers             | libc6-dev          | compiling the system call layer
 run,test,bench | must | ?static_cxx            | g++                | linking statically against the C++ runtime
 run,test,bench | must | /usr/include/yaml.h    | libyaml-dev        | reading YAML, for coop config import
-test,bench     | must | /usr/include/sqlite3.h | libsqlite3-dev     | the event log of a session
+run,test,bench | must | /usr/include/sqlite3.h | libsqlite3-dev     | the event log of a session
 run,bench      | must | strip                  | binutils           | installing and measuring without symbols
 run,test,bench | must | ps                     | procps             | listing processes
 run,test,bench | may  | newuidmap              | uidmap             | a warden that runs as another user than the command
