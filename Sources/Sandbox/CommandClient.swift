@@ -24,6 +24,7 @@ public final class CommandClient {
     private var interrupted = false
     /// Whether a person may be asked at this process's terminal.
     private let attends: Bool
+    private let observer: (([UInt8]) throws -> Void)?
     private var question: TerminalQuestion?
     /// How the command ended; nil while it runs.
     public private(set) var end: ProcessEnd?
@@ -35,8 +36,15 @@ public final class CommandClient {
     /// - Parameters:
     ///   - socket: connected to the supervisor.
     ///   - attends: whether a person may be asked at this process's terminal, if it has one.
-    public init(socket: Descriptor, loop: EventLoop, plan: StreamPlan, descriptors: [Int32] = [0, 1, 2], attends: Bool = false) {
+    ///   - observer: gets a copy of what the command writes to standard output, where that is no terminal; it is relayed then.
+    public init(
+        socket: Descriptor, loop: EventLoop, plan: StreamPlan, descriptors: [Int32] = [0, 1, 2], attends: Bool = false,
+        observer: (([UInt8]) throws -> Void)? = nil
+    ) {
         self.attends = attends
+        self.observer = observer
+        var plan = plan
+        if observer != nil, plan.sources[1] == .passed { plan.sources[1] = .relayed }
         channel = FrameChannel(socket)
         self.loop = loop
         self.plan = plan
@@ -117,12 +125,21 @@ public final class CommandClient {
         let number = reader.number
         let pump = Pump(
             from: number, to: descriptors[index], loop: loop,
+            transform: { [unowned self] piece in
+                if index == 1 { self.observe(piece) }
+                return piece
+            },
             finished: { [unowned self] in
                 self.relays.removeAll { $0.number == number }
             })
         outputPumps.append(pump)
         pump.start()
         return writer
+    }
+
+    private func observe(_ piece: [UInt8]) {
+        // The loop ends with what is thrown here.
+        do { try observer?(piece) } catch { loop.fail(error) }
     }
 
     // MARK: - Supervisor

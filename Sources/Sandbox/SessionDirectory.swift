@@ -17,10 +17,12 @@ public struct SessionRecord: Codable, Sendable, Equatable {
     public var workspace: String
     public var command: [String]
     public var engine: String
+    /// The directory of its log; it may not exist yet.
+    public var log: String?
 
     public init(
         id: String, name: String?, supervisor: Int32, warden: Int32, started: Int64, workspace: String, command: [String],
-        engine: String
+        engine: String, log: String? = nil
     ) {
         self.id = id
         self.name = name
@@ -30,6 +32,7 @@ public struct SessionRecord: Codable, Sendable, Equatable {
         self.workspace = workspace
         self.command = command
         self.engine = engine
+        self.log = log
     }
 }
 

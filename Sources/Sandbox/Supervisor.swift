@@ -14,6 +14,8 @@ public final class Supervisor {
         let ownsSandbox: Bool
         /// The client's own numbers for commands, by ours.
         var commands: [UInt32: UInt32] = [:]
+        /// Whether a person looks at it.
+        var attends = false
 
         init(channel: FrameChannel, ownsSandbox: Bool) {
             self.channel = channel
@@ -49,6 +51,11 @@ public final class Supervisor {
     public var control: (ControlRequest) -> ControlReply = { _ in
         .refused(code: "failed", what: "cannot ask about the network", why: "this sandbox has no answer", next: "coop ps")
     }
+    /// Holds the terminal of the command that the session is about; nil where that is a client's.
+    public var host: (any TerminalHost)?
+    /// A client has started a further command, by its words, and later ended it.
+    public var whenExecuted: (_ id: UInt32, _ command: [String]) throws -> Void = { _, _ in }
+    public var whenExecutionEnded: (_ id: UInt32, ProcessEnd) throws -> Void = { _, _ in }
     /// Called once every process is gone.
     public var whenOver: () -> Void = {}
     /// Whether the time limit ended it.
@@ -141,7 +148,9 @@ public final class Supervisor {
                 request.isMain = client.ownsSandbox && !keep
                 request.environment = Supervisor.merged(sandbox.environment, request.environment)
                 if request.workingDirectory.isEmpty { request.workingDirectory = sandbox.workingDirectory }
+                if !client.ownsSandbox { try whenExecuted(id, request.arguments) }
                 try tellWarden(.start(request), descriptors)
+            case .signal(.command(0), let number): try host?.signal(number)
             case .signal(.command(let theirs), let number):
                 guard let ours = client.commands.first(where: { $0.value == theirs })?.key else { continue }
                 try tellWarden(.signal(.command(ours), number))
@@ -152,8 +161,23 @@ public final class Supervisor {
                 isEnding = true
                 try endIfIdle()
             case .attend:
+                client.attends = true
                 // A client that is gone is seen by the next reading.
                 questions.attend(client.channel.socket.number) { frame in try? client.channel.sendIfOpen(frame) }
+            case .attach(let rows, let columns, let isReadOnly):
+                guard let host else {
+                    try client.channel.sendIfOpen(.detached)
+                    continue
+                }
+                try host.attach(client.channel.socket.number, rows: rows, columns: columns, isReadOnly: isReadOnly) { frame, descriptors in
+                    // A client that is gone is seen by the next reading.
+                    try client.channel.sendIfOpen(frame, descriptors: descriptors)
+                }
+            case .resize(let rows, let columns): try host?.resize(client.channel.socket.number, rows: rows, columns: columns)
+            case .type(let input):
+                try host?.type(input)
+                try client.channel.sendIfOpen(.reply(.report("{}")))
+            case .detachAll: try host?.detachAll()
             case .answer(let id, let consent): questions.answer(client.channel.socket.number, id: id, consent)
             case .control(let request):
                 // A client that is gone needs no answer; its end is seen by the next reading.
@@ -182,11 +206,17 @@ public final class Supervisor {
         loop.unwatch(client.channel.socket.number)
         clients[client.channel.socket.number] = nil
         questions.leave(client.channel.socket.number)
+        try host?.leave(client.channel.socket.number)
         for id in client.commands.keys {
             try tellWarden(.signal(.command(id), UInt8(SIGHUP)))
             try tellWarden(.signal(.command(id), UInt8(SIGCONT)))
         }
         if client.ownsSandbox, !keep { try terminate() }
+    }
+
+    /// Tells everybody connected what coop has to say at the end.
+    public func tell(_ text: String) {
+        for client in clients.values where client.attends { try? client.channel.sendIfOpen(.notice(text)) }
     }
 
     // MARK: - Warden
@@ -234,6 +264,7 @@ public final class Supervisor {
         case .exited(let id, let end):
             try withClient(of: id) { client, theirs in
                 client.commands[id] = nil
+                if !client.ownsSandbox { try whenExecutionEnded(id, end) }
                 try client.channel.send(.exited(id: theirs, end))
             }
             try endIfIdle()

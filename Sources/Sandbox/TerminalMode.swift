@@ -3,15 +3,15 @@ import Glibc
 import LinuxKernel
 
 /// Puts the user's terminal into raw mode and back (termios(3)). Whatever ends the program, `restore` runs before it.
-final class TerminalMode {
+package final class TerminalMode {
     private let number: Int32
     private var saved: termios?
 
-    init(_ number: Int32) { self.number = number }
+    package init(_ number: Int32) { self.number = number }
 
-    var isRaw: Bool { saved != nil }
+    package var isRaw: Bool { saved != nil }
 
-    func makeRaw() {
+    package func makeRaw() {
         guard saved == nil else { return }
         var current = termios()
         guard tcgetattr(number, &current) == 0 else { return }
@@ -20,7 +20,7 @@ final class TerminalMode {
         tcsetattr(number, TCSADRAIN, &current)
     }
 
-    func restore() {
+    package func restore() {
         guard var mode = saved else { return }
         saved = nil
         tcsetattr(number, TCSADRAIN, &mode)

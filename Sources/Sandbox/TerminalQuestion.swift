@@ -4,8 +4,8 @@ import LinuxKernel
 import WardenProtocol
 
 /// One question at the user's terminal, answered with a line: a single key could be meant for the command.
-final class TerminalQuestion {
-    let id: UInt32
+package final class TerminalQuestion {
+    package let id: UInt32
     private let terminal: Descriptor
     private let loop: EventLoop
     private let answered: (Consent) -> Void
@@ -17,7 +17,7 @@ final class TerminalQuestion {
     ///
     /// - Parameter answered: called once, on the loop.
     /// - Returns: nil where this process may not use the terminal now: it has none, or is in the background (tcgetpgrp(3)).
-    init?(id: UInt32, text: String, loop: EventLoop, answered: @escaping (Consent) -> Void) {
+    package init?(id: UInt32, text: String, loop: EventLoop, answered: @escaping (Consent) -> Void) {
         var mode = termios()
         guard let terminal = TerminalQuestion.open(), tcgetpgrp(terminal.number) == getpgrp(), tcgetattr(terminal.number, &mode) == 0
         else { return nil }
@@ -35,10 +35,10 @@ final class TerminalQuestion {
     }
 
     /// The controlling terminal of this process; nil without one.
-    static func open() -> Descriptor? { try? Descriptor.open("/dev/tty", O_RDWR | O_NOCTTY) }
+    package static func open() -> Descriptor? { try? Descriptor.open("/dev/tty", O_RDWR | O_NOCTTY) }
 
     /// Takes the question back.
-    func withdraw() {
+    package func withdraw() {
         guard !isOver else { return }
         finish("no answer")
     }

@@ -65,12 +65,29 @@ public enum Frame: WireMessage, Equatable {
     case attend
     /// What the person has said to `question`.
     case answer(id: UInt32, Consent)
+    /// Shows the session's terminal to this client, in a window of this size; asked again for what a slow client has missed.
+    case attach(rows: UInt16, columns: UInt16, isReadOnly: Bool)
+    /// The client's window has another size.
+    case resize(rows: UInt16, columns: UInt16)
+    /// Types something into the session's terminal.
+    case type(TypedInput)
+    /// Sends everybody away who is attached.
+    case detachAll
     /// To `control`.
     case reply(ControlReply)
     /// Something waits for the person's word. The text is one line, safe for a terminal.
     case question(id: UInt32, text: String)
     /// Nobody waits for an answer to `question` any more.
     case settled(id: UInt32)
+    /// To `attach`. What the terminal received before `offset` is in the log; what comes after comes from the descriptor, a socket that takes
+    /// keys as well. It ends when the session is over, and when the client has been too slow.
+    case attached(offset: UInt64, rows: UInt16, columns: UInt16)
+    /// The session's terminal has another size.
+    case resized(rows: UInt16, columns: UInt16)
+    /// The client has been sent away.
+    case detached
+    /// What coop itself has to say to a person; a line or more, safe for a terminal.
+    case notice(String)
 
     /// The largest frame either side accepts, in bytes.
     public static let sizeLimit = 16 << 20
@@ -108,6 +125,32 @@ public enum Frame: WireMessage, Equatable {
             Frame.header(8, descriptors, &writer)
             writer.write(id)
             writer.write(consent.rawValue)
+        case .attach(let rows, let columns, let isReadOnly):
+            Frame.header(10, descriptors, &writer)
+            writer.write(rows)
+            writer.write(columns)
+            writer.write(isReadOnly)
+        case .resize(let rows, let columns):
+            Frame.header(11, descriptors, &writer)
+            writer.write(rows)
+            writer.write(columns)
+        case .type(let input):
+            Frame.header(12, descriptors, &writer)
+            input.encode(to: &writer)
+        case .detachAll: Frame.header(13, descriptors, &writer)
+        case .attached(let offset, let rows, let columns):
+            Frame.header(27, descriptors, &writer)
+            writer.write(offset)
+            writer.write(rows)
+            writer.write(columns)
+        case .resized(let rows, let columns):
+            Frame.header(28, descriptors, &writer)
+            writer.write(rows)
+            writer.write(columns)
+        case .detached: Frame.header(29, descriptors, &writer)
+        case .notice(let text):
+            Frame.header(30, descriptors, &writer)
+            writer.write(text)
         case .connect(let id, let port):
             Frame.header(9, descriptors, &writer)
             writer.write(id)
@@ -220,6 +263,14 @@ public enum Frame: WireMessage, Equatable {
         case 23: frame = .reply(try ControlReply(from: &reader))
         case 24: frame = .question(id: try reader.read(), text: try reader.readString())
         case 25: frame = .settled(id: try reader.read())
+        case 10: frame = .attach(rows: try reader.read(), columns: try reader.read(), isReadOnly: try reader.readBool())
+        case 11: frame = .resize(rows: try reader.read(), columns: try reader.read())
+        case 12: frame = .type(try TypedInput(from: &reader))
+        case 13: frame = .detachAll
+        case 27: frame = .attached(offset: try reader.read(), rows: try reader.read(), columns: try reader.read())
+        case 28: frame = .resized(rows: try reader.read(), columns: try reader.read())
+        case 29: frame = .detached
+        case 30: frame = .notice(try reader.readString())
         default: throw WireError("unknown frame \(type)")
         }
         guard reader.isAtEnd else { throw WireError("bytes after the end of a frame") }

@@ -21,7 +21,12 @@ struct Coop: ParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Run", subcommands: [RunCommand.self, ShellCommand.self, ExecCommand.self, ExplainCommand.self, WhyCommand.self]),
-            CommandGroup(name: "Sessions", subcommands: [PsCommand.self, StopCommand.self, SuperviseCommand.self]),
+            CommandGroup(
+                name: "Sessions",
+                subcommands: [
+                    PsCommand.self, InfoCommand.self, AttachCommand.self, DetachCommand.self, SendCommand.self, StopCommand.self,
+                    RestartCommand.self, RmCommand.self, PruneCommand.self, SuperviseCommand.self,
+                ]),
             CommandGroup(
                 name: "Projects and trust", subcommands: [InitCommand.self, ProjectCommand.self, TrustCommand.self, ConfigCommand.self]),
             CommandGroup(

@@ -126,6 +126,8 @@ struct AgentRun {
             }
             let isInteractive = options.tty ?? (isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1)
             words += (isInteractive ? prompt.interactive : prompt.headless).map { $0.replacing("{prompt}", with: text) }
+            // Nobody looks at a terminal: what it does is told by events.
+            if options.detach, !isInteractive, let events = agent.events { words += events.flags }
         }
         return [program] + words
     }

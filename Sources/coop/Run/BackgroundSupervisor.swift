@@ -8,6 +8,7 @@ import Sandbox
 /// Starts a supervisor that outlives this process, in a session of its own.
 struct BackgroundSupervisor {
     let options: RunOptions
+    let mode: Hosting.Mode
 
     /// - Returns: the id of the sandbox, once it can be reached.
     func start(_ command: [String]) throws -> String {
@@ -19,8 +20,9 @@ struct BackgroundSupervisor {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0)
-        posix_spawn_file_actions_adddup2(&actions, 0, 1)
+        // A prompt is read by the supervisor, which makes the command line of it.
+        if options.promptFile != "-" { posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0) }
+        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_RDWR, 0)
         posix_spawn_file_actions_adddup2(&actions, writer.number, 3)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -31,7 +33,9 @@ struct BackgroundSupervisor {
         let own = withoutProject(
             (1..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0].map { String(osBytes: UnsafePointer($0)) } })
         let typed = own.dropFirst().prefix(own.count - 1 - wordCount(command, in: own))
-        let arguments = ["coop", "supervise"] + typed.filter { $0 != "--" } + ["--"] + command
+        let (rows, columns) = BackgroundSupervisor.window()
+        let arguments =
+            ["coop", "supervise", "--host", mode.rawValue, "--size", "\(rows)x\(columns)"] + typed.filter { $0 != "--" } + ["--"] + command
         var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { argument in argument.withOSBytes { strdup($0) } }
         argv.append(nil)
         defer { for pointer in argv { free(pointer) } }
@@ -72,43 +76,15 @@ struct BackgroundSupervisor {
         return own.suffix(command.count) == command[...] ? command.count + separator : 0
     }
 
+    /// The size of the caller's terminal; what terminals used to have where there is none.
+    private static func window() -> (UInt16, UInt16) {
+        var (rows, columns): (UInt16, UInt16) = (0, 0)
+        for number: Int32 in 0...2 where coop_get_window(number, &rows, &columns) == 0 && rows > 0 && columns > 0 { return (rows, columns) }
+        return (24, 80)
+    }
+
     private func close(_ descriptor: Descriptor) {
         // Our copy of the writing end, so that end of file means that the supervisor has spoken or ended.
         if let null = try? Descriptor.open("/dev/null", O_RDWR) { coop_dup3(null.number, descriptor.number, O_CLOEXEC) }
-    }
-}
-
-/// The supervisor's own process; started by coop, not by people.
-struct SuperviseCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "supervise", abstract: "Supervise a kept sandbox.", shouldDisplay: false)
-
-    @OptionGroup var arguments: RunArguments
-
-    @Argument(parsing: .captureForPassthrough) var words: [String] = []
-
-    func run() throws {
-        let answer = Descriptor(owning: 3)
-        guard fcntl(3, F_SETFD, FD_CLOEXEC) == 0 else {
-            throw CoopError(.usage, "cannot supervise", "this command is started by coop itself", next: "coop run --keep -- COMMAND")
-        }
-        signal(SIGHUP, SIG_IGN)
-        signal(SIGPIPE, SIG_IGN)
-        let run = try SandboxRun(
-            context: try Context(), options: arguments.options, command: try CommandWords(words, of: SuperviseCommand.self).words)
-        do {
-            try run.serve {
-                try answer.writeAll("ready \(run.spec.id)".utf8, subject: "the command that started it")
-                guard let null = try? Descriptor.open("/dev/null", O_RDWR) else { return }
-                coop_dup3(null.number, answer.number, O_CLOEXEC)
-            }
-        } catch {
-            try? run.cleanUp()
-            if let result = error as? ProcessResult {
-                // A hook's own code is passed on; whoever started this process may be gone.
-                try? answer.writeAll("failed \(result.code)".utf8, subject: "the command that started it")
-            }
-            throw error
-        }
-        try run.cleanUp()
     }
 }

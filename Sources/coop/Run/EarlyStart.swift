@@ -1,3 +1,4 @@
+import Glibc
 import NativeEngine
 import Projects
 
@@ -14,10 +15,13 @@ struct EarlyStart {
     /// Starts one if these words will most likely run a sandbox in this process. A start that fails here is tried again
     /// where it is needed, and reported there.
     init(arguments: [String]) {
+        // With a terminal, or in the background, a process of its own supervises: that one starts it.
         // What belongs to the command says nothing: `coop run AGENT --version`.
         let own = RunCommand.wordsWithoutOptions(arguments) == nil ? arguments.prefix { $0 != "--" } : []
-        guard arguments.first == "run" || arguments == ["shell"],
-            !own.contains(where: { ["--keep", "--help", "-h", "--version"].contains($0) }),
+        let isHosted = !own.contains("--no-tty") && isatty(0) == 1 && isatty(1) == 1
+        let isRun = !isHosted && (arguments.first == "run" || arguments == ["shell"])
+        let elsewhere = ["--keep", "-d", "--detach", "--help", "-h", "--version"]
+        guard arguments.first == "supervise" || isRun && !own.contains(where: { elsewhere.contains($0) }),
             environmentVariable("COOP_SESSION") == nil, let path = try? WardenProgram.locate()
         else {
             self.init(warden: nil)

@@ -61,6 +61,9 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("A name for the sandbox.", valueName: "NAME"))
     var name: String?
 
+    @Option(help: ArgumentHelp("A remark that `coop ps` shows.", valueName: "TEXT"))
+    var label: String?
+
     @Option(
         help: ArgumentHelp("Let something of your session be used inside: ssh-agent, gpg, docker, display, clipboard.", valueName: "NAME"))
     var forward: [String] = []
@@ -76,6 +79,10 @@ struct RunArguments: ParsableArguments {
 
     @Flag(help: "A home directory in memory, gone afterwards.")
     var ephemeral = false
+
+    @Flag(
+        name: [.customShort("d"), .long], help: "Run in the background and print the session's id; `coop attach` shows its terminal.")
+    var detach = false
 
     @Flag(help: "Keep the sandbox when the command has ended, for `coop exec`, until `coop stop`.")
     var keep = false
@@ -126,7 +133,9 @@ struct RunArguments: ParsableArguments {
             allow: allow, deny: deny,
             ask: ask, engine: engine,
             workspace: workspace, workdir: workdir, memory: memory, cpus: cpus, pids: pids, disk: disk, timeout: timeout, name: name,
+            label: label,
             forward: forward, seccomp: seccomp, allowSyscalls: allowSyscalls, degraded: degraded, ephemeral: ephemeral, keep: keep,
+            detach: detach,
             tty: tty,
             noInput: noInput, verbose: verbose, noHooks: noHooks, rerunHooks: rerunHooks, safe: safe, prompt: prompt,
             promptFile: promptFile, inputFile: inputFile, profile: profile)

@@ -56,14 +56,8 @@ struct SandboxLauncher {
 
     func run(_ command: [String]) throws {
         let context = try Context()
-        if options.keep {
-            // The supervisor has no terminal: what has to be asked is asked here, and looked at again there.
-            let project = try context.project(for: options)
-            _ = try context.approvedConfiguration(
-                of: project, flags: options.flags, agent: try AgentRun.find(command, options: options, context: context))
-            let id = try BackgroundSupervisor(options: options).start(command)
-            FileHandleOutput.standardError("coop: the sandbox \(id) stays until `coop stop \(id)`\n")
-            try RunningSandbox(context: context, id: id).run(command, terminal: options.tty, attends: !options.noInput)
+        if let mode = try hostingMode(command, context: context) {
+            try host(command, mode, context: context)
             return
         }
         let run = try SandboxRun(context: context, options: options, command: command)
@@ -82,6 +76,42 @@ struct SandboxLauncher {
         for line in run.refusals { FileHandleOutput.standardError(line) }
         if result.interrupted { Interrupt.dieOf(SIGINT) }
         throw ProcessResult(code: result.code)
+    }
+}
+
+extension SandboxLauncher {
+    /// How a supervisor of its own is to hold the command; nil when this process supervises it.
+    private func hostingMode(_ command: [String], context: Context) throws -> Hosting.Mode? {
+        if options.keep, options.detach {
+            throw CoopError(
+                .usage, "cannot use both --keep and --detach", "one keeps the sandbox without its command, the other with it",
+                next: "coop run -d -- COMMAND")
+        }
+        if options.keep { return .keep }
+        if options.detach {
+            if let tty = options.tty { return tty ? .detached : .pipes }
+            // An agent that gets its task beforehand needs nobody, and tells more in its structured mode than on a terminal.
+            let hasTask = options.prompt != nil || options.promptFile != nil
+            let isStructured = try AgentRun.find(command, options: options, context: context)?.agent.events != nil
+            return hasTask && isStructured ? .pipes : .detached
+        }
+        return options.tty != false && isatty(0) == 1 && isatty(1) == 1 ? .attached : nil
+    }
+
+    private func host(_ command: [String], _ mode: Hosting.Mode, context: Context) throws {
+        // The supervisor has no terminal: what has to be asked is asked here, and looked at again there.
+        let project = try context.project(for: options)
+        _ = try context.approvedConfiguration(
+            of: project, flags: options.flags, agent: try AgentRun.find(command, options: options, context: context))
+        let id = try BackgroundSupervisor(options: options, mode: mode).start(command)
+        switch mode {
+        case .keep:
+            FileHandleOutput.standardError("coop: the sandbox \(id) stays until `coop stop \(id)`\n")
+            try RunningSandbox(context: context, id: id).run(command, terminal: options.tty, attends: !options.noInput)
+        case .attached:
+            try AttachedTerminal(context: context, id: id, isReadOnly: false, attends: !options.noInput).run(owned: command)
+        case .detached, .pipes: print(id)
+        }
     }
 }
 

@@ -26,12 +26,14 @@ struct RunOptions {
     var disk: String?
     var timeout: String?
     var name: String?
+    var label: String?
     var forward: [String] = []
     var seccomp: String?
     var allowSyscalls: [String] = []
     var degraded: [String] = []
     var ephemeral = false
     var keep = false
+    var detach = false
     var tty: Bool?
     var noInput = false
     /// What is shared, can be reached and is withheld is said at length.

@@ -9,6 +9,7 @@ import NativeEngine
 import Policy
 import Projects
 import Sandbox
+import Sessions
 import WardenProtocol
 
 /// One sandbox from preparation to clean-up, supervised in this process.
@@ -35,6 +36,8 @@ final class SandboxRun {
     private let hook: PrepareHook?
     private let login: LoginSandbox?
     private let forwards: ForwardSession
+    /// Writes the session's log; nil for a sandbox in which an agent logs in.
+    private let recorder: SessionRecorder?
     private var sandbox: LaunchedSandbox?
     private var supervisor: Supervisor?
     private var control: Descriptor?
@@ -44,7 +47,10 @@ final class SandboxRun {
     /// Prepares everything that the sandbox needs on the host. From here on `cleanUp` must be called.
     ///
     /// - Parameter login: for an agent that logs in, which belongs to no project.
-    init(context: Context, options: RunOptions, command: [String], login: LoginSandbox? = nil) throws {
+    ///   - hosting: how the supervisor holds the command, for a process that is one and no more.
+    init(
+        context: Context, options: RunOptions, command: [String], login: LoginSandbox? = nil, hosting: Hosting? = nil
+    ) throws {
         if environmentVariable("COOP_SESSION") != nil, FileSystem.kind("/run/coop") == .directory {
             throw CoopError(
                 .notReady, "cannot start a sandbox inside a sandbox", "this is one already (\(environmentVariable("COOP_SESSION") ?? ""))",
@@ -127,6 +133,12 @@ final class SandboxRun {
                 : LiveConfiguration(
                     context: context, project: project, options: options, approved: approved, state: state, grants: grants, rules: rules)
             self.grants = grants
+            recorder =
+                login != nil
+                ? nil
+                : try SessionRecording(
+                    context: context, options: options, spec: spec, project: project, agent: agent, hosting: hosting
+                ).recorder(loop: loop)
             hook = try PrepareHook(configuration.effective, options: options, spec: spec, project: project, home: context.home)
         } catch {
             // What was prepared goes with the directory; if even that fails the next command sweeps.
@@ -145,7 +157,7 @@ final class SandboxRun {
         self.sandbox = sandbox
         let record = SessionRecord(
             id: spec.id, name: spec.name, supervisor: getpid(), warden: sandbox.pid, started: Int64(time(nil)),
-            workspace: spec.workspace.path, command: spec.command, engine: engine.name)
+            workspace: spec.workspace.path, command: spec.command, engine: engine.name, log: recorder?.directory)
         try session.publish(Array(try JSONText.encode(record, pretty: false).utf8))
         let supervisor = Supervisor(sandbox: sandbox, loop: loop, keep: options.keep)
         let control = try session.listen()
@@ -171,7 +183,12 @@ final class SandboxRun {
             }
             return { supervisor.questions.withdraw(id) }
         }
-        _ = loop.after(milliseconds: SandboxRun.settled) { ProgramMemory.giveBack() }
+        _ = loop.after(milliseconds: SandboxRun.settled) { [recorder] in
+            // What is over sooner leaves no log: nobody could have looked at it.
+            try recorder?.begin()
+            ProgramMemory.giveBack()
+        }
+        if let recorder { try keepRecord(of: supervisor, in: recorder) }
         try login?.begin(supervisor, loop: loop)
         forwards.start(on: loop, questions: supervisor.questions)
         if let seconds = spec.timeout { supervisor.limit(seconds: seconds) }
@@ -189,30 +206,74 @@ final class SandboxRun {
         var ends: [Int32] = [-1, -1]
         try check("socketpair") { socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) }
         supervisor.serve(Descriptor(owning: ends[0]), ownsSandbox: true)
-        let client = CommandClient(socket: Descriptor(owning: ends[1]), loop: loop, plan: plan, attends: !options.noInput)
+        let observer = recorder.flatMap { recorder in recorder.hasStream ? { try recorder.structured($0) } : nil }
+        if recorder?.hasStream ?? false { try recorder?.begin() }
+        let client = CommandClient(
+            socket: Descriptor(owning: ends[1]), loop: loop, plan: plan, attends: !options.noInput, observer: observer)
         try client.start(spec.command)
+        try recorder?.change(.working)
         try loop.run()
         if let failure = supervisor.failure { throw failure }
         commandIsOver = client.end != nil
-        if supervisor.timedOut { return (124, false) }
+        end = client.end
+        timedOut = supervisor.timedOut
+        if timedOut { return (124, false) }
         return (try CommandOutcome.code(of: client, command: spec.command), client.wasInterrupted)
     }
 
-    /// Supervises the sandbox for clients on the control socket until `coop stop`.
+    /// Supervises the sandbox for clients on the control socket until its command has ended, or until `coop stop` when it is kept.
     ///
-    /// - Parameter ready: called once the sandbox can be reached.
-    func serve(ready: () throws -> Void) throws {
+    /// - Parameter ready: called once the sandbox can be reached, and what it is about has been started.
+    /// - Throws: `ProcessResult` when the command could not be started.
+    func serve(_ hosting: Hosting, ready: @escaping () throws -> Void) throws {
         let supervisor = try launch()
         if let end = try hook?.run(in: supervisor, loop: loop, attends: false) { throw ProcessResult(code: end.code) }
         // What the hook's client has taken over is the process's own again.
         var none = sigset_t()
         sigemptyset(&none)
         sigprocmask(SIG_SETMASK, &none, nil)
-        supervisor.whenOver = { [loop] in loop.stop() }
-        try ready()
+        try recorder?.begin()
+        let host = try hosting.start(spec.command, supervisor: supervisor, recorder: recorder, loop: loop, ready: ready)
+        supervisor.whenOver = { [loop] in
+            do { try host?.settle() } catch { loop.fail(error) }
+            loop.stop()
+        }
         try loop.run()
         if let failure = supervisor.failure { throw failure }
+        end = host?.end
+        commandIsOver = end != nil
+        timedOut = supervisor.timedOut
     }
+
+    /// What happens in the sandbox beside its command belongs to its log.
+    private func keepRecord(of supervisor: Supervisor, in recorder: SessionRecorder) throws {
+        supervisor.whenExecuted = { id, command in try recorder.executed(id, command) }
+        supervisor.whenExecutionEnded = { id, end in try recorder.executionEnded(id, end) }
+    }
+
+    /// How the command ended, once it has.
+    private var end: ProcessEnd?
+    private var timedOut = false
+
+    /// Ends the log: everything is cleared away, or `error` says why it could not go on.
+    private func conclude(_ error: (any Error)?) throws {
+        guard let recorder else { return }
+        if let error, !(error is ProcessResult) {
+            try recorder.failed(error as? CoopError ?? CoopError(.failed, "cannot supervise the sandbox", "\(error)", next: "coop doctor"))
+        } else if timedOut {
+            try recorder.exited(124)
+        } else {
+            // A kept sandbox has no command of its own.
+            let end = end ?? (options.keep ? .exited(0) : .signaled(UInt8(SIGKILL)))
+            if case .signaled(let number) = end { try recorder.exited(end.code, signal: number) } else { try recorder.exited(end.code) }
+        }
+    }
+
+    /// Where a supervisor without a terminal writes what it has to say; nil without a log.
+    var log: String? { recorder.map { FileSystem.join($0.directory, "coop.log") } }
+
+    /// Says to whoever looks at the session what its end has to say.
+    func tell(_ text: String) { supervisor?.tell(text) }
 
     private static func egress(
         _ spec: SandboxSpec, _ authority: TrustedAuthority, _ grants: SandboxGrants?, _ proxy: UpstreamProxy?, context: Context,
@@ -239,7 +300,9 @@ final class SandboxRun {
     var refusals: [String] { egress.map(EgressReport.lines) ?? [] }
 
     /// Clears away everything on the host; commits made inside arrive in the repository.
-    func cleanUp() throws {
+    ///
+    /// - Parameter failure: why the sandbox could not go on.
+    func cleanUp(after failure: (any Error)? = nil) throws {
         var first: (any Error)?
         func attempt(_ body: () throws -> Void) { do { try body() } catch { first = first ?? error } }
         // The warden says that a command is over when no process is left but itself. What remains is the kernel taking the
@@ -252,6 +315,7 @@ final class SandboxRun {
         attempt { try sandbox?.release() }
         grants?.gate.close()
         egress?.end()
+        attempt { try conclude(failure ?? first) }
         attempt { if work.isSettled { try session.remove() } }
         if let first { throw first }
     }
@@ -259,8 +323,11 @@ final class SandboxRun {
 
 /// Turns the end of a command into an exit code, and a command that never began into an error that helps.
 enum CommandOutcome {
-    static func code(of client: CommandClient, command: [String]) throws(CoopError) -> Int32 {
-        guard let end = client.end else {
+    static func code(of client: CommandClient, command: [String]) throws(CoopError) -> Int32 { try code(of: client.end, command: command) }
+
+    /// - Parameter end: nil when the sandbox is gone without an answer.
+    static func code(of end: ProcessEnd?, command: [String]) throws(CoopError) -> Int32 {
+        guard let end else {
             throw CoopError(.failed, "the sandbox ended without an answer", "its first process is gone", next: "coop doctor")
         }
         guard case .notStarted(let step, let number) = end else { return end.code }

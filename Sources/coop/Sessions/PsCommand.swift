@@ -2,36 +2,43 @@ import ArgumentParser
 import Glibc
 import LinuxKernel
 import Sandbox
+import Sessions
 
 struct PsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ps", abstract: "List running sandboxes.",
+        commandName: "ps", abstract: "List sessions: what runs, and with -a what has been.",
         discussion: """
+            STATE is starting, working, idle, attention (it waits for a person), exited or failed.
+
             Examples:
               coop ps
-              coop ps --json
+              coop ps -a --json
             """)
+
+    @Flag(name: .shortAndLong, help: "Sessions that are over, too.") var all = false
 
     @Flag(help: "Print JSON.") var json = false
 
     private struct Listing: Encodable {
         var version = 1
-        var sandboxes: [SessionRecord]
+        var sandboxes: [SessionEntry]
     }
 
     func run() throws {
         let context = try Context()
         try Sweep(context: context).run()
-        let all = try Sessions(context: context).all()
+        let entries = try SessionEntry.all(context: context, ended: all)
         if json {
-            print(try JSONText.encode(Listing(sandboxes: all)))
+            print(try JSONText.encode(Listing(sandboxes: entries)))
             return
         }
-        var rows = [["ID", "NAME", "AGE", "WORKSPACE", "COMMAND"]]
-        for record in all {
+        var rows = [["ID", "NAME", "STATE", "AGENT", "AGE", "TOKENS", "WORKSPACE", "COMMAND"]]
+        let now = Int64(time(nil))
+        for entry in entries {
             rows.append([
-                record.id, record.name ?? "-", Age.text(seconds: max(0, Int64(time(nil)) - record.started)),
-                context.home.abbreviated(record.workspace).printable, record.command.map(\.printable).joined(separator: " "),
+                entry.id, entry.name?.printable ?? "-", entry.shownState, entry.agent?.printable ?? "-",
+                Age.text(seconds: max(0, now - entry.started)), entry.shownTokens,
+                context.home.abbreviated(entry.workspace).printable, entry.command.map(\.printable).joined(separator: " "),
             ])
         }
         FileHandleOutput.standardOutput(Table.text(rows))

@@ -3,6 +3,7 @@ import LinuxKernel
 import NativeEngine
 import Projects
 import Sandbox
+import Sessions
 
 /// Clears away what killed sandboxes have left. Every command that touches sandboxes begins with it; with nothing to do
 /// it costs one directory listing.
@@ -15,12 +16,26 @@ struct Sweep {
             guard let remains = try SessionDirectory.adopt(run: context.run, id: name) else { continue }
             do {
                 for cgroup in try remains.recordedCgroups() { try NativeEngine.removeCgroup(cgroup) }
+                try concludeLog(of: remains)
                 if try WorkspaceSession.settle(remains, context: context) { try remains.remove() }
             } catch {
                 // One that cannot be finished must not stop every later command; what it holds stays for the next try.
                 FileHandleOutput.standardError(
                     "coop: cannot finish the killed sandbox \(name.printable): \("\(error)".printableLines)\nNext: coop doctor\n")
             }
+        }
+    }
+
+    /// The log of a session whose supervisor was killed says so.
+    private func concludeLog(of remains: SessionDirectory) throws {
+        guard let bytes = try SessionDirectory.record(run: context.run, id: remains.id),
+            let log = try JSONText.decode(SessionRecord.self, from: bytes).log
+        else { return }
+        do { try SessionRecorder.orphan(directory: log) } catch {
+            // A log that cannot be finished keeps nothing else from being cleared away: what is in it stays readable.
+            FileHandleOutput.standardError(
+                "coop: cannot finish the log of the killed session \(remains.id.printable): \("\(error)".printableLines)\nNext: df -h \(log.printable)\n"
+            )
         }
     }
 

@@ -20,6 +20,13 @@ enum NameCompletion {
         }
     }
 
+    static var sessions: CompletionKind {
+        .custom { (_: [String], _: Int, _: String) in
+            guard let context = try? Context(), let all = try? SessionStore(context: context).all() else { return [] }
+            return plain(all.reversed().map { $0.summary.name ?? $0.id })
+        }
+    }
+
     static var agents: CompletionKind {
         .custom { (_: [String], _: Int, _: String) in
             guard let home = try? CoopHome.locate() else { return [] }

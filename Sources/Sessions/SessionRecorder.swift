@@ -1,0 +1,257 @@
+import AgentEvents
+import CoopErrors
+import EventLog
+import Glibc
+import LinuxKernel
+import Sandbox
+import WardenProtocol
+
+/// The supervisor's pen: keeps a session's log and its summary. Used by the one thread of the event loop.
+///
+/// A failure to write is thrown to whoever causes it, or ends the loop: a session whose log cannot be written does not go on.
+public final class SessionRecorder {
+    /// How long an agent must be silent to be taken for idle, in milliseconds.
+    public static let quiet: UInt64 = 2000
+
+    public let directory: String
+    public private(set) var summary: SessionSummary
+    private let loop: EventLoop
+    private let writer: EventWriter
+    private var stream: AgentStream?
+    /// What happened before it was clear that the run is worth a log.
+    private var held: [(type: EventType, fields: EventFields, time: EventTime)]?
+    private var lastOutput: UInt64 = 0
+    private var timer: Int?
+    private let prepare: () throws(CoopError) -> Void
+    /// Why the agent rang, until it goes on.
+    private var wanted: String?
+    private var scanner = TerminalScanner()
+    /// Called when the session's state has changed.
+    public var whenChanged: (SessionState) -> Void = { _ in }
+    /// Takes secrets out of what is about to be written.
+    public var scrub: ([UInt8]) -> [UInt8] = { $0 }
+
+    /// - Parameters:
+    ///   - directory: this session's alone.
+    ///   - stream: reads what the agent writes in its structured mode.
+    ///   - isDeferred: nothing is written before `begin`.
+    ///   - prepare: makes the directory.
+    public init(
+        directory: String, summary: SessionSummary, loop: EventLoop, stream: AgentStream?, isDeferred: Bool,
+        prepare: @escaping () throws(CoopError) -> Void
+    ) throws(CoopError) {
+        self.directory = directory
+        self.summary = summary
+        self.loop = loop
+        self.stream = stream
+        held = []
+        self.prepare = prepare
+        writer = try EventWriter.create(directory: directory)
+        var fields = EventFields()
+        fields.put("command", list: summary.command)
+        if let agent = summary.agent { fields.put("agent", agent) }
+        fields.put("workspace", summary.workspace)
+        if let name = summary.name { fields.put("name", name) }
+        if let label = summary.label { fields.put("label", label) }
+        try record(.started, fields)
+        if !isDeferred { try begin() }
+    }
+
+    /// Whether anything is on the disk, or will be.
+    public var isKept: Bool { held == nil }
+
+    /// From here on everything is written.
+    public func begin() throws(CoopError) {
+        guard let events = held else { return }
+        try prepare()
+        held = nil
+        for event in events { try writer.append(event.type, event.fields, at: event.time) }
+        try summary.write(directory: directory)
+        loop.watch(writer.news.number) { [unowned self] _ in
+            var count: UInt64 = 0
+            _ = read(self.writer.news.number, &count, 8)
+            if let failure = self.writer.failure { throw failure }
+        }
+    }
+
+    // MARK: - What happens
+
+    /// Adds an event.
+    public func record(_ type: EventType, _ fields: EventFields = EventFields()) throws(CoopError) {
+        if held != nil {
+            held?.append((type, fields, .now()))
+            return
+        }
+        try writer.append(type, fields)
+    }
+
+    /// Where the terminal's bytes end.
+    public private(set) var terminalEnd: UInt64 = 0
+
+    /// Adds what the terminal received.
+    ///
+    /// - Returns: the bytes that were written, for whoever is attached.
+    public func received(_ bytes: [UInt8]) throws(CoopError) -> [UInt8] {
+        let clean = scrub(bytes)
+        terminalEnd += UInt64(clean.count)
+        try writer.append(terminal: clean)
+        for signal in scanner.scan(clean) {
+            switch signal {
+            case .bell: wanted = "bell"
+            case .notification(let text): wanted = text
+            }
+        }
+        try active()
+        return clean
+    }
+
+    /// Whether pasted text is to be marked.
+    public var bracketsPastes: Bool { scanner.bracketsPastes }
+
+    /// Whether standard output is the agent's stream.
+    public var hasStream: Bool { stream != nil }
+
+    /// Adds what the agent wrote in its structured mode, cut anywhere.
+    public func structured(_ bytes: [UInt8]) throws(CoopError) {
+        guard let emissions = stream?.feed(scrub(bytes)) else { return }
+        for emission in emissions { try take(emission) }
+    }
+
+    private func take(_ emission: AgentStream.Emission) throws(CoopError) {
+        try record(emission.type, emission.fields)
+        switch emission.type {
+        case .usage: try count(emission.fields)
+        case .permission, .attention: try change(.attention, reason: emission.type.rawValue)
+        default: if summary.state != .working { try change(.working) }
+        }
+    }
+
+    private func count(_ fields: EventFields) throws(CoopError) {
+        summary.inputTokens += fields.number("input_tokens").map { Int64($0) } ?? 0
+        summary.outputTokens += fields.number("output_tokens").map { Int64($0) } ?? 0
+        summary.cost += fields.number("cost_usd").map { Int64($0 * 1_000_000) } ?? 0
+        try save()
+    }
+
+    /// Waits until everything so far is on the disk.
+    public func flush() throws(CoopError) { if isKept { try writer.flush() } }
+
+    /// A further command was started in the sandbox.
+    public func executed(_ id: UInt32, _ command: [String]) throws(CoopError) {
+        var fields = EventFields()
+        fields.put("id", String(id))
+        fields.put("command", list: command)
+        try record(.exec, fields)
+    }
+
+    /// A further command has ended.
+    public func executionEnded(_ id: UInt32, _ end: ProcessEnd) throws(CoopError) {
+        var fields = EventFields()
+        fields.put("id", String(id))
+        fields.put("code", Int64(end.code))
+        try record(.execExited, fields)
+    }
+
+    // MARK: - State
+
+    /// The agent does something.
+    public func active() throws(CoopError) {
+        lastOutput = EventLoop.now()
+        if summary.state != .working { try change(.working) }
+        if timer == nil { arm(SessionRecorder.quiet) }
+    }
+
+    private func arm(_ milliseconds: UInt64) {
+        timer = loop.after(milliseconds: milliseconds) { [unowned self] in
+            self.timer = nil
+            let silence = EventLoop.now() - self.lastOutput
+            if silence < SessionRecorder.quiet {
+                self.arm(SessionRecorder.quiet - silence)
+            } else if !self.summary.state.isOver {
+                try self.rest()
+            }
+        }
+    }
+
+    private func rest() throws(CoopError) {
+        guard let reason = wanted else { return try change(.idle) }
+        wanted = nil
+        var fields = EventFields()
+        fields.put("reason", reason == "bell" ? "bell" : "notification")
+        if reason != "bell" { fields.put("text", reason) }
+        try record(.attention, fields)
+        try change(.attention, reason: reason)
+    }
+
+    /// Sets the state.
+    public func change(_ state: SessionState, reason: String? = nil) throws(CoopError) {
+        guard state != summary.state || reason != summary.reason else { return }
+        summary.state = state
+        summary.since = Int64(time(nil))
+        summary.reason = reason
+        if !state.isOver {
+            var fields = EventFields()
+            fields.put("state", state.rawValue)
+            if let reason { fields.put("reason", reason) }
+            try record(.state, fields)
+        }
+        try save()
+        whenChanged(state)
+    }
+
+    private func save() throws(CoopError) { if isKept { try summary.write(directory: directory) } }
+
+    // MARK: - The end
+
+    /// The command has ended; nothing follows.
+    public func exited(_ code: Int32, signal: UInt8? = nil) throws(CoopError) {
+        guard !summary.state.isOver else { return }
+        for emission in stream?.finish() ?? [] { try take(emission) }
+        var fields = EventFields()
+        if let signal { fields.put("signal", Int64(signal)) } else { fields.put("code", Int64(code)) }
+        try record(.exited, fields)
+        summary.code = code
+        try end(.exited, nil)
+    }
+
+    /// Coop could not go on.
+    public func failed(_ error: CoopError) throws(CoopError) {
+        guard !summary.state.isOver else { return }
+        var fields = EventFields()
+        fields.put("reason", error.message)
+        if let next = error.next { fields.put("next", next) }
+        // A log that cannot be written has said so itself, in the space kept for that.
+        if writer.failure == nil { try record(.failed, fields) }
+        summary.code = 125
+        try end(.failed, error.message)
+    }
+
+    private func end(_ state: SessionState, _ reason: String?) throws(CoopError) {
+        if let timer { loop.cancel(timer: timer) }
+        timer = nil
+        loop.unwatch(writer.news.number)
+        summary.ended = Int64(time(nil))
+        summary.state = state
+        summary.since = summary.ended ?? 0
+        summary.reason = reason
+        guard isKept else { return }
+        // The summary comes last: who sees the end there finds everything in the log.
+        var failure: CoopError?
+        do { try writer.close() } catch { failure = error }
+        try summary.write(directory: directory)
+        if let failure { throw failure }
+    }
+
+    /// Finishes the log of a session whose supervisor was killed.
+    public static func orphan(directory: String) throws(CoopError) {
+        guard var summary = SessionSummary.read(directory: directory), !summary.state.isOver else { return }
+        let writer = try EventWriter.open(directory: directory)
+        try writer.append(.orphaned)
+        try writer.close()
+        summary.state = .failed
+        summary.reason = "its supervisor was killed"
+        summary.ended = Int64(time(nil))
+        summary.since = summary.ended ?? 0
+        try summary.write(directory: directory)
+    }
+}

@@ -1,0 +1,97 @@
+import ArgumentParser
+import CoopErrors
+import Glibc
+import LinuxKernel
+import Sandbox
+import Sessions
+
+struct RmCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rm", abstract: "Forget a session that is over: its log is removed.",
+        discussion: """
+            Examples:
+              coop rm fix-auth
+              coop rm k3x9 m2p8
+            """)
+
+    @Argument(
+        help: ArgumentHelp("The session: a name, an id or the beginning of an id.", valueName: "ID"), completion: NameCompletion.sessions)
+    var id: [String]
+
+    func run() throws {
+        let context = try Context()
+        try Sweep(context: context).run()
+        let store = SessionStore(context: context)
+        // All of them are looked up before one is removed: a wrong name removes nothing.
+        let sessions = try id.map { text in
+            let session = try store.find(text)
+            guard !session.isLive else {
+                throw CoopError(.notReady, "cannot remove the session \(session.id)", "it is running", next: "coop stop \(session.id)")
+            }
+            return session
+        }
+        for session in sessions {
+            try session.remove()
+            print(session.id)
+        }
+    }
+}
+
+struct PruneCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "prune", abstract: "Forget sessions that ended long ago.",
+        discussion: """
+            Examples:
+              coop prune                      what ended more than 30 days ago
+              coop prune --older-than 12h
+              coop prune --older-than 0s --dry-run
+            """)
+
+    @Option(help: ArgumentHelp("How long ago they ended at least: 30d, 12h, 15m.", valueName: "TIME")) var olderThan = "30d"
+    @Flag(help: "Only say which ones.") var dryRun = false
+    @Flag(help: "Print JSON.") var json = false
+
+    private struct Report: Encodable {
+        var version = 1
+        var removed: [String]
+        var isDryRun: Bool
+    }
+
+    func run() throws {
+        let context = try Context()
+        try Sweep(context: context).run()
+        let limit = Int64(time(nil)) - (try PruneCommand.seconds(olderThan))
+        let old = try SessionStore(context: context).all().filter { session in
+            !session.isLive && (session.summary.ended ?? session.summary.since) <= limit
+        }
+        for session in old where !dryRun { try session.remove() }
+        if json {
+            print(try JSONText.encode(Report(removed: old.map(\.id), isDryRun: dryRun)))
+        } else {
+            for session in old { print(session.id) }
+        }
+    }
+
+    private static func seconds(_ text: String) throws(CoopError) -> Int64 {
+        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86400]
+        guard let unit = text.last.flatMap({ units[$0] }), let count = Int64(text.dropLast()), count >= 0, count < 1_000_000_000 else {
+            throw CoopError(
+                .usage, "cannot use the time `\(text.printable)`", "it is a number and one of s, m, h and d",
+                next: "coop prune --older-than 30d")
+        }
+        return count * unit
+    }
+}
+
+extension StoredSession {
+    /// Removes the log. It disappears as a whole first, so that a removal that is killed leaves nothing that is listed.
+    func remove() throws(CoopError) {
+        let hidden = FileSystem.join(FileSystem.parent(of: directory), "." + id)
+        do {
+            try FileSystem.rename(directory, to: hidden)
+            try FileSystem.removeTree(hidden)
+        } catch {
+            throw CoopError(.failed, "cannot remove the session \(id.printable)", "\(error)", next: "ls -la \(directory.shellQuoted)")
+        }
+    }
+}

@@ -1,0 +1,44 @@
+import AgentEvents
+import CoopErrors
+import Glibc
+import LinuxKernel
+import Projects
+import Sandbox
+import Sessions
+
+/// Sets up the log of one run.
+struct SessionRecording {
+    let context: Context
+    let options: RunOptions
+    let spec: SandboxSpec
+    let project: Project
+    let agent: AgentRun?
+    /// Nil when this process is the command's client as well, at the caller's own streams.
+    let hosting: Hosting?
+
+    func recorder(loop: EventLoop) throws -> SessionRecorder {
+        let directory = SessionStore(context: context).directory(of: spec.id, project: project.key)
+        let home = context.home
+        let summary = SessionSummary(
+            id: spec.id, name: spec.name, label: options.label, agent: agent?.agent.name, profile: options.profile,
+            workspace: spec.workspace.path, command: spec.command, started: Int64(time(nil)), hasTerminal: hosting?.hasTerminal ?? false,
+            arguments: typedWords, directory: context.currentDirectory)
+        return try SessionRecorder(directory: directory, summary: summary, loop: loop, stream: try stream(), isDeferred: true) {
+            () throws(CoopError) in try home.prepare(directory)
+        }
+    }
+
+    /// Reads the agent's stream, where it writes one to standard output.
+    private func stream() throws(CoopError) -> AgentStream? {
+        guard !(hosting?.hasTerminal ?? false), let agent, let events = agent.agent.events,
+            Set(events.flags).isSubset(of: Set(spec.command))
+        else { return nil }
+        return AgentStream(agent: agent.agent.name, format: try StreamFormat.named(events.format))
+    }
+
+    /// The command line that started it; a supervisor's own is made from it.
+    private var typedWords: [String] {
+        hosting?.typed
+            ?? (1..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0].map { String(osBytes: UnsafePointer($0)) } }
+    }
+}
