@@ -15,7 +15,7 @@ public final class Supervisor {
         /// The client's own numbers for commands, by ours.
         var commands: [UInt32: UInt32] = [:]
         /// Whether a person looks at it.
-        var attends = false
+        var isPerson = false
 
         init(channel: FrameChannel, ownsSandbox: Bool) {
             self.channel = channel
@@ -161,7 +161,7 @@ public final class Supervisor {
                 isEnding = true
                 try endIfIdle()
             case .attend:
-                client.attends = true
+                client.isPerson = true
                 // A client that is gone is seen by the next reading.
                 questions.attend(client.channel.socket.number) { frame in try? client.channel.sendIfOpen(frame) }
             case .attach(let rows, let columns, let isReadOnly):
@@ -169,6 +169,7 @@ public final class Supervisor {
                     try client.channel.sendIfOpen(.detached)
                     continue
                 }
+                client.isPerson = true
                 try host.attach(client.channel.socket.number, rows: rows, columns: columns, isReadOnly: isReadOnly) { frame, descriptors in
                     // A client that is gone is seen by the next reading.
                     try client.channel.sendIfOpen(frame, descriptors: descriptors)
@@ -216,7 +217,7 @@ public final class Supervisor {
 
     /// Tells everybody connected what coop has to say at the end.
     public func tell(_ text: String) {
-        for client in clients.values where client.attends { try? client.channel.sendIfOpen(.notice(text)) }
+        for client in clients.values where client.isPerson { try? client.channel.sendIfOpen(.notice(text)) }
     }
 
     // MARK: - Warden

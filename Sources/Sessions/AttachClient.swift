@@ -80,7 +80,8 @@ public final class AttachClient {
     private func restore() {
         question?.withdraw()
         question = nil
-        if hasDrawn { write(screens.leave()) }
+        // What has ended by itself has left the terminal as it wanted.
+        if hasDrawn, end == nil { write(screens.leave()) }
         mode.restore()
     }
 

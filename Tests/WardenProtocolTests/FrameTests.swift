@@ -83,7 +83,7 @@ struct Generator {
     }
 
     mutating func frame() -> Frame {
-        switch Int.random(in: 0..<21, using: &random) {
+        switch Int.random(in: 0..<29, using: &random) {
         case 12: .control(.report)
         case 13:
             .control(
@@ -96,6 +96,14 @@ struct Generator {
         case 18: .settled(id: number())
         case 19: .connect(id: number(), port: number())
         case 20: .connected(id: number(), errno: number())
+        case 21: .attach(rows: number(), columns: number(), isReadOnly: Bool.random(using: &random))
+        case 22: .resize(rows: number(), columns: number())
+        case 23: .type(TypedInput(pieces: list(4) { Bool.random(using: &$0.random) ? .text($0.bytes()) : .keys($0.bytes()) }, whenIdle: true))
+        case 24: .detachAll
+        case 25: .attached(offset: number(), rows: number(), columns: number())
+        case 26: .resized(rows: number(), columns: number())
+        case 27: .detached
+        case 28: .notice(text())
         case 0: .plan(plan())
         case 1: .start(request())
         case 2: .signal(.command(number()), UInt8.random(in: 1...64, using: &random))
@@ -169,7 +177,7 @@ struct Generator {
     @Test("text that is not UTF-8, unknown types and impossible signals are refused")
     func shapes() {
         #expect(throws: WireError.self) { try Frame.decode([]) }
-        for type in UInt8.min...UInt8.max where ![1, 2, 3, 4, 7, 16, 17, 18, 19, 20, 21, 22].contains(type) {
+        for type in UInt8.min...UInt8.max where ![1, 2, 3, 4, 7, 13, 16, 17, 18, 19, 20, 21, 22, 29].contains(type) {
             #expect(throws: WireError.self) { try Frame.decode([type, 0]) }
         }
         #expect(throws: WireError.self) { try Frame.decode([17, 0, 1, 0, 0, 0, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) }
