@@ -30,7 +30,8 @@ extension TerminalModel {
         if modes.top != 0 || Int(modes.bottom) != rows { text += "\u{1B}[\(modes.top + 1);\(modes.bottom)r" }
         place(modes, to: &text)
         text += pen.selectGraphicRendition
-        append(modes, to: &text)
+        appendDrawing(modes, to: &text)
+        appendKeys(modes, to: &text)
         return Array(text.utf8)
     }
 
@@ -38,7 +39,7 @@ extension TerminalModel {
     public static let leave = Array((plainState + "\u{1B}[?25h\r\n").utf8)
 
     /// The primary screen, all of it in use, with the modes that a terminal starts with.
-    private static let plainState =
+    static let plainState =
         "\u{1B}[?1049l\u{1B}[!p\u{1B}[0m\u{1B}[?6l\u{1B}[?69l\u{1B}[r\u{1B}(B\u{1B})B\u{0F}\u{1B}[?7h\u{1B}[4l\u{1B}[20l\u{1B}[?5l"
         + "\u{1B}[?1l\u{1B}>\u{1B}[?1000l\u{1B}[?1002l\u{1B}[?1003l\u{1B}[?1005l\u{1B}[?1006l\u{1B}[?1015l\u{1B}[?1004l\u{1B}[?2004l"
         + "\u{1B}[?25h"
@@ -65,7 +66,8 @@ extension TerminalModel {
         if cell.width > 0 { text += cell.selectGraphicRendition + cell.text }
     }
 
-    private func append(_ modes: coop_modes, to text: inout String) {
+    /// What changes how the next character is drawn.
+    private func appendDrawing(_ modes: coop_modes, to text: inout String) {
         func set(_ isOn: Bool, _ sequence: String) { if isOn { text += "\u{1B}" + sequence } }
         for (index, draws) in [modes.draws.0, modes.draws.1, modes.draws.2, modes.draws.3].enumerated() where draws != 0 {
             text += "\u{1B}" + ["(", ")", "*", "+"][index] + "0"
@@ -76,6 +78,11 @@ extension TerminalModel {
         set(modes.autowrap == 0, "[?7l")
         set(modes.insert != 0, "[4h")
         set(modes.newline != 0, "[20h")
+    }
+
+    /// What a terminal sends for keys and the mouse, and how the whole of it looks.
+    func appendKeys(_ modes: coop_modes, to text: inout String) {
+        func set(_ isOn: Bool, _ sequence: String) { if isOn { text += "\u{1B}" + sequence } }
         set(modes.reverse_screen != 0, "[?5h")
         set(modes.cursor_keys != 0, "[?1h")
         set(modes.keypad != 0, "=")

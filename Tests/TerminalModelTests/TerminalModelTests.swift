@@ -110,6 +110,30 @@ import Testing
         #expect(terminal.size == TerminalModel.largest)
     }
 
+    @Test("a window of another size shows the part with the cursor", arguments: [(3, 10), (2, 5), (10, 40), (1, 2), (5, 20), (4, 7)])
+    func cropped(_ rows: Int, _ columns: Int) {
+        let terminal = model("one\r\ntwo \u{1B}[41mcoloured\u{1B}[0m\r\n漢字漢字漢字漢字\r\nfour\u{1B}[?2004h\u{1B}[?1000h\u{1B}[4;9H")
+        for place in ["", "\u{1B}[1;1H", "\u{1B}[5;20H", "\u{1B}[3;6H", "\u{1B}[?1049h\u{1B}[2;2Hfull\u{1B}[?25l"] {
+            terminal.feed(place.utf8)
+            let window = TerminalModel(rows: rows, columns: columns)
+            // Whatever was there, and twice, as a window is drawn again and again.
+            window.feed("\u{1B}[2;2r\u{1B}[42mrest of something else\u{1B}[?1049h".utf8)
+            for _ in 0..<2 { window.feed(terminal.crop(rows: rows, columns: columns)) }
+            let (top, left) = (terminal.cursor.row - window.cursor.row, terminal.cursor.column - window.cursor.column)
+            #expect(top >= 0 && left >= 0 && window.cursor.isVisible == terminal.cursor.isVisible && window.scrollbackText.isEmpty)
+            for row in 0..<rows {
+                let cells = top + row < 5 ? Array(terminal.cells(row: top + row).dropFirst(left).prefix(columns)) : []
+                for (column, cell) in window.cells(row: row).enumerated() {
+                    let expected = column < cells.count ? cells[column] : nil
+                    let isCut = column == columns - 1 && expected?.width == 2 || column == 0 && expected?.width == 0
+                    #expect(
+                        isCut || (expected?.isBlank ?? true ? cell.isBlank : cell == expected), "\(row) \(column) of \(rows)x\(columns)")
+                }
+            }
+            #expect(window.modes.bracketed_paste == 1 && window.modes.mouse == 1 && window.modes.autowrap == 1)
+        }
+    }
+
     @Test("a snapshot holds nothing that the filter would keep back")
     func filtered() {
         let terminal = model("\u{1B}]0;title\u{7}text\u{1B}]52;c;ZQ==\u{7}\u{1B}[6n\u{1B}[?1049h\u{1B}[31mx", rows: 24, columns: 80)
@@ -117,6 +141,8 @@ import Testing
         var filter = TerminalFilter()
         #expect(filter.filter(snapshot) == snapshot)
         #expect(filter.filter(TerminalModel.leave) == TerminalModel.leave)
+        let crop = terminal.crop(rows: 5, columns: 5)
+        #expect(filter.filter(crop) == crop)
     }
 
     @Test(
