@@ -56,7 +56,10 @@ let package = Package(
         .target(name: "FrameTransport", dependencies: ["CLinux", "LinuxKernel"]),
         .target(name: "WardenProtocol", dependencies: ["FrameTransport"]),
         .target(name: "GatewayProtocol", dependencies: ["FrameTransport", "Substitution"]),
-        .target(name: "GatewayEngine", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel", "Policy", "Seccomp", "Substitution"]),
+        .target(name: "WorkerConfinement", dependencies: ["CLinux", "Seccomp"]),
+        .target(
+            name: "GatewayEngine",
+            dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel", "Policy", "Seccomp", "Substitution", "WorkerConfinement"]),
         .target(
             name: "Certificates",
             dependencies: [.product(name: "Crypto", package: "swift-crypto"), .product(name: "SwiftASN1", package: "swift-asn1")]),
@@ -133,6 +136,17 @@ let package = Package(
         .target(name: "TerminalModel", dependencies: ["CVTerm"]),
         .testTarget(name: "TerminalModelTests", dependencies: ["LinuxKernel", "TerminalModel", "TestSupport"]),
         .target(
+            name: "ConfinedTerminal",
+            dependencies: [
+                "CLinux", "CoopErrors", "EventLog", "FrameTransport", "LinuxKernel", "Seccomp", "TerminalModel", "WorkerConfinement",
+            ]),
+        .testTarget(
+            name: "ConfinedTerminalTests",
+            dependencies: [
+                "CLinux", "ConfinedTerminal", "CoopErrors", "EventLog", "FrameTransport", "LinuxKernel", "Seccomp", "TerminalModel",
+                "TestSupport",
+            ]),
+        .target(
             name: "AgentEvents", dependencies: ["CoopErrors", "EventLog", "LinuxKernel", "TOML"], exclude: ["Data"],
             plugins: ["EmbedData"]),
         .testTarget(
@@ -160,6 +174,7 @@ let package = Package(
                 "AgentEvents", "Agents", "Audit", "Certificates", "CLinux", "ConfigurationImport", "CoopErrors", "Egress", "EventLog",
                 "Forwarding", "GatewayProtocol", "LinuxKernel", "NativeEngine", "Policy", "Projects", "Sandbox", "Seccomp", "Sessions",
                 "Substitution", "TOML", "TerminalModel", "Vault", "WardenProtocol", "WebSocket", "Workspaces",
+                "ConfinedTerminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: testHooks, linkerSettings: staticExecutable + staticFoundation),

@@ -5,7 +5,7 @@ import LinuxKernel
 /// Reads a session's log from any process, beside its writer or after it. Used by one thread at a time.
 public final class EventReader {
     private let files: EventLogFiles
-    private let database: Database
+    let database: Database
     private let select: Statement
 
     /// - Throws: `not-ready` while the log does not exist yet.
@@ -31,16 +31,28 @@ public final class EventReader {
         select.bind(2, Int64(limit))
         defer { select.reset() }
         while try select.step() {
-            result.append(
-                Event(
-                    sequence: UInt64(select.integer(0)), time: EventTime(microseconds: select.integer(1)),
-                    type: EventType(rawValue: select.text(2)), fields: select.bytes(3)))
+            result.append(EventReader.event(of: select))
         }
         return result
     }
 
+    /// The event of a row: number, time, type and fields.
+    static func event(of row: Statement) -> Event {
+        Event(
+            sequence: UInt64(row.integer(0)), time: EventTime(microseconds: row.integer(1)), type: EventType(rawValue: row.text(2)),
+            fields: row.bytes(3))
+    }
+
     /// The number of the last event; zero in an empty log.
     public func last() throws(CoopError) -> UInt64 { UInt64(try database.number("SELECT max(seq) FROM events")) }
+
+    /// The last event of one of these types; nil when there is none.
+    public func last(of types: [EventType]) throws(CoopError) -> Event? {
+        let names = types.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+        let statement = try database.prepare("SELECT seq, at, type, fields FROM events WHERE type IN (\(names)) ORDER BY seq DESC LIMIT 1")
+        guard try statement.step() else { return nil }
+        return EventReader.event(of: statement)
+    }
 
     /// A content that an event names by its hash; nil when there is none.
     public func content(sha256: String) throws(CoopError) -> [UInt8]? {

@@ -2,6 +2,7 @@ import CLinux
 import GatewayProtocol
 import Glibc
 import LinuxKernel
+import WorkerConfinement
 
 /// The life of a worker process: confine itself, then serve until its supervisor is gone.
 public enum WorkerProcess {
@@ -23,12 +24,17 @@ public enum WorkerProcess {
             complain("this program is started by coop", next: "coop run -- COMMAND")
             return 125
         }
+        let confinement = Confinement.gateway(withoutLandlock: withoutLandlock)
         do {
-            try Confinement.restrictProcess(withoutLandlock: withoutLandlock)
+            _ = fcntl(Confinement.channel, F_SETFD, FD_CLOEXEC)
+            try confinement.restrictProcess()
             if mode == .probe {
                 let files = ConfinementProbe.runFiles()
-                try Confinement.restrictSystemCalls()
-                printAttempts([("landlock", files), ("need", ConfinementProbe.needs()), ("attempt", ConfinementProbe.run())])
+                try confinement.restrictSystemCalls(to: WorkerSystemCalls.policy(process: getpid()))
+                ConfinementProbe.print([
+                    ("landlock", files), ("need", ConfinementProbe.gatewayNeeds()),
+                    ("attempt", ConfinementProbe.run(channel: Confinement.channel)),
+                ])
                 return 0
             }
             let notices = try Mailbox<Worker.Notice>()
@@ -36,7 +42,7 @@ public enum WorkerProcess {
             let started = try inspectors.startThreads()
             let worker = try Worker(socket: Descriptor(owning: Confinement.channel), relay: relay, notices: notices, inspectors: started)
             try RelayThread.start(relay)
-            try Confinement.restrictSystemCalls()
+            try confinement.restrictSystemCalls(to: WorkerSystemCalls.policy(process: getpid()))
             try worker.run()
             return 0
         } catch {
@@ -56,13 +62,5 @@ public enum WorkerProcess {
     static func complain(_ what: String, next: String) {
         let text = "coop-gateway: \(what)\nNext: \(next)\n"
         _ = write(2, text, text.utf8.count)
-    }
-
-    private static func printAttempts(_ groups: [(String, [ConfinementProbe.Attempt])]) {
-        var text = ""
-        for (group, attempts) in groups {
-            for attempt in attempts { text += "\(group) \(attempt.name) \(attempt.errno)\n" }
-        }
-        _ = write(1, text, text.utf8.count)
     }
 }

@@ -25,7 +25,7 @@ struct Coop: ParsableCommand {
                 name: "Sessions",
                 subcommands: [
                     PsCommand.self, InfoCommand.self, AttachCommand.self, DetachCommand.self, SendCommand.self, StopCommand.self,
-                    RestartCommand.self, RmCommand.self, PruneCommand.self, SuperviseCommand.self,
+                    RestartCommand.self, RmCommand.self, PruneCommand.self, SuperviseCommand.self, TerminalWorkerCommand.self,
                 ]),
             CommandGroup(
                 name: "Projects and trust", subcommands: [InitCommand.self, ProjectCommand.self, TrustCommand.self, ConfigCommand.self]),
@@ -51,6 +51,7 @@ struct Coop: ParsableCommand {
             $0 == "-h" || $0.hasPrefix("--help") || $0 == "--version" || $0.hasPrefix("--generate") || $0.hasPrefix("--experimental")
         }
         if words.first == "run", !asksForHelp, let command = try? RunCommand.parse(Array(words.dropFirst())) { return command }
+        if words.first == "terminal-worker", let command = try? TerminalWorkerCommand.parse(Array(words.dropFirst())) { return command }
         return try parseAsRoot(words)
     }
 

@@ -1,4 +1,5 @@
 import Seccomp
+import WorkerConfinement
 
 /// The system calls of the worker after it has confined itself.
 ///
@@ -10,7 +11,7 @@ enum WorkerSystemCalls {
         SyscallAllowList([
             .init(plain),
             .init("clone3", SyscallRule(.errno(enosys))),
-            .init("mmap mprotect pkey_mprotect", withoutExecution),
+            .init("mmap mprotect pkey_mprotect", .withoutExecution),
             .init("fcntl", fcntl), .init("ioctl", ioctl), .init("prctl", prctl), .init("prlimit64", prlimit),
             .init("sendto", withoutFastOpen(argument: 3)), .init("sendmsg", withoutFastOpen(argument: 2)),
             .init("sendmmsg", withoutFastOpen(argument: 3)), .init("setsockopt", setsockopt),
@@ -37,10 +38,6 @@ enum WorkerSystemCalls {
     private static func only(_ index: Int, _ values: [UInt32], _ summary: String) -> SyscallRule {
         SyscallRule(summary, values.map { .init([int(index, .equal, $0)], .allow) }, otherwise: eperm)
     }
-
-    /// No memory becomes code (PROT_EXEC).
-    private static let withoutExecution = SyscallRule(
-        "memory that is not executed", [.init([ArgumentTest(2, .equal, 0, mask: 4)], .allow)], otherwise: eperm)
 
     /// F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, F_SETPIPE_SZ, F_GETPIPE_SZ.
     private static let fcntl = only(1, [0, 1, 2, 3, 4, 1030, 1031, 1032], "flags and sizes of descriptors")

@@ -8,15 +8,22 @@ public enum ConfinementProbe {
         public var name: String
         /// The error number; 0 when the attempt succeeded.
         public var errno: Int32
+
+        public init(_ name: String, errno: Int32) {
+            self.name = name
+            self.errno = errno
+        }
     }
 
     /// Makes every attempt.
-    public static func run() -> [Attempt] {
+    ///
+    /// - Parameter channel: a descriptor that the worker has.
+    public static func run(channel: Int32) -> [Attempt] {
         var results: [Attempt] = []
         func attempt(_ name: String, _ body: () -> Int) {
             errno = 0
             let result = body()
-            results.append(Attempt(name: name, errno: result < 0 ? errno : 0))
+            results.append(Attempt(name, errno: result < 0 ? errno : 0))
         }
         attempt("open") { Int(open("/etc/passwd", O_RDONLY)) }
         attempt("open-write") { Int(open("/dev/null", O_WRONLY)) }
@@ -35,13 +42,13 @@ public enum ConfinementProbe {
         }
         attempt("connect") {
             var address = sockaddr()
-            return Int(connect(Confinement.channel, &address, socklen_t(MemoryLayout<sockaddr>.size)))
+            return Int(connect(channel, &address, socklen_t(MemoryLayout<sockaddr>.size)))
         }
         attempt("bind") {
             var address = sockaddr()
-            return Int(bind(Confinement.channel, &address, socklen_t(MemoryLayout<sockaddr>.size)))
+            return Int(bind(channel, &address, socklen_t(MemoryLayout<sockaddr>.size)))
         }
-        attempt("listen") { Int(listen(Confinement.channel, 1)) }
+        attempt("listen") { Int(listen(channel, 1)) }
         attempt("execve") {
             var arguments: [UnsafeMutablePointer<CChar>?] = [nil]
             return Int(execve("/bin/true", &arguments, &arguments))
@@ -75,7 +82,7 @@ public enum ConfinementProbe {
         attempt("setsockopt-mark") { coop_attempt(coop_attempt_mark) }
         attempt("fast-open") {
             var byte: UInt8 = 0
-            return send(Confinement.channel, &byte, 1, 0x2000_0000)
+            return send(channel, &byte, 1, 0x2000_0000)
         }
         return results
     }
@@ -83,33 +90,21 @@ public enum ConfinementProbe {
     /// What Landlock alone refuses, before the system call filter.
     public static func runFiles() -> [Attempt] {
         let read = open("/etc/passwd", O_RDONLY | O_CLOEXEC)
-        var results = [Attempt(name: "read", errno: read < 0 ? errno : 0)]
+        var results = [Attempt("read", errno: read < 0 ? errno : 0)]
         let list = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        results.append(Attempt(name: "list", errno: list < 0 ? errno : 0))
+        results.append(Attempt("list", errno: list < 0 ? errno : 0))
         let write = open("/dev/null", O_WRONLY | O_CLOEXEC)
-        results.append(Attempt(name: "write", errno: write < 0 ? errno : 0))
+        results.append(Attempt("write", errno: write < 0 ? errno : 0))
         for number in [read, list, write] where number >= 0 { close(number) }
         return results
     }
 
-    /// What a worker must still be able to do.
-    public static func needs() -> [Attempt] {
-        var results: [Attempt] = []
-        func attempt(_ name: String, _ body: () -> Bool) { results.append(Attempt(name: name, errno: body() ? 0 : max(1, errno))) }
-        attempt("random") { UInt64.random(in: .min ... .max) != UInt64.random(in: .min ... .max) }
-        attempt("memory") {
-            let block = [UInt8](repeating: 1, count: 32 << 20)
-            return block.last == 1
+    /// Writes the attempts to standard output: group, name and error number, one a line.
+    public static func print(_ groups: [(String, [Attempt])]) {
+        var text = ""
+        for (group, attempts) in groups {
+            for attempt in attempts { text += "\(group) \(attempt.name) \(attempt.errno)\n" }
         }
-        attempt("pipe") {
-            var ends: [Int32] = [-1, -1]
-            guard coop_splice_pipe(&ends, 65536) > 0 else { return false }
-            return close(ends[0]) == 0 && close(ends[1]) == 0
-        }
-        attempt("clock") { monotonicMilliseconds() > 0 }
-        attempt("only-four-descriptors") {
-            (0..<4).allSatisfy { fcntl($0, F_GETFD) >= 0 } && (4..<64).allSatisfy { fcntl($0, F_GETFD) < 0 }
-        }
-        return results
+        _ = write(1, text, text.utf8.count)
     }
 }
