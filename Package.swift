@@ -159,7 +159,8 @@ let package = Package(
         .target(
             name: "Sessions",
             dependencies: [
-                "AgentEvents", "CLinux", "CoopErrors", "EventLog", "LinuxKernel", "Sandbox", "TerminalModel", "WardenProtocol",
+                "AgentEvents", "CLinux", "ConfinedTerminal", "CoopErrors", "EventLog", "LinuxKernel", "Sandbox", "TerminalModel",
+                "WardenProtocol",
             ]),
         .testTarget(
             name: "SessionsTests",

@@ -19,6 +19,8 @@ public struct EventType: RawRepresentable, Sendable, Hashable {
 
     /// Bytes that the terminal has received, kept in the file `terminal`.
     public static let terminal = EventType(rawValue: "terminal")
+    /// What the terminal showed at one moment, so that nobody has to begin at its first byte.
+    public static let screen = EventType(rawValue: "screen")
     public static let resized = EventType(rawValue: "resized")
     public static let input = EventType(rawValue: "input")
     public static let attached = EventType(rawValue: "attached")

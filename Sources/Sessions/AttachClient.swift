@@ -3,7 +3,9 @@ import CoopErrors
 import Glibc
 import LinuxKernel
 import Sandbox
+import TerminalModel
 import WardenProtocol
+import EventLog
 
 /// A person's end of a session's terminal: shows what the command writes, passes keys and window sizes on, and leaves with Ctrl-A D.
 public final class AttachClient {
@@ -14,31 +16,11 @@ public final class AttachClient {
         case lost
     }
 
-    /// What is to be seen, as bytes for a terminal of this size.
-    public struct Screens {
-        /// The whole screen as the terminal's first `offset` bytes leave it.
-        public var draw: (_ offset: UInt64, _ rows: UInt16, _ columns: UInt16) throws -> [UInt8]
-        /// The terminal as it should be when the person has left.
-        public var leave: () -> [UInt8]
-        /// What may go to the person's terminal of the command's output.
-        public var filter: ([UInt8]) -> [UInt8]
-
-        public init(
-            draw: @escaping (_ offset: UInt64, _ rows: UInt16, _ columns: UInt16) throws -> [UInt8], leave: @escaping () -> [UInt8],
-            filter: @escaping ([UInt8]) -> [UInt8]
-        ) {
-            self.draw = draw
-            self.leave = leave
-            self.filter = filter
-        }
-    }
-
     private let channel: FrameChannel
     private let loop: EventLoop
-    private let screens: Screens
+    private let screen: SessionScreen
     private let isReadOnly: Bool
     private let attends: Bool
-    /// Whether signals that end this process are the command's: it was started by it.
     private let ownsCommand: Bool
     private let mode: TerminalMode
     private var signals: Descriptor?
@@ -47,17 +29,26 @@ public final class AttachClient {
     private var outgoing: [UInt8] = []
     private var question: TerminalQuestion?
     private var hasDrawn = false
+    private var hasRedrawn = false
+    private var drawTimer: Int?
     private var end: ProcessEnd?
     private var outcome: Outcome?
     /// What coop itself had to say, for after the screen.
     public private(set) var notices: [String] = []
 
+    /// - Parameters:
+    ///   - socket: connected to the supervisor.
+    ///   - directory: the session's, with its log.
+    ///   - allowance: what the program may do to the person's terminal beside drawing.
+    ///   - attends: whether a person may be asked here.
+    ///   - ownsCommand: signals that end this process are the command's: it was started by it.
     public init(
-        socket: Descriptor, loop: EventLoop, screens: Screens, isReadOnly: Bool, attends: Bool, ownsCommand: Bool
+        socket: Descriptor, loop: EventLoop, directory: String, allowance: TerminalFilter.Allowance, isReadOnly: Bool, attends: Bool,
+        ownsCommand: Bool
     ) {
         channel = FrameChannel(socket)
         self.loop = loop
-        self.screens = screens
+        screen = SessionScreen(directory: directory, allowance: allowance)
         self.isReadOnly = isReadOnly
         self.attends = attends
         self.ownsCommand = ownsCommand
@@ -81,7 +72,9 @@ public final class AttachClient {
         question?.withdraw()
         question = nil
         // What has ended by itself has left the terminal as it wanted.
-        if hasDrawn, end == nil { write(screens.leave()) }
+        if hasDrawn, end == nil { write(SessionScreen.leave) }
+        // What comes next belongs below a screen that coop has drawn.
+        if hasRedrawn, end == nil { write(Array("\u{1B}[999;1H\r\n".utf8)) }
         mode.restore()
     }
 
@@ -91,11 +84,13 @@ public final class AttachClient {
     }
 
     /// The window of this process's terminal.
-    private static func window() -> (UInt16, UInt16) {
+    private static func window() -> (rows: UInt16, columns: UInt16) {
         var (rows, columns): (UInt16, UInt16) = (0, 0)
         guard coop_get_window(1, &rows, &columns) == 0, rows > 0, columns > 0 else { return (24, 80) }
         return (rows, columns)
     }
+
+    private static func size(_ rows: UInt16, _ columns: UInt16) -> ScreenSize { ScreenSize(rows: Int(rows), columns: Int(columns)) }
 
     // MARK: - Supervisor
 
@@ -111,8 +106,9 @@ public final class AttachClient {
                 guard let socket = received.first else { throw AttachClient.unexpected("a stream without a socket") }
                 try connect(socket, offset: offset, rows: rows, columns: columns)
             case .resized(let rows, let columns):
-                // What the command draws next is for that size; where the window has another one, all is drawn anew.
-                _ = (rows, columns)
+                // The program draws for that size itself. Where the window has another one, or had until now, all is drawn anew.
+                let window = AttachClient.window()
+                if screen.isDrawn || window != (rows, columns) { try ask() }
             case .stopped(_, let signal):
                 if signal != UInt8(SIGCONT), ownsCommand { try suspend() }
             case .exited(_, let end):
@@ -149,13 +145,20 @@ public final class AttachClient {
     private func connect(_ socket: Descriptor, offset: UInt64, rows: UInt16, columns: UInt16) throws {
         if let data { loop.unwatch(data.number) }
         data = socket
-        let screen = offset > 0 || hasDrawn ? try screens.draw(offset, rows, columns) : []
+        let window = AttachClient.window()
+        let isPlain = offset == 0 && !hasDrawn && window == (rows, columns)
+        let drawing =
+            isPlain
+            ? []
+            : try screen.draw(
+                offset: offset, size: AttachClient.size(rows, columns), window: AttachClient.size(window.rows, window.columns))
         if !mode.isRaw {
             mode.makeRaw()
             loop.watch(0) { [unowned self] _ in try self.readKeys() }
         }
         hasDrawn = true
-        write(screen)
+        hasRedrawn = hasRedrawn || !isPlain
+        write(drawing)
         loop.watch(socket.number) { [unowned self] _ in try self.readData() }
     }
 
@@ -173,8 +176,18 @@ public final class AttachClient {
                 if end == nil { try ask() }
                 return
             }
-            write(screens.filter(Array(buffer[..<count])))
+            write(try screen.show(Array(buffer[..<count])))
+            if screen.isDrawn { drawSoon() }
             if end == nil { return }
+        }
+    }
+
+    /// A drawing is made anew at most thirty times a second, however often something changes.
+    private func drawSoon() {
+        guard drawTimer == nil else { return }
+        drawTimer = loop.after(milliseconds: 33) { [unowned self] in
+            self.drawTimer = nil
+            self.write(try self.screen.drawing())
         }
     }
 
@@ -268,6 +281,7 @@ public final class AttachClient {
             case SIGWINCH:
                 let (rows, columns) = AttachClient.window()
                 try channel.sendIfOpen(.resize(rows: rows, columns: columns))
+                if screen.isDrawn { try ask() }
             // A terminal that is gone takes nothing along: that is what sessions are for.
             case SIGHUP: finish(.detached)
             case SIGTSTP: if ownsCommand { try channel.sendIfOpen(.signal(.command(0), UInt8(SIGSTOP))) } else { try suspend() }

@@ -31,6 +31,7 @@ public final class SessionHost: TerminalHost {
     private var isTyping = false
     private var typed = TypedRecord()
     private var isStopped = false
+    private var screen: ScreenKeeper?
     /// How the command ended; nil while it runs.
     public private(set) var end: ProcessEnd?
     /// Called when the command runs, or could not be started.
@@ -54,6 +55,12 @@ public final class SessionHost: TerminalHost {
             streams: [.terminal, .terminal, standardError == nil ? .terminal : .passed], controlsTerminal: true, umask: umask)
         loop.watch(channel.socket.number) { [unowned self] _ in try self.readChannel() }
         recorder.whenChanged = { [unowned self] state in self.changed(state) }
+        screen = ScreenKeeper(directory: recorder.directory, loop: loop) { [unowned self] reply in
+            self.keys += reply
+            try self.write()
+        } keep: { [unowned self] snapshot, offset in
+            try self.recorder.keepScreen(snapshot, at: offset, rows: self.size.rows, columns: self.size.columns)
+        }
     }
 
     /// Starts the command, unless it runs already.
@@ -135,7 +142,9 @@ public final class SessionHost: TerminalHost {
             if count == 0 || errno == EIO { loop.unwatch(master.number) }
             return false
         }
-        let shown = try recorder.received(Array(buffer[..<count]))
+        let start = recorder.terminalEnd
+        let (shown, asks) = try recorder.received(Array(buffer[..<count]))
+        try screen?.received(shown, at: start, asks: asks, flush: recorder.flush)
         for attachment in attachments.values { attachment.show(shown) }
         return true
     }
@@ -246,6 +255,7 @@ public final class SessionHost: TerminalHost {
         size = (rows, columns)
         guard isStarted else { return }
         if let master { coop_set_window(master.number, rows, columns) }
+        screen?.resized(rows: rows, columns: columns)
         try recordSize()
         for attachment in attachments.values { try? attachment.send(.resized(rows: rows, columns: columns), []) }
     }
@@ -272,9 +282,16 @@ public final class SessionHost: TerminalHost {
     }
 
     private func changed(_ state: SessionState) {
-        guard state == .idle || state == .attention, !waiting.isEmpty else { return }
-        pieces += waiting.removeFirst().pieces
-        do { try typeNext() } catch { loop.fail(error) }
+        guard state == .idle || state == .attention else { return }
+        do {
+            if !waiting.isEmpty {
+                pieces += waiting.removeFirst().pieces
+                try typeNext()
+            }
+            try screen?.rest(at: recorder.terminalEnd, flush: recorder.flush)
+        } catch {
+            loop.fail(error)
+        }
     }
 
     private func typeNext() throws {

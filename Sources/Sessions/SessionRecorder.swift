@@ -90,19 +90,31 @@ public final class SessionRecorder {
 
     /// Adds what the terminal received.
     ///
-    /// - Returns: the bytes that were written, for whoever is attached.
-    public func received(_ bytes: [UInt8]) throws(CoopError) -> [UInt8] {
+    /// - Returns: the bytes that were written, for whoever is attached, and whether the program asks the terminal something.
+    public func received(_ bytes: [UInt8]) throws(CoopError) -> (shown: [UInt8], asks: Bool) {
         let clean = scrub(bytes)
+        var asks = false
         terminalEnd += UInt64(clean.count)
         try writer.append(terminal: clean)
         for signal in scanner.scan(clean) {
             switch signal {
             case .bell: wanted = "bell"
             case .notification(let text): wanted = text
+            case .question: asks = true
             }
         }
         try active()
-        return clean
+        return (clean, asks)
+    }
+
+    /// Keeps what the terminal shows, so that who attaches need not read everything before it.
+    public func keepScreen(_ snapshot: [UInt8], at offset: UInt64, rows: UInt16, columns: UInt16) throws(CoopError) {
+        var fields = EventFields()
+        fields.put("offset", Int64(clamping: offset))
+        fields.put("rows", Int64(rows))
+        fields.put("columns", Int64(columns))
+        fields.put("snapshot", content: snapshot)
+        try record(.screen, fields)
     }
 
     /// Whether pasted text is to be marked.

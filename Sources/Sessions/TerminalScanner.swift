@@ -6,6 +6,8 @@ public struct TerminalScanner: Sendable {
         case bell
         /// The text of a notification (OSC 9 of iTerm2, OSC 777 of rxvt), not yet safe to print.
         case notification(String)
+        /// The program asks the terminal something (DA, DSR, DECRQM), and may wait for the answer.
+        case question
     }
 
     private enum State: Sendable {
@@ -41,7 +43,7 @@ public struct TerminalScanner: Sendable {
                 if byte == 0x1B {
                     begin(.escape)
                 } else if byte >= 0x40, byte < 0x7F {
-                    control(byte)
+                    control(byte, &signals)
                     begin(.ground)
                 } else {
                     keep(byte)
@@ -76,7 +78,12 @@ public struct TerminalScanner: Sendable {
         if pending.count < TerminalScanner.longest { pending.append(byte) }
     }
 
-    private mutating func control(_ final: UInt8) {
+    private mutating func control(_ final: UInt8, _ signals: inout [Signal]) {
+        switch final {
+        case UInt8(ascii: "c"), UInt8(ascii: "n"): signals.append(.question)
+        case UInt8(ascii: "p") where pending.last == UInt8(ascii: "$"): signals.append(.question)
+        default: break
+        }
         guard pending.first == UInt8(ascii: "?"), final == UInt8(ascii: "h") || final == UInt8(ascii: "l") else { return }
         for mode in pending.dropFirst().split(separator: UInt8(ascii: ";")) where mode.elementsEqual("2004".utf8) {
             bracketsPastes = final == UInt8(ascii: "h")

@@ -42,19 +42,9 @@ struct AttachedTerminal {
     private func show(ownsCommand: Bool) throws -> AttachClient.Outcome {
         let socket = try SessionDirectory.connect(run: context.run, id: id)
         let directory = try SessionStore(context: context).find(id).directory
-        var filter = TerminalFilter(allowing: allowance)
-        let screens = AttachClient.Screens(
-            draw: { offset, rows, columns in
-                // What the terminal received last may be the beginning of a sequence whose end comes through the socket.
-                filter = TerminalFilter(allowing: allowance)
-                let screen = try SessionScreen(directory: directory).draw(offset: offset, rows: rows, columns: columns)
-                _ = filter.filter(screen.tail)
-                return screen.bytes
-            },
-            leave: { TerminalModel.leave },
-            filter: { bytes in filter.filter(bytes) })
         let client = AttachClient(
-            socket: socket, loop: EventLoop(), screens: screens, isReadOnly: isReadOnly, attends: attends, ownsCommand: ownsCommand)
+            socket: socket, loop: EventLoop(), directory: directory, allowance: allowance, isReadOnly: isReadOnly, attends: attends,
+            ownsCommand: ownsCommand)
         let outcome = try client.run()
         for notice in client.notices { FileHandleOutput.standardError(notice.printableLines) }
         return outcome
