@@ -57,7 +57,7 @@ public final class Supervisor {
     public var whenExecuted: (_ id: UInt32, _ command: [String]) throws -> Void = { _, _ in }
     public var whenExecutionEnded: (_ id: UInt32, ProcessEnd) throws -> Void = { _, _ in }
     /// Called once every process is gone.
-    public var whenOver: () -> Void = {}
+    public var whenOver: () throws -> Void = {}
     /// Whether the time limit ended it.
     public private(set) var timedOut = false
 
@@ -236,7 +236,7 @@ public final class Supervisor {
             loop.unwatch(sandbox.channel.socket.number)
             try reportEnd(.signaled(UInt8(SIGKILL)))
             isOver = true
-            whenOver()
+            try whenOver()
             return
         }
         for (frame, descriptors) in frames { try handle(frame, descriptors) }
@@ -277,7 +277,7 @@ public final class Supervisor {
         case .ended:
             loop.unwatch(sandbox.channel.socket.number)
             isOver = true
-            whenOver()
+            try whenOver()
         default: throw CoopError(.failed, "the warden does not keep to the protocol", "an unexpected frame", next: "coop doctor")
         }
     }

@@ -5,7 +5,8 @@ import Testing
 /// The commands of this version. What a user types is a contract: to add is fine, to rename needs a reason.
 enum Contract {
     static let commands = [
-        "run", "shell", "exec", "explain", "why", "ps", "stop", "init", "project", "trust", "config", "secret", "env", "auth",
+        "run", "shell", "exec", "explain", "why", "ps", "info", "attach", "detach", "send", "stop", "restart", "rm",
+        "prune", "init", "project", "trust", "config", "secret", "env", "auth",
         "profile", "grant", "allow", "deny", "net", "policy",
         "audit", "doctor",
         "version",

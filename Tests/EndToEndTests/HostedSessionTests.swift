@@ -52,7 +52,8 @@ import Testing
         let again = try place.start(["attach", "box"], input: Self.screen)
         #expect(try again.waitForOutput("first words"), "\(again.outputText)")
         try again.send("\u{1}\u{1}")
-        try again.send("\u{8}more\r")
+        // Ctrl-U takes the line back.
+        try again.send("\u{15}more\r")
         let end = try again.wait()
         #expect(end.exitCode == 0 && end.output.contains("then more") && end.output.contains("[exited with code 5]"), "\(end)")
         #expect(try place.remains() == [])

@@ -21,7 +21,9 @@ struct EarlyStart {
         let isHosted = !own.contains("--no-tty") && isatty(0) == 1 && isatty(1) == 1
         let isRun = !isHosted && (arguments.first == "run" || arguments == ["shell"])
         let elsewhere = ["--keep", "-d", "--detach", "--help", "-h", "--version"]
-        guard arguments.first == "supervise" || isRun && !own.contains(where: { elsewhere.contains($0) }),
+        // What it is to answer on is not the warden's; without it, it was not started by coop.
+        let isSupervisor = arguments.first == "supervise" && fcntl(3, F_SETFD, FD_CLOEXEC) == 0
+        guard isSupervisor || isRun && !own.contains(where: { elsewhere.contains($0) }),
             environmentVariable("COOP_SESSION") == nil, let path = try? WardenProgram.locate()
         else {
             self.init(warden: nil)

@@ -235,7 +235,7 @@ final class SandboxRun {
         try recorder?.begin()
         let host = try hosting.start(spec.command, supervisor: supervisor, recorder: recorder, loop: loop, ready: ready)
         supervisor.whenOver = { [loop] in
-            do { try host?.settle() } catch { loop.fail(error) }
+            try host?.settle()
             loop.stop()
         }
         try loop.run()
