@@ -55,6 +55,8 @@ public final class EgressSession {
     let credentials: CredentialJudge?
     var judge: EgressJudge
     private var audit: AuditWriter?
+    /// Gets every decision as it is recorded, without secrets.
+    public var whenDecided: ([AuditDetail]) throws -> Void = { _ in }
     private var listeners: [GatewayListener] = []
     /// Sockets that only keep a port inside from being taken.
     private var reserved: [GatewayListener] = []
@@ -338,7 +340,9 @@ public final class EgressSession {
     /// - Returns: the number of the record.
     @discardableResult
     func write(_ details: [AuditDetail]) throws -> UInt64? {
-        try audit?.submit(AuditEntry(.egress, session: session, details: redaction?.apply(to: details) ?? details))
+        let clean = redaction?.apply(to: details) ?? details
+        try whenDecided(clean)
+        return try audit?.submit(AuditEntry(.egress, session: session, details: clean))
     }
 
     /// Acts on what has been written by now.

@@ -247,6 +247,7 @@ final class SandboxRun {
 
     /// What happens in the sandbox beside its command belongs to its log.
     private func keepRecord(of supervisor: Supervisor, in recorder: SessionRecorder) throws {
+        egress?.whenDecided = { details in try recorder.record(.egress, SessionRecording.fields(details)) }
         supervisor.whenExecuted = { id, command in try recorder.executed(id, command) }
         supervisor.whenExecutionEnded = { id, end in try recorder.executionEnded(id, end) }
     }

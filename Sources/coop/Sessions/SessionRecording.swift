@@ -1,5 +1,7 @@
 import AgentEvents
+import Audit
 import CoopErrors
+import EventLog
 import Glibc
 import LinuxKernel
 import Projects
@@ -34,6 +36,21 @@ struct SessionRecording {
             Set(events.flags).isSubset(of: Set(spec.command))
         else { return nil }
         return AgentStream(agent: agent.agent.name, format: try StreamFormat.named(events.format))
+    }
+
+    /// A decision about the network as the fields of an event.
+    static func fields(_ details: [AuditDetail]) -> EventFields {
+        var fields = EventFields()
+        for detail in details {
+            let name = detail.name == "action" ? "verdict" : detail.name
+            switch detail.value {
+            case .text(let text): fields.put(name, text)
+            case .integer(let number): fields.put(name, number)
+            case .flag(let flag): fields.put(name, flag)
+            case .list(let list): fields.put(name, list: list)
+            }
+        }
+        return fields
     }
 
     /// The command line that started it; a supervisor's own is made from it.
