@@ -17,6 +17,7 @@ import many
 import memory
 import peers
 import people
+import sessions
 import start
 import terminated
 import work
@@ -29,7 +30,7 @@ PARTS = {
     "start": start.measure, "exec": start.entering, "commands": start.commands, "many": many.measure, "end": start.ending,
     "agents": agents.measure,
     "memory": memory.measure, "work": work.measure, "gateway": gateway.measure,
-    "http": terminated.measure, "policy": decisions.policy, "audit": decisions.audit,
+    "http": terminated.measure, "sessions": sessions.measure, "policy": decisions.policy, "audit": decisions.audit,
 }
 
 

@@ -11,23 +11,50 @@ final class Screen {
     /// Starts `coop` in a terminal of its own, in the project.
     ///
     /// - Parameter environment: beyond the place's own.
-    init(_ place: Sandboxed, _ arguments: [String], environment: [String: String] = [:]) throws {
+    convenience init(_ place: Sandboxed, _ arguments: [String], environment: [String: String] = [:]) throws {
+        try self.init(place, program: [try BuiltPrograms.coop()] + arguments, environment: environment)
+    }
+
+    /// Starts any program in a terminal of its own, in the project.
+    ///
+    /// - Parameter name: another one for each terminal of one place at a time.
+    init(
+        _ place: Sandboxed, program: [String], environment: [String: String] = [:], name: String = "terminal", columns: Int = 140,
+        rows: Int = 50
+    ) throws {
         self.place = place
-        try place.makeDirectory("../terminal")
-        socket = place.root + "/terminal/socket"
-        code = place.root + "/terminal/code"
+        try place.makeDirectory("../" + name)
+        socket = place.root + "/\(name)/socket"
+        code = place.root + "/\(name)/code"
         let variables = place.environment.merging(environment) { $1 }.filter { $0.key != "TERM" }
-        let words = ["env"] + variables.map { "\($0.key)=\($0.value)" } + [try BuiltPrograms.coop()] + arguments
+        let words = ["env"] + variables.map { "\($0.key)=\($0.value)" } + program
         let quoted = words.map { "'" + $0.replacing("'", with: "'\\''") + "'" }.joined(separator: " ")
         let script = try place.write(
-            "../terminal/start", "cd '\(place.project)'\n\(quoted)\necho $? > '\(code).new'; mv '\(code).new' '\(code)'\n")
-        try tmux("new-session", "-d", "-x", "140", "-y", "50", "sh", script, ";", "set-option", "remain-on-exit", "on")
+            "../\(name)/start", "cd '\(place.project)'\n\(quoted)\necho $? > '\(code).new'; mv '\(code).new' '\(code)'\n")
+        try tmux("new-session", "-d", "-x", "\(columns)", "-y", "\(rows)", "sh", script, ";", "set-option", "remain-on-exit", "on")
     }
 
     deinit { _ = try? tmux("kill-server") }
 
     /// What is on the screen, without what has scrolled away.
     var text: String { get throws { try tmux("capture-pane", "-p") } }
+
+    /// The same with colours and other attributes, as escape sequences.
+    var picture: String { get throws { try tmux("capture-pane", "-p", "-e") } }
+
+    /// Where the cursor is, and which screen and keys the program has asked for.
+    var state: String {
+        get throws {
+            let facts = ["cursor_x", "cursor_y", "alternate_on", "keypad_cursor_flag", "mouse_any_flag"]
+            return try tmux("display-message", "-p", facts.map { "\($0)=#{\($0)}" }.joined(separator: " "))
+        }
+    }
+
+    /// Gives the window another size.
+    func resize(columns: Int, rows: Int) throws { try tmux("resize-window", "-x", "\(columns)", "-y", "\(rows)") }
+
+    /// Types bytes as they are.
+    func type(_ text: String) throws { try tmux("send-keys", "-l", text) }
 
     /// The same, to be told of a failure.
     var shown: String { (try? text) ?? "nothing" }
