@@ -15,27 +15,60 @@ public struct ProjectRegistry: Sendable {
 
     // MARK: - Looking
 
-    /// Every project, by name and path. A directory without a readable record is left out: what it holds is found by its key all the same.
-    public func all() throws(CoopError) -> [ProjectRecord] {
+    /// Every project, by name and path. A directory without a record that can be read is left out.
+    public func all() throws(CoopError) -> [ProjectRecord] { try listing().projects }
+
+    /// The same with the records that cannot be read, by directory.
+    public func listing() throws(CoopError) -> (projects: [ProjectRecord], damaged: [DamagedRecord]) {
         let directory = home.directory(.projects)
-        guard FileSystem.kind(directory) == .directory else { return [] }
+        guard FileSystem.kind(directory) == .directory else { return ([], []) }
         let names: [String]
         do { names = try FileSystem.list(directory) } catch {
             throw CoopError(.failed, "cannot list the projects", "\(error)", next: "ls -la \(directory.shellQuoted)")
         }
-        let found = names.filter { !$0.hasPrefix(".") }.compactMap { record(key: $0) }
-        return found.sorted { ($0.title, $0.path) < ($1.title, $1.path) }
+        var found: [ProjectRecord] = []
+        var damaged: [DamagedRecord] = []
+        for name in names.sorted() where !name.hasPrefix(".") {
+            switch look(key: name) {
+            case .record(let record): found.append(record)
+            case .damaged(let record): damaged.append(record)
+            case nil: continue
+            }
+        }
+        return (found.sorted { ($0.title, $0.path) < ($1.title, $1.path) }, damaged)
     }
 
-    /// What is kept about a project; nil when it is not known yet.
-    public func record(of project: Project) -> ProjectRecord? { record(key: project.key.text) }
+    /// What is kept about a project; nil when it is not known yet, or its record is damaged.
+    public func record(of project: Project) -> ProjectRecord? {
+        if case .record(let record)? = look(key: project.key.text) { record } else { nil }
+    }
 
-    private func record(key: String) -> ProjectRecord? {
-        let path = FileSystem.join(FileSystem.join(home.directory(.projects), key), ProjectRegistry.fileName)
-        guard let bytes = try? FileSystem.read(path, limit: 1 << 16), let document = try? TOMLDocument(parsing: bytes, name: path) else {
-            return nil
+    /// What is wrong with a project's record; nil when it is fine, or there is none.
+    public func damage(of project: Project) -> DamagedRecord? {
+        if case .damaged(let record)? = look(key: project.key.text) { record } else { nil }
+    }
+
+    private enum Found {
+        case record(ProjectRecord)
+        case damaged(DamagedRecord)
+    }
+
+    /// Nil when there is no record.
+    private func look(key: String) -> Found? {
+        let directory = FileSystem.join(home.directory(.projects), key)
+        let path = FileSystem.join(directory, ProjectRegistry.fileName)
+        func damaged(_ reason: String) -> Found { .damaged(DamagedRecord(directory: directory, reason: reason)) }
+        let bytes: [UInt8]
+        do { bytes = try FileSystem.read(path, limit: 1 << 16) } catch {
+            // Something is kept, and the record is written first: a killed command was removing it, or an older one has made the directory.
+            return error.errno == ENOENT || error.errno == ENOTDIR ? nil : damaged("\(ProjectRegistry.fileName): \(error.reason)")
         }
-        return ProjectRecord(document.root)
+        do {
+            let document = try TOMLDocument(parsing: bytes, name: ProjectRegistry.fileName)
+            return ProjectRecord(document.root).map { .record($0) } ?? damaged("\(document.name) is not one that this version wrote")
+        } catch {
+            return damaged("\(error.place): \(error.reason)")
+        }
     }
 
     /// Whether anything is kept for the project.
@@ -45,14 +78,15 @@ public struct ProjectRegistry: Sendable {
     ///
     /// - Throws: `usage` with the candidates when there are several, `notFound` with the nearest name when there is none.
     public func find(_ text: String) throws(CoopError) -> ProjectRecord {
-        let all = try all()
+        let (all, damaged) = try listing()
         var matches = all.filter { $0.title == text || $0.id == text }
         if matches.isEmpty { matches = all.filter { $0.name == text } }
         if matches.count == 1 { return matches[0] }
         if matches.isEmpty {
             let near = NearestName.find(text, among: all.map(\.title)).map { "; did you mean `\($0.printable)`?" } ?? ""
+            let unread = damaged.isEmpty ? "" : "; the records of \(damaged.count) cannot be read"
             throw CoopError(
-                .notFound, "there is no project `\(text.printable)`", "nothing is kept for one of that name\(near)",
+                .notFound, "there is no project `\(text.printable)`", "nothing is kept for one of that name\(near)\(unread)",
                 next: "coop project list")
         }
         let places = matches.map { "\n  \(home.abbreviated($0.path).printable)  (id \($0.id))" }.joined()

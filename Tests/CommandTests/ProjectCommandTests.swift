@@ -163,6 +163,34 @@ private struct Info: Decodable {
         #expect(try FileSystem.status(file).map { $0.st_mode & 0o777 } == 0o600)
     }
 
+    @Test("a record that cannot be read is said, its project can be shown and forgotten, and the next run makes it anew", arguments: [0, 1])
+    func damaged(_ ending: Int) throws {
+        let place = try Sandboxed(anyone)
+        try place.coop(["secret", "add", "TOKEN"], input: Self.input).expectSuccess()
+        let directory = place.coopHome + "/projects/" + (try #require(try projects(place).first)).key
+        try place.write(directory + "/project.toml", "version = 1\npath = oops\n", mode: 0o600)
+        let list = try place.coop(["project", "list"], directory: "/")
+        #expect(list.exitCode == 0 && list.output.split(separator: "\n").count == 1, "\(list)")
+        #expect(list.error.contains(directory) && list.error.contains("belongs to: project.toml:2:8: "), "\(list)")
+        #expect(list.error.hasSuffix("Next: cd PROJECT && coop run -- true   # makes its record anew\n"), "\(list)")
+        let asJSON = try place.coop(["project", "list", "--json"], directory: "/")
+        #expect(asJSON.output.contains("\"directory\" : \"\(directory)\""), "\(asJSON)")
+        try place.coop(["project", "info", "project"], directory: "/")
+            .expectError(1, "the records of 1 cannot be read", next: "coop project list")
+        for arguments in [["project", "info"], ["project", "info", place.project]] {
+            let info = try place.coop(arguments)
+            #expect(info.output.contains("cannot be read: project.toml:2:8") && info.output.contains("secrets: TOKEN"), "\(info)")
+        }
+        if ending == 0 {
+            try place.run(["true"]).expectSuccess()
+            #expect(try projects(place).map(\.path) == [place.project])
+        } else {
+            try place.coop(["project", "rm", "--yes", place.project], directory: "/").expectSuccess()
+            #expect(FileSystem.kind(directory) == nil)
+        }
+        #expect(try place.coop(["project", "list"], directory: "/").error.isEmpty)
+    }
+
     @Test("rm without a terminal says what would go, and is refused")
     func removeRefused() throws {
         let place = try Sandboxed(anyone)

@@ -35,9 +35,17 @@ struct ProjectRegistryTests {
         let id = try registry.keep(project).id
         try FileSystem.replace(home.directory(of: project.key) + "/project.toml", with: text.utf8)
         #expect(try registry.record(of: project) == nil && registry.all().isEmpty)
+        let told = try registry.listing().damaged
+        #expect(told.map(\.directory) == [home.directory(of: project.key)] && told.first == registry.damage(of: project))
+        #expect(told.first?.reason.hasPrefix("project.toml") == true, "\(told)")
+        #expect(coopError { try registry.find("a") }?.why.contains("the records of 1 cannot be read") == true)
         // What lies beside it stays the project's.
         #expect(try registry.formerSelf(of: project) == nil)
         #expect(try registry.keep(project).id != id)
+        #expect(try registry.listing().damaged.isEmpty && registry.damage(of: project) == nil)
+        // A directory without a record has none that could be damaged.
+        try FileSystem.makeDirectories(home.directory(.projects) + "/other")
+        #expect(try registry.listing().damaged.isEmpty)
     }
 
     @Test("names: the title is exact, the plain name only where it is unique")

@@ -31,19 +31,33 @@ struct ProjectList: ParsableCommand {
     private struct Listing: Encodable {
         var version = 1
         var projects: [ProjectSummary]
+        var damaged: [Damaged]
+    }
+
+    /// A project of which only the directory can be told.
+    private struct Damaged: Encodable {
+        var directory: String
+        var reason: String
     }
 
     func run() throws {
         let context = try Context()
-        let projects = try ProjectRegistry(home: context.home).all()
+        let (projects, damaged) = try ProjectRegistry(home: context.home).listing()
         if json {
-            print(try JSONText.encode(Listing(projects: projects.map { ProjectSummary($0) })))
+            let unread = damaged.map { Damaged(directory: $0.directory, reason: $0.reason) }
+            print(try JSONText.encode(Listing(projects: projects.map { ProjectSummary($0) }, damaged: unread)))
             return
         }
         let rows = projects.map { record in
             [record.title.printable, context.home.abbreviated(record.path).printable, FileSystem.kind(record.path) == nil ? "gone" : ""]
         }
         FileHandleOutput.standardOutput(Table.text([["NAME", "PATH", ""]] + rows))
+        for record in damaged {
+            let place = context.home.abbreviated(record.directory)
+            FileHandleOutput.standardError(
+                "coop: cannot tell which project \(place.printable) belongs to: \(record.reason.printable)\n"
+                    + "Next: cd PROJECT && coop run -- true   # makes its record anew\n")
+        }
     }
 }
 
@@ -102,6 +116,7 @@ struct ProjectInfo: ParsableCommand {
         let context = try Context()
         let registry = ProjectRegistry(home: context.home)
         let (record, isKnown) = try find(context, registry)
+        let damage = isKnown ? nil : registry.damage(of: Project(at: record.path))
         let contents = ProjectContents(context: context, key: record.key)
         let live = try LiveProject(context: context, record: record).sandboxes()
         let hostname = record.worktree?.hostname ?? SpecBuilder.hostname
@@ -116,8 +131,9 @@ struct ProjectInfo: ParsableCommand {
         let isGone = FileSystem.kind(record.path) == nil
         var rows = [
             ["name", record.title.printable], ["path", context.home.abbreviated(record.path).printable + (isGone ? " (gone)" : "")],
-            ["id", isKnown ? record.id : "- (nothing is kept yet)"], ["hostname", hostname],
+            ["id", isKnown ? record.id : damage == nil ? "- (nothing is kept yet)" : "-"], ["hostname", hostname],
         ]
+        if let damage { rows.append(["record", "cannot be read: \(damage.reason.printable); the next run makes it anew"]) }
         if let worktree = record.worktree {
             rows.append(["worktree", "\(worktree.name.printable) of \(context.home.abbreviated(worktree.repository).printable)"])
             rows.append(["port offset", String(worktree.portOffset)])
@@ -129,7 +145,10 @@ struct ProjectInfo: ParsableCommand {
     }
 
     private func find(_ context: Context, _ registry: ProjectRegistry) throws -> (ProjectRecord, isKnown: Bool) {
-        if let name { return (try registry.named(name, context), true) }
+        if let name {
+            let record = try registry.named(name, context)
+            return (record, registry.record(of: Project(at: record.path)) != nil)
+        }
         let project = try context.project()
         let configured = try? LoadedConfiguration.load(project: project, home: context.home).resolve().effective.name?.value
         return (try registry.describe(project, name: configured), registry.record(of: project) != nil)
@@ -142,7 +161,10 @@ extension ProjectRegistry {
         guard ChosenProject.isPath(text) else { return try find(text) }
         let written = ChosenProject.expanded(text, context.home)
         let path = FileSystem.normalize(FileSystem.join(context.currentDirectory, written))
-        if let found = record(of: Project(at: FileSystem.realPath(path) ?? path)) { return found }
+        let project = Project(at: FileSystem.realPath(path) ?? path)
+        if let found = record(of: project) { return found }
+        // What is kept can be shown and forgotten whatever its record looks like.
+        if keeps(project) { return try describe(project) }
         throw CoopError(.notFound, "there is no project at \(text.printable)", "nothing is kept for one", next: "coop project list")
     }
 }
