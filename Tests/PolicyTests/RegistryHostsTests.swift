@@ -60,6 +60,10 @@ struct RegistryHostsTests {
         #expect(found.endpoints(ofBundle: "npm", withRepository: true).count == 3)
         #expect(found.endpoints(ofBundle: "debian").count == 2 && found.endpoints(ofBundle: "ubuntu").count == 2)
         #expect(found.endpoints.first { $0.tool == .npm }?.origin == "~/.npmrc")
+        let some = RegistryHosts(
+            variables: [:], home: scratch.path + "/home", project: scratch.path + "/project", root: scratch.path + "/root",
+            bundles: ["ubuntu", "go", "anthropic"])
+        #expect(Set(some.endpoints.map(\.tool)) == [.apt, .go] && some.problems.isEmpty, "what nobody asks for is not read")
     }
 
     @Test("may stand at private addresses when the user's own configuration says so, and are allowed on their port alone")

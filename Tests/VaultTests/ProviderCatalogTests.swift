@@ -12,6 +12,11 @@ import Testing
         let files = try FileSystem.list(Self.directory).filter { $0.hasSuffix(".toml") }.map { String($0.dropLast(5)) }.sorted()
         #expect(try ProviderCatalog.all().map(\.name) == files)
         #expect(files.count >= 30)
+        // Which file is a provider's is known by its first line.
+        for (name, bytes) in zip(try ProviderCatalog.files.map { try Provider(parsing: $0).name }, ProviderCatalog.files) {
+            #expect(bytes.starts(with: "name = \"\(name)\"\n".utf8), "\(name)")
+            #expect(try ProviderCatalog.find(name).name == name)
+        }
     }
 
     @Test func everyProviderIsComplete() throws {

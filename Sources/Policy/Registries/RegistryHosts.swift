@@ -25,12 +25,14 @@ public struct RegistryHosts: Sendable, Hashable {
     ///   - project: the root of the project, whose own `.npmrc`, `uv.toml` and `.cargo/config.toml` are read too and marked as the
     ///     repository's; nil leaves them out.
     ///   - root: where `/etc` is looked for.
-    public init(variables: [String: String], home: String, project: String? = nil, root: String = "/") {
-        readPip(variables, home, project, root)
-        readApt(root)
-        readNpm(variables, home, project, root)
-        readCargo(variables, home, project)
-        readGo(variables, home)
+    ///   - bundles: whose hosts will be asked for; nil for all. What other tools' files say is not read.
+    public init(variables: [String: String], home: String, project: String? = nil, root: String = "/", bundles: [String]? = nil) {
+        func isAsked(_ tool: RegistryEndpoint.Tool) -> Bool { bundles.map { $0.contains { tool.bundles.contains($0) } } ?? true }
+        if isAsked(.pip) { readPip(variables, home, project, root) }
+        if isAsked(.apt) { readApt(root) }
+        if isAsked(.npm) { readNpm(variables, home, project, root) }
+        if isAsked(.cargo) { readCargo(variables, home, project) }
+        if isAsked(.go) { readGo(variables, home) }
     }
 
     /// The hosts that belong to a bundle; the repository's own are left out unless they have been approved.

@@ -1,18 +1,13 @@
 import CoopErrors
 import LinuxKernel
 import Projects
-import Synchronization
 
 /// Recognises a project whose directory was moved, and gives it what was kept for it.
 struct MovedProject {
     let context: Context
 
-    /// The roots that this process has looked at: a command asks for its project several times.
-    private static let seen = Mutex<Set<String>>([])
-
     /// - Throws: `notReady` when a sandbox still works on it under the old path.
     func takeOver(_ project: Project) throws(CoopError) {
-        guard MovedProject.seen.withLock({ $0.insert(project.root).inserted }) else { return }
         guard let former = try ProjectRegistry(home: context.home).formerSelf(of: project) else { return }
         try move(former, to: project)
     }

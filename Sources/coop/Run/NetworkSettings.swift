@@ -74,7 +74,7 @@ struct NetworkSettings {
             let registries = RegistryHosts(
                 variables: Dictionary(EnvironmentBuilder.host().map { ($0.name, $0.value) }) { first, _ in first },
                 home: context.home.userHome,
-                project: project.root)
+                project: project.root, bundles: settings.bundles.map(\.value))
             for setting in settings.bundles {
                 let known = try NetworkBundle(named: setting.value).rules
                 let own = registries.endpoints(ofBundle: setting.value)

@@ -3,6 +3,7 @@ import Glibc
 import LinuxKernel
 import Projects
 import Sandbox
+import Synchronization
 
 /// Where a command works: coop's own directory, the project and its configuration.
 struct Context: Sendable {
@@ -20,13 +21,18 @@ struct Context: Sendable {
         currentDirectory = String(osBytes: UnsafePointer(pointer))
     }
 
+    /// The project of `currentDirectory`, once it is found: a command asks for it several times, and means the same one.
+    private static let found = Mutex<(directory: String, project: Project)?>(nil)
+
     /// The project of the current directory.
     func project() throws(CoopError) -> Project {
+        if let known = Context.found.withLock({ $0 }), known.directory == currentDirectory { return known.project }
         // The shell's own idea of the path is kept where it names the same directory, so that messages look familiar.
         let shown = environmentVariable("PWD").flatMap { FileSystem.realPath($0) == currentDirectory ? $0 : nil }
         let project = try ProjectLocator(home: home).project(at: currentDirectory, shown: shown)
         try MovedProject(context: self).takeOver(project)
         HostPath.leaveOut(project.root)
+        Context.found.withLock { $0 = (currentDirectory, project) }
         return project
     }
 
