@@ -39,6 +39,33 @@ public struct AgentCatalog: Sendable {
         return result
     }
 
+    /// A path in a project that an agent obeys.
+    public struct Setting: Sendable, Equatable {
+        /// As its file writes it.
+        public var path: String
+        /// The agent's title.
+        public var title: String
+    }
+
+    /// What all agents obey in a project. Those of the user's own add to what coop knows; one that cannot be read is left out, because a
+    /// mistake in it stops no other agent.
+    public func settings() throws(CoopError) -> [Setting] {
+        var result: [Setting] = []
+        func add(_ paths: [String], _ title: String) {
+            for path in paths where !result.contains(where: { $0.path == path }) { result.append(Setting(path: path, title: title)) }
+        }
+        for name in EmbeddedData.names {
+            guard let bytes = EmbeddedData.bytes(name) else { continue }
+            let (title, paths) = try AgentFile(parsing: AgentFile.head(of: bytes), name: "\(name).toml").settings()
+            add(paths, title)
+        }
+        guard FileSystem.kind(directory) == .directory, let entries = try? FileSystem.list(directory) else { return result }
+        for entry in entries.sorted() where entry.hasSuffix(".toml") {
+            if let agent = try? agent(named: String(entry.dropLast(5))) { add(agent.settings, agent.title) }
+        }
+        return result
+    }
+
     private func own(_ path: String, over base: Agent?) throws(CoopError) -> Agent {
         let bytes: [UInt8]
         do { bytes = try FileSystem.read(path, limit: 1 << 20) } catch {

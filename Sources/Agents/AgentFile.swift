@@ -48,6 +48,20 @@ struct AgentFile {
             events: try events(root, base?.events))
     }
 
+    /// The keys of a file before its first table, which are quicker read than all of it.
+    static func head(of bytes: [UInt8]) -> [UInt8] {
+        for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "[") {
+            if index == 0 || bytes[index - 1] == UInt8(ascii: "\n") { return Array(bytes[..<index]) }
+        }
+        return bytes
+    }
+
+    /// What the agent obeys in a project, and its title; of a complete file or its head.
+    func settings() throws(CoopError) -> (title: String, paths: [String]) {
+        let root = AgentTable(document.root, document: document.name, path: "")
+        return (try root.text("title", try root.name("name", nil)), try root.projectPaths("settings", []))
+    }
+
     private static let keys = [
         "name", "title", "binary", "places", "exposes", "install", "environment", "autonomy", "login", "state", "settings", "seeds",
         "network",

@@ -64,6 +64,19 @@ pid_t coop_spawn_namespaced(const struct coop_spawn *spawn, int *pidfd) {
         coop_close_range((unsigned)high + 1, ~0u, 0) != 0)
         give_up(spawn->channel, "close_range");
     if (spawn->unshare_flags != 0 && unshare(spawn->unshare_flags) != 0) give_up(spawn->channel, "unshare");
+    // Opened while still the user, who may be the only one to reach it. The detached read-only mount is not to be reopened
+    // for writing through /proc/1/exe (CVE-2019-5736).
+    int executable = coop_open_tree(AT_FDCWD, spawn->program, OPEN_TREE_CLONE | O_CLOEXEC);
+    if (executable < 0) give_up(spawn->channel, "open_tree of the warden");
+    if (coop_mount_setattr(executable, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, 0) != 0)
+        give_up(spawn->channel, "mount_setattr of the warden");
+    // The clean-up of signals: the program starts with defaults and nothing blocked.
+    for (int signal_number = 1; signal_number < 65; signal_number++) signal(signal_number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (setsid() < 0) give_up(spawn->channel, "setsid");
+
     struct coop_identity identity;
     ssize_t count;
     // Written at once and shorter than PIPE_BUF, so it comes as a whole (pipe(7)).
@@ -71,13 +84,6 @@ pid_t coop_spawn_namespaced(const struct coop_spawn *spawn, int *pidfd) {
     while (count < 0 && errno == EINTR);
     if (count != sizeof(identity)) _exit(125);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) give_up(spawn->channel, "PR_SET_PDEATHSIG");
-    if (setsid() < 0) give_up(spawn->channel, "setsid");
-    // Opened while still the user, who may be the only one to reach it. The detached read-only mount is not to be reopened
-    // for writing through /proc/1/exe (CVE-2019-5736).
-    int executable = coop_open_tree(AT_FDCWD, spawn->program, OPEN_TREE_CLONE | O_CLOEXEC);
-    if (executable < 0) give_up(spawn->channel, "open_tree of the warden");
-    if (coop_mount_setattr(executable, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, 0) != 0)
-        give_up(spawn->channel, "mount_setattr of the warden");
     if (identity.drop_groups && syscall(SYS_setgroups, 0, NULL) != 0) give_up(spawn->channel, "setgroups");
     if (coop_setresgid(identity.gid) != 0) give_up(spawn->channel, "setresgid");
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) give_up(spawn->channel, "PR_SET_KEEPCAPS");
@@ -96,12 +102,6 @@ pid_t coop_spawn_namespaced(const struct coop_spawn *spawn, int *pidfd) {
         if (!(data[capability / 32].permitted & (1u << (capability % 32)))) continue;
         if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) != 0) give_up(spawn->channel, "PR_CAP_AMBIENT");
     }
-
-    // The clean-up of signals: the program starts with defaults and nothing blocked.
-    for (int signal_number = 1; signal_number < 65; signal_number++) signal(signal_number, SIG_DFL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
 
     int channel = spawn->channel;
     if (channel == 3) {

@@ -17,16 +17,29 @@ public enum JavaKeyStore {
     ///   - prefix: what the entries' names begin with; lower case, a number follows.
     ///   - now: seconds since 1970.
     public static func make(_ certificates: [[UInt8]], prefix: String, now: Int64) -> [UInt8] {
-        sealed(count: certificates.count, entries(certificates, prefix: prefix, now: now))
+        let head = head(count: certificates.count)
+        let entries = entries(certificates, prefix: prefix, now: now)
+        return head + entries + digest(of: [head[...], entries[...]])
+    }
+
+    /// A store with further certificates: what takes the place of the old one's beginning and of its end, and what of it stays in between.
+    public struct Addition {
+        public let head: [UInt8]
+        public let kept: Range<Int>
+        public let tail: [UInt8]
     }
 
     /// The same store with these certificates as well; nil when it is of another format (PKCS#12) or version.
-    public static func adding(_ certificates: [[UInt8]], prefix: String, to store: [UInt8], now: Int64) -> [UInt8]? {
+    public static func adding(_ certificates: [[UInt8]], prefix: String, to store: [UInt8], now: Int64) -> Addition? {
         guard store.count >= header.count + 4 + digestLength, store.starts(with: header) else { return nil }
         let count = store[8..<12].reduce(0) { $0 << 8 | Int($1) }
-        let old = store[12..<(store.count - digestLength)]
-        return sealed(count: count + certificates.count, old + entries(certificates, prefix: prefix, now: now))
+        let head = head(count: count + certificates.count)
+        let kept = 12..<(store.count - digestLength)
+        let entries = entries(certificates, prefix: prefix, now: now)
+        return Addition(head: head, kept: kept, tail: entries + digest(of: [head[...], store[kept], entries[...]]))
     }
+
+    private static func head(count: Int) -> [UInt8] { header + number(count) }
 
     private static func entries(_ certificates: [[UInt8]], prefix: String, now: Int64) -> [UInt8] {
         var result: [UInt8] = []
@@ -39,13 +52,12 @@ public enum JavaKeyStore {
         return result
     }
 
-    private static func sealed(count: Int, _ entries: some Sequence<UInt8>) -> [UInt8] {
-        let body = header + number(count) + entries
+    private static func digest(of parts: [ArraySlice<UInt8>]) -> [UInt8] {
         var hash = Insecure.SHA1()
         hash.update(data: password.utf16.flatMap { [UInt8(truncatingIfNeeded: $0 >> 8), UInt8(truncatingIfNeeded: $0)] })
         hash.update(data: Array("Mighty Aphrodite".utf8))
-        hash.update(data: body)
-        return body + Array(hash.finalize())
+        for part in parts { part.withUnsafeBytes { hash.update(bufferPointer: $0) } }
+        return Array(hash.finalize())
     }
 
     private static func number(_ value: Int) -> [UInt8] {

@@ -3,8 +3,8 @@ import WardenProtocol
 
 extension LaunchPlanner {
     /// What leads all traffic to the gateway: sockets before the rules that lead to them, and nothing of it without a gateway.
-    /// It comes late in the plan, so that a warden which was started early serves every kind of network.
-    func gateway() -> [PlanOperation] {
+    /// It is no part of the beginning, so that a warden which was started early serves every kind of network.
+    static func gateway(_ spec: SandboxSpec) -> [PlanOperation] {
         let network = spec.network
         guard network.usesGateway else { return [] }
         var sockets = [

@@ -26,65 +26,15 @@ public struct LaunchPlanner {
         let workload = Identity(user: spec.user.id, group: spec.user.group)
         let warden = facts.users.wardenIdentity
         var operations = LaunchPlanner.beginning(facts: facts).operations
-        operations += configuration()
-        operations += privateDirectories()
+        operations += LaunchPlanner.continuation(of: spec, facts: facts).operations
         operations += hostTrees()
         operations += covers()
         operations += protections()
         // After everything that is mounted, so that nothing is written into what is somebody else's.
         operations += spec.home.files.map { .homeFile(path: $0.path, contents: $0.contents.osBytes) }
-        operations += kernel()
-        operations += gateway()
         operations += [.enterRoot]
         operations += confinement(separate: warden != workload)
         return LaunchPlan(workload: workload, warden: warden, clearable: spec.home.path, operations: operations)
-    }
-
-    /// The files of /etc that coop writes itself.
-    private func configuration() -> [PlanOperation] {
-        let user = spec.user
-        var passwd = "root:x:0:0:root:/root:/bin/sh\n"
-        if user.id != 0 { passwd += "\(user.name):x:\(user.id):\(user.group)::\(spec.home.path):\(user.shell)\n" }
-        if user.id == 0 { passwd = "root:x:0:0:root:\(spec.home.path):\(user.shell)\n" }
-        passwd += "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
-        var group = "root:x:0:\ntty:x:5:\n"
-        if user.group != 0 { group += "\(user.groupName):x:\(user.group):\n" }
-        group += "nogroup:x:65534:\n"
-        let files: [(String, String)] = [
-            ("/etc/passwd", passwd), ("/etc/group", group),
-            ("/etc/hostname", spec.hostname + "\n"),
-            ("/etc/hosts", "127.0.0.1 localhost \(spec.hostname)\n::1 localhost ip6-localhost ip6-loopback\n"),
-            ("/etc/resolv.conf", resolverConfiguration),
-            ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n"),
-            ("/etc/machine-id", ""),
-            ("/etc/host.conf", "multi on\n"),
-        ]
-        return files.map { .file(path: $0, contents: $1.osBytes, mode: 0o644) }
-    }
-
-    /// Names are answered by the gateway, which has IPv4 addresses only: resolv.conf(5), and `no-aaaa` of glibc 2.36 and later.
-    private var resolverConfiguration: String {
-        spec.network.usesGateway
-            ? "nameserver \(Network.nameserver)\noptions timeout:5 attempts:2 no-aaaa\n" : "# Nothing is resolved without a network.\n"
-    }
-
-    /// A quarter of the memory, at most 4 GiB, or what `disk` says.
-    private var temporaryBytes: UInt64 { spec.limits.disk ?? max(64 << 20, min(facts.memory / 4, 4 << 30)) }
-
-    private func privateDirectories() -> [PlanOperation] {
-        var result: [PlanOperation] = [
-            .tmpfs(target: "/dev/shm", bytes: temporaryBytes, inodes: 65536, mode: 0o1777, owner: .warden, restrictions: .files),
-            .tmpfs(target: "/tmp", bytes: temporaryBytes, inodes: 1 << 20, mode: 0o1777, owner: .warden, restrictions: .files),
-        ]
-        if let source = spec.home.source {
-            result.append(.bind(source: source, target: spec.home.path, restrictions: .files, recursive: false))
-        } else {
-            result.append(
-                .tmpfs(
-                    target: spec.home.path, bytes: temporaryBytes, inodes: 1 << 20, mode: 0o700, owner: .workload,
-                    restrictions: .files))
-        }
-        return result
     }
 
     /// The workspace and everything else of the host, parents before children.
@@ -100,7 +50,8 @@ public struct LaunchPlanner {
         case .none:
             result.append(
                 .tmpfs(
-                    target: spec.workspace.path, bytes: temporaryBytes, inodes: 1 << 20, mode: 0o755, owner: .workload,
+                    target: spec.workspace.path, bytes: LaunchPlanner.temporaryBytes(spec, facts), inodes: 1 << 20, mode: 0o755,
+                    owner: .workload,
                     restrictions: .files))
         }
         // What lies above another target comes first, so that nothing hides what was asked for below it; equal depth keeps
@@ -118,7 +69,8 @@ public struct LaunchPlanner {
                 (
                     path,
                     .tmpfs(
-                        target: path, bytes: temporaryBytes, inodes: 1 << 20, mode: 0o755, owner: .workload, restrictions: .files)
+                        target: path, bytes: LaunchPlanner.temporaryBytes(spec, facts), inodes: 1 << 20, mode: 0o755, owner: .workload,
+                        restrictions: .files)
                 ))
         }
         let ordered = steps.enumerated().sorted { left, right in
@@ -133,7 +85,7 @@ public struct LaunchPlanner {
     private func covers() -> [PlanOperation] {
         spec.covers.map { cover in
             if !cover.isDirectory, let file = cover.files.first, FileSystem.contains("/run/coop", cover.path) {
-                return .file(path: cover.path, contents: file.contents, mode: 0o644)
+                return .compose(path: cover.path, parts: file.parts)
             }
             return .cover(path: cover.path, files: cover.files, isDirectory: cover.isDirectory)
         }
@@ -149,22 +101,6 @@ public struct LaunchPlanner {
             case .masked: .mask(path: protection.path)
             }
         }
-    }
-
-    private func kernel() -> [PlanOperation] {
-        var result: [PlanOperation] = []
-        if !spec.systemCalls.groups.contains("nested-userns") {
-            // A second wall beside seccomp: the kernel itself counts the namespaces below this one.
-            result.append(.kernelSetting(path: "/proc/sys/user/max_user_namespaces", value: "0"))
-        }
-        if spec.network.usesGateway {
-            // All that happens inside is loopback, where a sender that paces itself (BBR, the default of many hosts) only costs time.
-            // Sockets take it over when they are made; the gateway's, too.
-            result.append(.kernelSetting(path: "/proc/sys/net/ipv4/tcp_congestion_control", value: "reno"))
-        }
-        result += facts.readOnlyProc.map { .readOnly(path: $0) }
-        result.append(.hostname(spec.hostname))
-        return result
     }
 
     private func confinement(separate: Bool) -> [PlanOperation] {

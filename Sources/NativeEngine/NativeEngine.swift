@@ -7,7 +7,8 @@ import WardenProtocol
 
 /// Linux namespaces, without a daemon, a container runtime or root.
 public struct NativeEngine: Engine {
-    public let name = "native"
+    public static let name = "native"
+    public var name: String { NativeEngine.name }
     /// The warden's program on the host.
     let wardenPath: String
     /// Records what exists on the host while the sandbox lives, so that a later command can clean up after a `kill -9`.

@@ -1,6 +1,7 @@
 import CoopErrors
 import Glibc
 import LinuxKernel
+import Sandbox
 import WardenProtocol
 
 /// Starts the warden in new namespaces and gives it its identity.
@@ -12,7 +13,7 @@ import WardenProtocol
 public final class WardenStart {
     let facts: HostFacts
     /// What it has been told to do already.
-    let beginning: LaunchPlan?
+    private(set) var beginning: LaunchPlan?
     private let clone: ClonedWarden
     private let mapping: IdentityMapping
     private var hasBegun = false
@@ -71,6 +72,20 @@ public final class WardenStart {
 
     /// Lets the warden's program begin if its identity is complete by now. Does not wait.
     public func advance() throws { try proceed(waiting: false) }
+
+    /// Lets it do what follows the beginning, now that the spec is known as far as that needs. The plan of a spec that becomes another one
+    /// in what was looked at here does not begin like this, and gets a new warden.
+    public func proceed(with spec: SandboxSpec) throws {
+        guard var begun = beginning else { return }
+        try advance()
+        var next = LaunchPlanner.continuation(of: spec, facts: facts)
+        #if COOP_TEST_HOOKS
+            next = TestOmission.apply(to: next)
+        #endif
+        try clone.channel.sendIfOpen(.prepare(next))
+        begun.operations += next.operations
+        beginning = begun
+    }
 
     /// Gives the warden its plan, which begins with `beginning`, and hands it over to whoever talks to it from now on.
     func handOver(_ plan: LaunchPlan) throws -> (pid: Int32, channel: FrameChannel) {

@@ -162,9 +162,9 @@ public struct Cover: Codable, Sendable, Equatable {
     }
 
     /// A file.
-    public init(path: String, contents: [UInt8], reason: String) {
+    public init(path: String, parts: [FilePart], reason: String) {
         self.path = path
-        files = [CoverFile(name: FileSystem.lastComponent(of: path), contents: contents)]
+        files = [CoverFile(name: FileSystem.lastComponent(of: path), parts: parts)]
         isDirectory = false
         self.reason = reason
     }

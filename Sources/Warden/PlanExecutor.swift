@@ -89,6 +89,8 @@ final class PlanExecutor {
         case .copy(let source, let path):
             let file = try hostPath(source, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
             try write(file.readAll(limit: PlanOperation.copyLimit, subject: source), to: path, mode: 0o644)
+        case .compose(let path, let parts):
+            try write(parts, to: path, mode: 0o644)
         case .symlink(let path, let destination):
             let parent = try parentDirectory(of: path)
             let name = FileSystem.lastComponent(of: path)
@@ -167,14 +169,36 @@ final class PlanExecutor {
     }
 
     private func write(_ contents: [UInt8], to path: String, mode: UInt32) throws(SystemError) {
+        try write([.bytes(contents)], to: path, mode: mode)
+    }
+
+    private func write(_ parts: [FilePart], to path: String, mode: UInt32) throws(SystemError) {
         let parent = try parentDirectory(of: path)
         let name = FileSystem.lastComponent(of: path)
         let number = try check("create", path) {
             name.withOSBytes { openat(parent.number, $0, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, mode) }
         }
         let file = Descriptor(owning: number)
-        try file.writeAll(contents, subject: path)
+        for part in parts {
+            switch part {
+            case .bytes(let bytes): try file.writeAll(bytes, subject: path)
+            case .range(let source, let offset, let count): try copy(count, of: source, from: offset, to: file)
+            }
+        }
         try check("chmod", path) { fchmod(file.number, mode) }
+    }
+
+    /// Fails where the host's file is shorter than it was when the plan was made.
+    private func copy(_ count: UInt64, of source: String, from offset: UInt64, to file: Descriptor) throws(SystemError) {
+        let host = try hostPath(source, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        var place = Int64(clamping: offset)
+        var left = Int(clamping: count)
+        while left > 0 {
+            let copied = coop_sendfile(file.number, host.number, &place, left)
+            if copied < 0, errno == EINTR { continue }
+            guard copied > 0 else { throw SystemError("sendfile", source, errno: copied == 0 ? ESTALE : errno) }
+            left -= copied
+        }
     }
 
     // MARK: - Mounts
@@ -267,7 +291,7 @@ final class PlanExecutor {
             guard !file.name.isEmpty, !file.name.contains("/"), file.name != "..", file.name != "." else {
                 throw SystemError("create", path, errno: EINVAL)
             }
-            try write(file.contents, to: FileSystem.join(directory, file.name), mode: 0o644)
+            try write(file.parts, to: FileSystem.join(directory, file.name), mode: 0o644)
         }
         let shown: Descriptor
         if isDirectory {

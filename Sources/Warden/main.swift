@@ -38,16 +38,15 @@ func runWarden() -> Never {
         let inherited = try ProcessStatus.read().seccompFilters
         var pending = try nextFrames(channel)
         let executor: PlanExecutor
-        if case .prepare(let beginning)? = pending.first?.frame {
-            pending.removeFirst()
-            executor = PlanExecutor(plan: beginning)
-            try executor.run(beginning)
-        } else if case .plan(let whole)? = pending.first?.frame {
-            executor = PlanExecutor(plan: whole)
-        } else {
-            throw WireError("there is no plan")
+        switch pending.first?.frame {
+        case .prepare(let part)?, .plan(let part)?: executor = PlanExecutor(plan: part)
+        default: throw WireError("there is no plan")
         }
-        if pending.isEmpty { pending = try nextFrames(channel) }
+        while case .prepare(let part)? = pending.first?.frame {
+            pending.removeFirst()
+            try executor.run(part)
+            if pending.isEmpty { pending = try nextFrames(channel) }
+        }
         guard case .plan(let rest) = pending.removeFirst().frame else { throw WireError("there is no plan") }
         // A command that was asked for together with the plan has brought its streams already.
         let streams = Set(pending.flatMap { $0.descriptors.map(\.number) } + channel.waitingDescriptors)

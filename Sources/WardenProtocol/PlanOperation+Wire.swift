@@ -29,11 +29,11 @@ extension LandlockRule: WireCodable {
 extension CoverFile: WireCodable {
     public func encode(to writer: inout WireWriter) {
         writer.write(name)
-        writer.write(contents)
+        writer.write(parts) { $1.encode(to: &$0) }
     }
     public init(from reader: inout WireReader) throws(WireError) {
         name = try reader.readString()
-        contents = try reader.readBytes()
+        parts = try reader.readList { (reader: inout WireReader) throws(WireError) in try FilePart(from: &reader) }
     }
 }
 
@@ -68,6 +68,10 @@ extension PlanOperation: WireCodable {
             writer.write(UInt8(21))
             writer.write(source)
             writer.write(path)
+        case .compose(let path, let parts):
+            writer.write(UInt8(27))
+            writer.write(path)
+            writer.write(parts) { $1.encode(to: &$0) }
         case .symlink(let path, let destination):
             writer.write(UInt8(4))
             writer.write(path)
@@ -190,6 +194,10 @@ extension PlanOperation: WireCodable {
                 path: try reader.readString(),
                 files: try reader.readList { (reader: inout WireReader) throws(WireError) in try CoverFile(from: &reader) },
                 isDirectory: try reader.readBool())
+        case 27:
+            self = .compose(
+                path: try reader.readString(),
+                parts: try reader.readList { (reader: inout WireReader) throws(WireError) in try FilePart(from: &reader) })
         default: throw WireError("unknown plan operation")
         }
     }

@@ -43,11 +43,14 @@ public struct LandlockRule: Codable, Sendable, Equatable {
 /// A file of the sandbox's own, and its name in the directory that it lies in.
 public struct CoverFile: Codable, Sendable, Equatable {
     public var name: String
-    public var contents: [UInt8]
-    public init(name: String, contents: [UInt8]) {
+    public var parts: [FilePart]
+    public init(name: String, parts: [FilePart]) {
         self.name = name
-        self.contents = contents
+        self.parts = parts
     }
+
+    /// How many bytes it is.
+    public var count: Int { parts.reduce(0) { $0 + $1.count } }
 }
 
 /// One step of setting up a sandbox. An engine derives the list from the spec by a pure function; the warden is one
@@ -66,6 +69,8 @@ public enum PlanOperation: Codable, Sendable, Equatable {
     case cover(path: String, files: [CoverFile], isDirectory: Bool)
     /// Copies a small file of the host, readable for all inside. Cheaper than a mount, at the start and at the end.
     case copy(source: String, path: String)
+    /// Puts a file together, readable for all inside.
+    case compose(path: String, parts: [FilePart])
     case symlink(path: String, destination: String)
     /// Makes a host path appear at `target`. A missing target is made; links on the way to it are never followed.
     case bind(source: String, target: String, restrictions: MountRestrictions, recursive: Bool)
@@ -117,6 +122,7 @@ extension PlanOperation {
         case .homeFile: "home-file"
         case .cover: "cover"
         case .copy: "copy"
+        case .compose: "compose"
         case .symlink: "symlink"
         case .bind: "bind"
         case .pin: "pin"
@@ -148,8 +154,9 @@ extension PlanOperation {
         case .directory(let path, let mode, let owner): "\(path) \(String(mode, radix: 8)) \(owner == .warden ? "warden" : "workload")"
         case .file(let path, let contents, let mode): "\(path) \(String(mode, radix: 8)), \(contents.count) bytes"
         case .homeFile(let path, let contents): "\(path) 600, \(contents.count) bytes"
-        case .cover(let path, let files, _): "\(path), \(files.reduce(0) { $0 + $1.contents.count }) bytes"
+        case .cover(let path, let files, _): "\(path), \(files.reduce(0) { $0 + $1.count }) bytes"
         case .copy(let source, let path): source == path ? path : "\(source) to \(path)"
+        case .compose(let path, let parts): "\(path), \(parts.reduce(0) { $0 + $1.count }) bytes"
         case .symlink(let path, let destination): "\(path) -> \(destination)"
         case .bind(let source, let target, let restrictions, let recursive):
             (source == target ? target : "\(source) at \(target)")

@@ -40,6 +40,9 @@ package struct BeneathDirectory: Sendable {
         BeneathDirectory(descriptor: try open(name, O_RDONLY | O_DIRECTORY), path: FileSystem.join(path, name))
     }
 
+    /// The same for what may be this directory itself: `.` opens nothing.
+    func holder(_ name: String) throws(SystemError) -> BeneathDirectory { name == "." ? self : try directory(name) }
+
     /// The bytes of a regular file; nil when there is none. Anything else under that name is an error (`ELOOP`, `EINVAL`).
     package func read(_ name: String, limit: Int) throws(SystemError) -> [UInt8]? {
         let file: Descriptor

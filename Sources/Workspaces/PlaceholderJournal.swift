@@ -9,7 +9,7 @@ import LinuxKernel
 /// journal names it, only when it is empty, and never by following a link.
 ///
 /// A journal that a power loss has swallowed is not missed: a start-up cannot wait for a disk, so a placeholder is recognisable by
-/// itself, an empty directory with one certain time of modification, and ``recover(root:in:)`` finds it.
+/// itself, an empty directory with one certain time of modification, and ``recover(root:in:agents:)`` finds it.
 public final class PlaceholderJournal: Sendable {
     /// The journal's file, locked. Whoever holds a duplicate keeps the session alive.
     public let file: Descriptor
@@ -43,7 +43,7 @@ public final class PlaceholderJournal: Sendable {
             defer { withExtendedLifetime(mutex) {} }
             let root = try BeneathDirectory(plan.root)
             let others = try journals(directory, except: session).filter { $0.root == plan.root }
-            let shared = Set(others.flatMap(\.paths))
+            let shared = others.flatMap(\.paths)
             var paths: [String] = []
             for path in plan.candidates + plan.mountPoints {
                 for level in levels(path) {
@@ -66,11 +66,15 @@ public final class PlaceholderJournal: Sendable {
             try check("ftruncate", name) { ftruncate(file.number, 0) }
             try file.writeAll(bytes, subject: name)
             var made: [String] = []
+            var pool = PlaceholderPool(in: directory)
             for path in paths {
                 try step(path)
                 let (parent, name) = ProtectedPaths.split(path)
-                let holder = try root.directory(parent)
-                if name.withOSBytes({ mkdirat(holder.descriptor.number, $0, 0o755) }) == 0 {
+                let holder = try root.holder(parent)
+                if pool.take(to: holder.descriptor, name) {
+                    // It is marked, unless another one follows inside.
+                    if paths.contains(where: { FileSystem.parent(of: $0) == path }) { made.append(path) }
+                } else if name.withOSBytes({ mkdirat(holder.descriptor.number, $0, 0o755) }) == 0 {
                     made.append(path)
                 } else if errno != EEXIST {
                     throw SystemError("mkdir", FileSystem.join(plan.root, path))
@@ -121,14 +125,15 @@ public final class PlaceholderJournal: Sendable {
     /// - Parameters:
     ///   - root: a workspace; nothing happens when it is gone.
     ///   - directory: where the journals of all sessions lie.
-    public static func recover(root: String, in directory: String) throws {
+    ///   - agents: what agents obey, as ``ProtectedPaths/plan(root:agents:extra:)`` got it.
+    public static func recover(root: String, in directory: String, agents: [ProtectedPaths.Entry] = []) throws {
         guard FileSystem.kind(root) == .directory, FileSystem.kind(directory) == .directory else { return }
         try describing("cannot remove old placeholders in \(root.printable)") {
             let mutex = try lock(directory)
             defer { withExtendedLifetime(mutex) {} }
             let needed = Set(try journals(directory, except: "").filter { $0.root == root }.flatMap(\.paths))
             let top = try BeneathDirectory(root)
-            for entry in ProtectedPaths.entries where entry.placeholder {
+            for entry in ProtectedPaths.entries(agents) where entry.placeholder {
                 for path in levels(entry.path).reversed() where try !needed.contains(path) && isMarked(path, top) {
                     let (parent, name) = ProtectedPaths.split(path)
                     let holder = try top.directory(parent)
@@ -144,7 +149,7 @@ public final class PlaceholderJournal: Sendable {
 
     private static func mark(_ path: String, _ root: BeneathDirectory) throws(SystemError) {
         let (parent, name) = ProtectedPaths.split(path)
-        let holder = try root.directory(parent)
+        let holder = try root.holder(parent)
         let times = [marker, marker]
         // Where a file system cannot keep it, only a power loss leaves an empty directory behind.
         _ = name.withOSBytes { utimensat(holder.descriptor.number, $0, times, AT_SYMLINK_NOFOLLOW) }
@@ -152,7 +157,7 @@ public final class PlaceholderJournal: Sendable {
 
     private static func isMarked(_ path: String, _ root: BeneathDirectory) throws(SystemError) -> Bool {
         let (parent, name) = ProtectedPaths.split(path)
-        guard let holder = try? root.directory(parent), let found = try holder.status(name) else { return false }
+        guard let holder = try? root.holder(parent), let found = try holder.status(name) else { return false }
         return isPlaceholder(found)
     }
 
@@ -194,9 +199,11 @@ public final class PlaceholderJournal: Sendable {
             try FileSystem.removeFile(file)
             return []
         }
+        var pool = PlaceholderPool(in: directory)
         for path in own.paths.reversed() where !needed.contains(path) {
             let (parent, name) = ProtectedPaths.split(path)
-            guard let holder = try? root.directory(parent) else { continue }
+            guard let holder = try? root.holder(parent) else { continue }
+            if pool.put(from: holder.descriptor, name) { continue }
             if name.withOSBytes({ unlinkat(holder.descriptor.number, $0, AT_REMOVEDIR) }) == 0 { continue }
             if errno == ENOTEMPTY || errno == EEXIST { kept.append(path) }
         }
@@ -231,7 +238,7 @@ public final class PlaceholderJournal: Sendable {
     private static func exists(_ path: String, _ root: BeneathDirectory) throws(SystemError) -> Bool {
         let (parent, name) = ProtectedPaths.split(path)
         do {
-            return try root.directory(parent).status(name) != nil
+            return try root.holder(parent).status(name) != nil
         } catch  where error.errno == ENOENT || error.errno == ENOTDIR || error.errno == ELOOP {
             return false
         }

@@ -14,6 +14,20 @@ public enum ProtectedPaths {
         /// Who trusts it and why.
         public var reason: String
 
+        /// - Parameter path: as an agent's file writes it: one that ends in `/` is a directory that gets a placeholder.
+        public init(setting path: String, reason: String) {
+            self.init(
+                path: FileSystem.components(of: path).joined(separator: "/"), isDirectory: path.hasSuffix("/"),
+                placeholder: path.hasSuffix("/"), reason: reason)
+        }
+
+        init(path: String, isDirectory: Bool, placeholder: Bool, reason: String) {
+            self.path = path
+            self.isDirectory = isDirectory
+            self.placeholder = placeholder
+            self.reason = reason
+        }
+
         static func directory(_ path: String, placeholder: Bool, _ reason: String) -> Entry {
             Entry(path: path, isDirectory: true, placeholder: placeholder, reason: reason)
         }
@@ -24,7 +38,19 @@ public enum ProtectedPaths {
     }
 
     /// Everything that is protected without being asked for.
-    public static var entries: [Entry] { table }
+    ///
+    /// - Parameter agents: what agents obey.
+    public static func entries(_ agents: [Entry]) -> [Entry] {
+        var result = table
+        for entry in agents {
+            if let known = result.firstIndex(where: { $0.path == entry.path }) {
+                result[known].placeholder = result[known].placeholder || entry.placeholder
+            } else {
+                result.append(entry)
+            }
+        }
+        return result
+    }
 
     /// Looks at a workspace and says what has to be done.
     ///
@@ -34,10 +60,11 @@ public enum ProtectedPaths {
     ///
     /// - Parameters:
     ///   - root: the workspace, absolute.
+    ///   - agents: what agents obey, whichever of them is run.
     ///   - extra: further paths to protect (`sandbox.protect`; what the host's git trusts; nested repositories), relative to the
     ///     root. One that is missing and ends in `/` gets a placeholder; any other missing one is recorded as a file.
-    public static func plan(root: String, extra: [String] = []) throws -> ProtectionPlan {
-        var entries = table
+    public static func plan(root: String, agents: [Entry] = [], extra: [String] = []) throws -> ProtectionPlan {
+        var entries = entries(agents)
         for path in extra {
             let isDirectory = path.hasSuffix("/")
             let parts = FileSystem.components(of: path).filter { $0 != "." }
@@ -133,7 +160,7 @@ public enum ProtectedPaths {
             }
             for link in plan.links {
                 let (parent, name) = split(link.path)
-                guard let directory = try? root.directory(parent), directory.readLink(name) == link.target else {
+                guard let directory = try? root.holder(parent), directory.readLink(name) == link.target else {
                     result.append(.init(path: link.path, reason: link.reason, kind: .replaced, isDirectory: false))
                     continue
                 }
@@ -155,7 +182,7 @@ public enum ProtectedPaths {
     private static func lookUp(_ path: String, _ root: BeneathDirectory) throws(SystemError) -> stat? {
         let (parent, name) = split(path)
         do {
-            return try root.directory(parent).status(name)
+            return try root.holder(parent).status(name)
         } catch  where [ENOENT, ENOTDIR, ELOOP].contains(error.errno) {
             return nil
         }

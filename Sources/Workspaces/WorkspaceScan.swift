@@ -34,9 +34,6 @@ public struct WorkspaceScan: Sendable {
         public var entries = 0
         /// How many findings of a kind were not kept.
         public var omitted: [ScanFinding.Kind: Int] = [:]
-        /// Paths whose name ``ProtectedPaths`` protects at the top, found deeper: editors and agents honour them when a
-        /// subdirectory is opened.
-        public var nestedProtected: [String] = []
 
         /// Repositories, to be made read-only in the sandbox.
         public var repositories: [String] { findings.filter(\.kind.isRepository).map(\.path) }
@@ -124,16 +121,11 @@ public struct WorkspaceScan: Sendable {
                         if !isFull, WorkspaceScan.generated.contains(entry.name) { continue }
                         if depth < budget.depth { stack.append((child, depth + 1)) }
                     }
-                    if depth > 1, !isFull, report.nestedProtected.count < 64, WorkspaceScan.protectedNames.contains(entry.name) {
-                        report.nestedProtected.append(child)
-                    }
                 }
             }
             return report
         }
     }
-
-    private static let protectedNames = Set(ProtectedPaths.table.map(\.path))
 
     /// Git looks for `.git`; on a file system that ignores case it finds other spellings.
     static func isDotGit(_ name: String) -> Bool { name.utf8.count == 4 && name.lowercased() == ".git" }

@@ -5,9 +5,6 @@ import Testing
 
 /// Agents are data: to add one, or to follow what one has changed, nobody edits code.
 @Suite struct AgentNameTests {
-    /// What programs of the host obey in a workspace is protected whether or not an agent is run.
-    private static let exceptions = ["/Workspaces/ProtectedPathTable.swift"]
-
     @Test("no agent's name stands in the code")
     func names() throws {
         let names = try AgentCatalog(directory: "/nonexistent").all().map(\.name)
@@ -17,7 +14,7 @@ import Testing
             for (name, kind) in try FileSystem.entries(directory) {
                 let path = FileSystem.join(directory, name)
                 if kind == .directory { try visit(path) }
-                guard name.hasSuffix(".swift"), !AgentNameTests.exceptions.contains(where: path.hasSuffix) else { continue }
+                guard name.hasSuffix(".swift") else { continue }
                 checked += 1
                 for line in String(osBytes: try FileSystem.read(path)).split(separator: "\n") {
                     let text = line.drop { $0 == " " }

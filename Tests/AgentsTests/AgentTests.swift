@@ -36,6 +36,28 @@ import Testing
         #expect(try catalog.agent(named: "") == nil)
     }
 
+    @Test("what any agent obeys in a project is known without reading all of every file")
+    func settings() throws {
+        let all = try AgentCatalog(directory: "/nonexistent").all()
+        let known = try AgentCatalog(directory: "/nonexistent").settings()
+        #expect(Set(known.map(\.path)) == Set(all.flatMap(\.settings)) && known.count > 10)
+        for agent in all {
+            let (title, paths) = try AgentFile(parsing: AgentFile.head(of: EmbeddedData.bytes(agent.name) ?? []), name: "x").settings()
+            #expect(title == agent.title && paths == agent.settings, "\(agent.name)")
+        }
+        // A person's own files add to it, and take nothing away; a mistake in one is its own affair.
+        var template = Array("/tmp/coop-test-XXXXXX".utf8CString)
+        let directory = String(cString: mkdtemp(&template))
+        defer { try? FileSystem.removeTree(directory) }
+        let files = [
+            "mine.toml": "name = \"mine\"\ntitle = \"Mine\"\nbinary = \"mine\"\nsettings = [\".mine/\"]\n",
+            (all[0].name + ".toml"): "settings = []\n", "broken.toml": "name = \n",
+        ]
+        for (name, text) in files { try FileSystem.replace(directory + "/" + name, with: text.utf8) }
+        let own = try AgentCatalog(directory: directory).settings()
+        #expect(Array(own.dropLast()) == known && own.last == .init(path: ".mine/", title: "Mine"))
+    }
+
     @Test("each agent is left alone by each of its marks, wherever it stands, and by what is no work")
     func marks() throws {
         for agent in try AgentCatalog(directory: "/nonexistent").all() {

@@ -163,7 +163,7 @@ private struct Info: Decodable {
         #expect(try FileSystem.status(file).map { $0.st_mode & 0o777 } == 0o600)
     }
 
-    @Test("a record that cannot be read is said, its project can be shown and forgotten, and the next run makes it anew", arguments: [0, 1])
+    @Test("a record that cannot be read is said, its project can be shown and forgotten, the next run makes it anew", arguments: [0, 1])
     func damaged(_ ending: Int) throws {
         let place = try Sandboxed(anyone)
         try place.coop(["secret", "add", "TOKEN"], input: Self.input).expectSuccess()

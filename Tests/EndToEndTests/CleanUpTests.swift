@@ -128,6 +128,16 @@ import Testing
         #expect(try place.shell("git log --format=%s -1; cat \"$HOME/kept\"").output == "inside\nkept\n")
     }
 
+    @Test("a start that fails late leaves nothing in the workspace", arguments: TestIdentity.all)
+    func failedStart(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        try place.configure("[network]\nca = [\"/nonexistent/ca.pem\"]\n")
+        let outcome = try place.run(["true"])
+        #expect(outcome.exitCode == 125 && outcome.error.contains("cannot use /nonexistent/ca.pem"), "\(outcome)")
+        try expectNothing(place, cgroups: [])
+        #expect(try FileSystem.list(place.project).isEmpty)
+    }
+
     @Test("a placeholder that the user has filled meanwhile stays", arguments: TestIdentity.all)
     func filledPlaceholder(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)

@@ -53,6 +53,34 @@ import WardenProtocol
         }
     }
 
+    @Test("what follows the beginning is the same before workspace, trust and files of the home are known, and differs where it must")
+    func continuation() throws {
+        let facts = HostFacts.simulated()
+        var spec = self.spec(Network(mode: .scoped))
+        func begun(_ spec: SandboxSpec) -> LaunchPlan {
+            var plan = LaunchPlanner.beginning(facts: facts)
+            plan.operations += LaunchPlanner.continuation(of: spec, facts: facts).operations
+            return plan
+        }
+        let early = begun(spec)
+        #expect(early.listeners.count == 5)
+        spec.mounts.append(Mount(source: "/x", target: "/y", readOnly: true, isDirectory: true, reason: "git"))
+        spec.covers.append(Cover(path: "/etc/pem", parts: [.bytes([1]), .range(source: "/etc/pem", offset: 0, count: 7)], reason: "trust"))
+        spec.protected.append(Protection(path: spec.workspace.path + "/.vscode", form: .readOnly, reason: "asked for"))
+        spec.home.files.append(HomeFile(path: spec.home.path + "/.x", contents: "{}", reason: "agent"))
+        #expect(try simulatedPlan(spec, facts).begins(with: early))
+        // Another network, home or name than the warden was told of: it is of no use, and another one is started.
+        for change in 0..<3 {
+            var other = spec
+            switch change {
+            case 0: other.network = Network()
+            case 1: other.home.source = "/elsewhere"
+            default: other.hostname = "other"
+            }
+            #expect(try !simulatedPlan(other, facts).begins(with: early), "\(change)")
+        }
+    }
+
     @Test("a kernel without netfilter lacks the layer, which stops the run and cannot be waived")
     func missing() throws {
         var facts = HostFacts.simulated()

@@ -67,15 +67,15 @@ import WardenProtocol
             tmpfs /dev/shm, 2147483648 bytes (nosuid,nodev)
             tmpfs /tmp, 2147483648 bytes (nosuid,nodev)
             bind /home/ann/.coop/projects/k/home at /home/ann (nosuid,nodev)
+            kernel-setting /proc/sys/user/max_user_namespaces = 0
+            read-only /proc/sys
+            read-only /proc/irq
+            hostname coop
             bind /data/set at /data (ro,nosuid,nodev,recursive)
             bind /home/ann/project (nosuid,nodev,recursive)
             tmpfs /home/ann/project/node_modules, 2147483648 bytes (nosuid,nodev)
             pin /home/ann/project/.github
             read-only /home/ann/project/.github/workflows
-            kernel-setting /proc/sys/user/max_user_namespaces = 0
-            read-only /proc/sys
-            read-only /proc/irq
-            hostname coop
             enter-root
             resource-limit processes 8193 8193
             resource-limit core 1 1

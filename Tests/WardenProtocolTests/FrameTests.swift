@@ -31,7 +31,7 @@ struct Generator {
     mutating func restrictions() -> MountRestrictions { MountRestrictions(rawValue: UInt8.random(in: 0...15, using: &random)) }
 
     mutating func operation() -> PlanOperation {
-        switch Int.random(in: 0..<26, using: &random) {
+        switch Int.random(in: 0..<27, using: &random) {
         case 0: .privateMounts
         case 1: .root(bytes: number(), inodes: number())
         case 2: .directory(path: text(), mode: number(), owner: owner())
@@ -57,10 +57,15 @@ struct Generator {
         case 23: .homeFile(path: text(), contents: bytes())
         case 24:
             .cover(
-                path: text(), files: list(4) { CoverFile(name: $0.text(), contents: $0.bytes()) }, isDirectory: Bool.random(using: &random))
+                path: text(), files: list(4) { CoverFile(name: $0.text(), parts: $0.parts()) }, isDirectory: Bool.random(using: &random))
+        case 25: .compose(path: text(), parts: parts())
         case 22: .gatewayRules(address: text(), redirectPort: number(), dnsPort: number())
         default: .seccomp(name: text(), program: bytes())
         }
+    }
+
+    mutating func parts() -> [FilePart] {
+        list(3) { Bool.random(using: &$0.random) ? .bytes($0.bytes()) : .range(source: $0.text(), offset: $0.number(), count: $0.number()) }
     }
 
     mutating func socket() -> ListeningSocket {

@@ -38,6 +38,10 @@ static inline int coop_dup3(int from, int to, int flags) { return (int)syscall(S
 static inline int coop_renameat2(int from, const char *old_name, int to, const char *new_name, unsigned flags) {
     return (int)syscall(SYS_renameat2, from, old_name, to, new_name, flags);
 }
+/// sendfile(2) from a place of its own in `from`, which moves along.
+static inline ssize_t coop_sendfile(int to, int from, int64_t *place, size_t count) {
+    return (ssize_t)syscall(SYS_sendfile, to, from, place, count);
+}
 /// eventfd(2), close-on-exec; read(2) does not wait when `nonblocking` is set.
 static inline int coop_eventfd(int nonblocking) {
     return (int)syscall(SYS_eventfd2, 0u, O_CLOEXEC | (nonblocking ? O_NONBLOCK : 0));

@@ -23,6 +23,13 @@ struct AgentRun {
         return AgentRun(agent: agent, own: Array(command.dropFirst()), options: options)
     }
 
+    /// What agents obey in a project. Whichever of them is run, or none: a person starts another one there tomorrow.
+    static func protected(_ context: Context) throws(CoopError) -> [ProtectedPaths.Entry] {
+        try AgentCatalog(directory: context.home.directory(.agents)).settings().map { setting in
+            ProtectedPaths.Entry(setting: setting.path, reason: "\(setting.title) obeys it")
+        }
+    }
+
     // MARK: - Configuration
 
     /// What it needs of the network and of credentials, as the lowest layer of the configuration but for the defaults: whatever a person

@@ -1,6 +1,7 @@
 import Glibc
 import NativeEngine
 import Projects
+import Sandbox
 
 /// The warden of a sandbox that is about to be wanted: it comes up on another processor while the command line and the
 /// configuration are read, which takes about as long.
@@ -34,6 +35,9 @@ struct EarlyStart {
 
     /// Lets the warden go on, if it waits for something that has happened by now.
     func advance() throws { try warden?.advance() }
+
+    /// Lets the warden do what depends on this much of the spec.
+    func proceed(with spec: SandboxSpec) throws { try warden?.proceed(with: spec) }
 
     /// Hands the warden over to the one sandbox that this process runs.
     mutating func take() -> WardenStart? {

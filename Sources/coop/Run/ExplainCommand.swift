@@ -41,7 +41,7 @@ struct ExplainCommand: ParsableCommand {
             .describe(in: FileSystem.join(FileSystem.join(context.run, spec.id), "inputs"), spec: &spec)
         try WorkspaceSession.describe(
             spec: &spec, context: context, project: project,
-            protect: configuration.effective.sandbox.protect.map(\.value) + (agent?.agent.settings ?? []))
+            protect: configuration.effective.sandbox.protect.map(\.value))
         if spec.network.usesGateway {
             try TrustedAuthority.describe(in: &spec, cache: context.home.directory(.cache))
         }

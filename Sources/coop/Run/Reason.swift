@@ -149,6 +149,9 @@ struct Reason {
                 if target != path { return self.path(target) }
             case .copy(_, let place) where place == path:
                 answer = Answer(subject: path, verdict: .readable, rule: "a copy of the host's")
+            case .compose(let place, _) where place == path:
+                let reason = spec.covers.first { $0.path == place }?.reason ?? "coop"
+                answer = Answer(subject: path, verdict: .readable, rule: "\(place) is one of the sandbox's own (\(reason))")
             case .homeFile(let place, _) where place == path:
                 let reason = spec.home.files.first { $0.path == place }?.reason ?? "coop"
                 answer = Answer(subject: path, verdict: .writable, rule: "a file of the sandbox's own, with stubs (\(reason))")

@@ -38,7 +38,7 @@ final class SandboxRun {
     private let forwards: ForwardSession
     /// Writes the session's log; nil for a sandbox in which an agent logs in.
     private let recorder: SessionRecorder?
-    private var sandbox: LaunchedSandbox?
+    private let sandbox: LaunchedSandbox
     private var supervisor: Supervisor?
     private var control: Descriptor?
     /// Whether the command has ended, and with it every process of the sandbox.
@@ -77,9 +77,15 @@ final class SandboxRun {
         }
         let id = SessionDirectory.newID()
         session = try SessionDirectory.create(in: context.run, id: id)
+        let authority: TrustedAuthority?
+        let forwards: ForwardSession
+        let grants: SandboxGrants?
+        var spec: SandboxSpec
+        var work: WorkspaceSession?
+        var sandbox: LaunchedSandbox?
         do {
             if login == nil { try context.keep(project, configuration: configuration.effective) }
-            let grants =
+            grants =
                 login != nil
                 ? nil
                 : try SandboxGrants.make(
@@ -87,7 +93,7 @@ final class SandboxRun {
                     runs: true)
             let builder = SpecBuilder(
                 context: context, project: project, configuration: configuration, options: options, id: id, grants: grants, agent: agent)
-            var spec = try builder.build(command: command)
+            spec = try builder.build(command: command)
             if let grants {
                 // A run that could not work does not start, and what programs and keyrings say is known before the first request.
                 try grants.session.compiled.verify()
@@ -99,40 +105,44 @@ final class SandboxRun {
             }
             try login?.prepare(&spec, session: session, context: context)
             if let source = spec.home.source { try context.home.prepare(source) }
+            try EarlyStart.current.proceed(with: spec)
             try InputFiles(options.inputFile, context: context, project: project).stage(in: session.file("inputs"), spec: &spec)
-            work = try WorkspaceSession.prepare(
+            let begun = try WorkspaceSession.prepare(
                 spec: &spec, session: session, context: context, project: project,
-                protect: configuration.effective.sandbox.protect.map(\.value) + (agent?.agent.settings ?? []))
-            if spec.network.usesGateway {
-                let authority = try TrustedAuthority()
+                protect: configuration.effective.sandbox.protect.map(\.value))
+            work = begun
+            authority = spec.network.usesGateway ? try TrustedAuthority() : nil
+            if let authority {
                 let cache = context.home.directory(.cache)
                 try context.home.prepare(cache)
                 for note in try authority.add(to: &spec, cache: cache) {
                     FileHandleOutput.standardError("coop: \(note.printable)\n")
                 }
+            }
+            forwards = try ForwardSession(spec, configuration.effective, session: session, home: context.home)
+            // From here on the warden is at work, and what follows is done beside it; no command is started before all of it is.
+            let launched = try SandboxRun.start(spec, session)
+            sandbox = launched
+            try begun.publish()
+            if let authority {
                 let proxy = try context.upstreamProxy(
                     spec.network.policy.proxy, isUsers: !(configuration.effective.network.proxy?.origin.layer.isRepository ?? true))
                 egress = try SandboxRun.egress(spec, authority, grants, proxy, context: context, loop: loop)
-                self.authority = authority
                 egress?.optional = try agent?.optionalHosts() ?? []
             } else {
-                authority = nil
                 egress = nil
             }
-            forwards = try ForwardSession(spec, configuration.effective, session: session, home: context.home)
             forwards.introduce(project, configuration.effective.sandbox.forward)
             if login == nil, agent != nil || options.verbose {
                 let introduction = Introduction(spec: spec, agent: agent, profile: agent.flatMap { grants?.profiles[$0.agent.name] })
                 FileHandleOutput.standardError(introduction.line + (options.verbose ? introduction.details : ""))
             }
-            self.spec = spec
             rules = LivePolicy(spec: spec, home: context.home, egress: egress)
             live =
                 egress == nil || login != nil
                 ? nil
                 : LiveConfiguration(
                     context: context, project: project, options: options, approved: approved, state: state, grants: grants, rules: rules)
-            self.grants = grants
             recorder =
                 login != nil
                 ? nil
@@ -140,25 +150,32 @@ final class SandboxRun {
                     context: context, options: options, spec: spec, project: project, agent: agent, hosting: hosting
                 ).recorder(loop: loop)
             hook = try PrepareHook(configuration.effective, options: options, spec: spec, project: project, home: context.home)
+            self.sandbox = launched
+            self.work = begun
         } catch {
-            // What was prepared goes with the directory; if even that fails the next command sweeps.
-            try? session.remove()
+            // What was made in the workspace goes with the rest; if even that fails the next command sweeps.
+            try? sandbox?.release()
+            try? work?.finish()
+            if work?.isSettled ?? true { try? session.remove() }
             throw error
         }
+        (self.authority, self.forwards, self.grants, self.spec) = (authority, forwards, grants, spec)
     }
 
-    /// Starts the sandbox and its supervision.
-    private func launch() throws -> Supervisor {
-        let session = self.session
+    /// Starts the warden, or gives the one that is at work already the rest of its plan.
+    private static func start(_ spec: SandboxSpec, _ session: SessionDirectory) throws -> LaunchedSandbox {
         let engine = NativeEngine(wardenPath: try WardenProgram.locate(), started: EarlyStart.current.take()) {
             try session.recordCgroups($0)
         }
-        let sandbox = try engine.launch(spec)
-        self.sandbox = sandbox
+        return try engine.launch(spec)
+    }
+
+    /// Begins its supervision.
+    private func supervise() throws -> Supervisor {
         let record = SessionRecord(
             id: spec.id, name: spec.name, supervisor: getpid(), warden: sandbox.pid, started: Int64(time(nil)),
-            workspace: spec.workspace.path, command: spec.command, engine: engine.name, log: recorder?.directory)
-        try session.publish(Array(try JSONText.encode(record, pretty: false).utf8))
+            workspace: spec.workspace.path, command: spec.command, engine: NativeEngine.name, log: recorder?.directory)
+        try session.publish(record.text.osBytes)
         let supervisor = Supervisor(sandbox: sandbox, loop: loop, keep: options.keep)
         let control = try session.listen()
         self.control = control
@@ -201,7 +218,7 @@ final class SandboxRun {
     /// - Returns: how it ended, and whether coop itself was interrupted with it.
     func run(terminal: Bool?) throws -> (code: Int32, interrupted: Bool) {
         let plan = try StreamPlan(terminal: terminal)
-        let supervisor = try launch()
+        let supervisor = try supervise()
         if let end = try hook?.run(in: supervisor, loop: loop, attends: !options.noInput) { return end }
         var ends: [Int32] = [-1, -1]
         try check("socketpair") { socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) }
@@ -226,7 +243,7 @@ final class SandboxRun {
     /// - Parameter ready: called once the sandbox can be reached, and what it is about has been started.
     /// - Throws: `ProcessResult` when the command could not be started.
     func serve(_ hosting: Hosting, ready: @escaping () throws -> Void) throws {
-        let supervisor = try launch()
+        let supervisor = try supervise()
         if let end = try hook?.run(in: supervisor, loop: loop, attends: false) { throw ProcessResult(code: end.code) }
         // What the hook's client has taken over is the process's own again.
         var none = sigset_t()
@@ -308,12 +325,12 @@ final class SandboxRun {
         func attempt(_ body: () throws -> Void) { do { try body() } catch { first = first ?? error } }
         // The warden says that a command is over when no process is left but itself. What remains is the kernel taking the
         // namespaces down, which goes on beside the work here.
-        if !commandIsOver { attempt { try sandbox?.release() } }
+        if !commandIsOver { attempt { try sandbox.release() } }
         live?.stop()
         login?.end()
         forwards.stop()
         attempt { try work.finish() }
-        attempt { try sandbox?.release() }
+        attempt { try sandbox.release() }
         grants?.gate.close()
         egress?.end()
         attempt { try conclude(failure ?? first) }

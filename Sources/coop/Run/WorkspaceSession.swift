@@ -6,6 +6,7 @@ import LinuxKernel
 import NativeEngine
 import Projects
 import Sandbox
+import Vault
 import Workspaces
 
 /// What a sandbox's work needs on the host beside the sandbox itself: a private git directory, placeholders for what must
@@ -45,17 +46,21 @@ final class WorkspaceSession {
     ) throws -> WorkspaceSession {
         guard spec.workspace.mode == .bind else { return WorkspaceSession(session: session, context: context, record: nil) }
         let root = spec.workspace.path
-        let found = try Preparation(spec: spec, protect: protect, session: session.file(gitName))
+        let found = try Preparation(spec: spec, agents: AgentRun.protected(context), protect: protect, session: session.file(gitName))
         try found.git?.save(to: session.file(gitRecordName))
         let record = WorkspaceRecord(
             root: root, project: project.key.text, hadRepository: found.git != nil, knownRepositories: found.repositories,
             visible: SpecBuilder.systemDirectories + spec.mounts.map(\.target), start: WorkspaceScan.now())
-        let path = session.file(recordName)
-        try Descriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-            .writeAll(JSONText.encode(record, pretty: false).utf8, subject: path)
         let journal = try PlaceholderJournal.create(for: found.plan, session: session.id, in: placeholderDirectory(context))
         found.apply(to: &spec)
         return WorkspaceSession(session: session, context: context, record: record, git: found.git, plan: found.plan, placeholders: journal)
+    }
+
+    /// Records what a later command has to look at should this one be killed; before anything runs inside.
+    func publish() throws {
+        guard let record else { return }
+        let path = session.file(WorkspaceSession.recordName)
+        try Descriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600).writeAll(record.text.utf8, subject: path)
     }
 
     /// Adds to the spec what `prepare` would, and leaves nothing on the host.
@@ -64,7 +69,8 @@ final class WorkspaceSession {
         try context.home.prepare(context.run)
         let session = try SessionDirectory.create(in: context.run, id: spec.id)
         do {
-            try Preparation(spec: spec, protect: protect, session: session.file(gitName)).apply(to: &spec)
+            try Preparation(spec: spec, agents: AgentRun.protected(context), protect: protect, session: session.file(gitName))
+                .apply(to: &spec)
         } catch {
             try? session.remove()
             throw error
@@ -85,7 +91,7 @@ final class WorkspaceSession {
 
     /// Removes placeholders in a workspace that a power loss has left without a record.
     static func recover(root: String, context: Context) throws {
-        try PlaceholderJournal.recover(root: root, in: placeholderDirectory(context))
+        try PlaceholderJournal.recover(root: root, in: placeholderDirectory(context), agents: AgentRun.protected(context))
     }
 
     private static func placeholderDirectory(_ context: Context) -> String { FileSystem.join(context.home.path, "state/placeholders") }
@@ -105,9 +111,9 @@ final class WorkspaceSession {
             }
         }
         if let plan { attempt { try distrust(ProtectedPaths.changes(since: plan), record: record) } }
-        attempt { try WorkspaceSession.inspect(record, repository: git?.repository, context: context, session: session.id) }
-        // Last: while the kernel still takes down the sandbox's mounts, removing a directory that one stands on waits for it.
+        // Before the look at the whole, which would look into each of them.
         attempt { try placeholders?.remove() }
+        attempt { try WorkspaceSession.inspect(record, repository: git?.repository, context: context, session: session.id) }
         if let first { throw first }
     }
 
@@ -239,7 +245,7 @@ private enum ErrorStream {
 }
 
 /// What a later command must know to finish a session.
-struct WorkspaceRecord: Codable {
+struct WorkspaceRecord: Decodable {
     var root: String
     /// The project's key.
     var project: String
@@ -270,6 +276,15 @@ struct WorkspaceRecord: Codable {
     }
 
     var start: timespec { timespec(tv_sec: startSeconds, tv_nsec: startNanoseconds) }
+
+    /// As JSON. What writes any `Encodable` would take a good part of a millisecond for these few members.
+    var text: String {
+        JSONValue([
+            "root": .string(root), "project": .string(project), "hadRepository": .boolean(hadRepository),
+            "knownRepositories": .array(knownRepositories.map { .string($0) }), "visible": .array(visible.map { .string($0) }),
+            "startSeconds": .number(String(startSeconds)), "startNanoseconds": .number(String(startNanoseconds)),
+        ]).text()
+    }
 }
 
 /// What was found in a workspace at the start, and what it means for the spec.
@@ -278,8 +293,10 @@ private struct Preparation {
     let git: PrivateGit?
     let repositories: [String]
     let plan: ProtectionPlan
+    /// Why a path is protected.
+    private let reasons: [String: String]
 
-    init(spec: SandboxSpec, protect: [String], session directory: String) throws {
+    init(spec: SandboxSpec, agents: [ProtectedPaths.Entry], protect: [String], session directory: String) throws {
         let root = spec.workspace.path
         self.root = root
         if let repository = try GitRepository.find(at: root) {
@@ -291,12 +308,13 @@ private struct Preparation {
             git = nil
         }
         repositories = try WorkspaceScan.start(root).repositories
-        var plan = try ProtectedPaths.plan(root: root, extra: protect + (git?.trustedPaths ?? []) + repositories)
+        var plan = try ProtectedPaths.plan(root: root, agents: agents, extra: protect + (git?.trustedPaths ?? []) + repositories)
         // A mount needs a directory to stand on. One that is missing is made for the time of the session only.
         let targets = spec.mounts.filter(\.isDirectory).map(\.target) + spec.excludes
         plan.mountPoints = targets.filter { $0 != root && FileSystem.contains(root, $0) && FileSystem.kind($0, followLinks: false) == nil }
             .map { String($0.dropFirst(root.utf8.count + 1)) }
         self.plan = plan
+        reasons = Dictionary(ProtectedPaths.entries(agents).map { ($0.path, $0.reason) }) { first, _ in first }
     }
 
     func apply(to spec: inout SandboxSpec) {
@@ -306,7 +324,6 @@ private struct Preparation {
                     source: FileSystem.realPath(mount.source) ?? mount.source, target: mount.target, readOnly: mount.readOnly,
                     isDirectory: FileSystem.kind(mount.source) == .directory, reason: "git"))
         }
-        let reasons = Dictionary(ProtectedPaths.entries.map { ($0.path, $0.reason) }) { first, _ in first }
         // What is covered does not exist inside, and needs no protection.
         let covered = spec.mounts.filter { $0.reason != "git" }.map(\.target) + spec.excludes
         let operations = plan.operations.filter { operation in

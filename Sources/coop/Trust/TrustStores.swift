@@ -30,22 +30,28 @@ struct TrustStores {
         spec.mounts.append(
             Mount(source: copy.path, target: CertificateDirectory.standard, readOnly: true, isDirectory: true, reason: TrustStores.reason))
         let entry = FileSystem.join(CertificateDirectory.standard, CertificateDirectory.entry)
-        try cover(entry, with: RootCertificates.encode(added[0]), in: &spec)
+        try cover(entry, with: [.bytes(RootCertificates.encode(added[0]))], in: &spec)
         return copy.hold
     }
 
     /// The bundle that most programs read as a whole.
     func replaceBundle(_ bundle: String, in spec: inout SandboxSpec) throws {
-        try cover(bundle, with: FileSystem.read(bundle) + [UInt8(ascii: "\n")] + pem, in: &spec)
+        try cover(bundle, with: [TrustStores.host(bundle), .bytes([UInt8(ascii: "\n")] + pem)], in: &spec)
     }
 
     func addAuthorities(in spec: inout SandboxSpec) throws {
-        try cover(TrustStores.authorities, with: pem, in: &spec)
+        try cover(TrustStores.authorities, with: [.bytes(pem)], in: &spec)
     }
 
     /// A file of the user's own.
     func replaceFile(_ path: String, with certificates: [[UInt8]], in spec: inout SandboxSpec) throws {
-        try cover(path, with: certificates.flatMap { RootCertificates.encode($0) } + pem, in: &spec)
+        try cover(path, with: [.bytes(certificates.flatMap { RootCertificates.encode($0) } + pem)], in: &spec)
+    }
+
+    /// All of a file of the host, which the warden opens by its real path only.
+    private static func host(_ path: String) throws(SystemError) -> FilePart {
+        let size = try FileSystem.status(path, followLinks: true)?.st_size ?? 0
+        return .range(source: FileSystem.realPath(path) ?? path, offset: 0, count: UInt64(clamping: size))
     }
 
     /// The stores of Java: the distribution's, and that of the runtime in PATH or JAVA_HOME, if it has another.
@@ -64,12 +70,18 @@ struct TrustStores {
         }
     }
 
-    private func javaStore(_ store: String, bundle: String) throws -> [UInt8] {
+    private func javaStore(_ store: String, bundle: String) throws -> [FilePart] {
         let old = try FileSystem.read(store, limit: 16 << 20)
         let now = Int64(time(nil))
-        if let extended = JavaKeyStore.adding(added, prefix: "coop", to: old, now: now) { return extended }
+        if let new = JavaKeyStore.adding(added, prefix: "coop", to: old, now: now) {
+            let source = FileSystem.realPath(store) ?? store
+            return [
+                .bytes(new.head), .range(source: source, offset: UInt64(new.kept.lowerBound), count: UInt64(new.kept.count)),
+                .bytes(new.tail),
+            ]
+        }
         // PKCS #12: what it holds is what the bundle holds, as everything else of the host believes that.
-        return JavaKeyStore.make(RootCertificates.decode(try FileSystem.read(bundle)) + added, prefix: "ca", now: now)
+        return [.bytes(JavaKeyStore.make(RootCertificates.decode(try FileSystem.read(bundle)) + added, prefix: "ca", now: now))]
     }
 
     /// The database of NSS in HOME, which Chromium and its relatives read.
@@ -78,7 +90,7 @@ struct TrustStores {
         spec.covers.append(
             Cover(
                 path: FileSystem.join(spec.home.path, ".pki/nssdb"),
-                files: files.map { CoverFile(name: $0.0, contents: $0.1) }, reason: TrustStores.reason))
+                files: files.map { CoverFile(name: $0.0, parts: [.bytes($0.1)]) }, reason: TrustStores.reason))
     }
 
     /// Whether a path of the host leads inside to the same file, which nobody inside can write.
@@ -88,7 +100,10 @@ struct TrustStores {
             || spec.mounts.contains { $0.readOnly && $0.source == $0.target && FileSystem.contains($0.target, path) }
     }
 
-    private func cover(_ path: String, with contents: @autoclosure () throws -> [UInt8], in spec: inout SandboxSpec) throws {
-        spec.covers.append(Cover(path: path, contents: isMade ? try contents() : [], reason: TrustStores.reason))
+    private func cover(_ path: String, with parts: @autoclosure () throws -> [FilePart], in spec: inout SandboxSpec) throws {
+        // Where the copy of the directory is shown, a link leads to the file, and nothing is mounted.
+        let shown = spec.mounts.contains { $0.target == CertificateDirectory.standard && $0.reason == TrustStores.reason }
+        let link = shown ? CertificateDirectory(host: CertificateDirectory.standard).link(for: path) : nil
+        spec.covers.append(Cover(path: link ?? path, parts: isMade ? try parts() : [], reason: TrustStores.reason))
     }
 }
