@@ -46,7 +46,7 @@ final class BackgroundWork {
 
     private let loop: EventLoop
     private var desk: Desk?
-    private var completions: [Int: (any Sendable) throws -> Void] = [:]
+    private var completions: [Int: (any Sendable) -> Void] = [:]
     private var lastNumber = 0
 
     init(loop: EventLoop) { self.loop = loop }
@@ -59,8 +59,14 @@ final class BackgroundWork {
             let desk = try self.desk ?? open()
             lastNumber += 1
             completions[lastNumber] = { result in
-                guard let result = result as? Result else { return }
-                do { try completion(result) } catch { failed(error) }
+                do {
+                    guard let result = result as? Result else {
+                        throw CoopError(.failed, "cannot ask for a credential", "its answer is another's", next: "coop doctor")
+                    }
+                    try completion(result)
+                } catch {
+                    failed(error)
+                }
             }
             let number = lastNumber
             let needsThread = desk.state.withLock { state in
@@ -101,10 +107,8 @@ final class BackgroundWork {
             state.done = []
             return done
         }
-        for (number, result) in done {
-            // One of them may end everything.
-            try? completions.removeValue(forKey: number)?(result)
-        }
+        // One of them may end everything, and with it what the others are for.
+        for (number, result) in done { completions.removeValue(forKey: number)?(result) }
     }
 
     private func start(_ desk: Desk) throws(SystemError) {
