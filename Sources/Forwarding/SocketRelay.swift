@@ -16,6 +16,9 @@ public final class SocketRelay {
     private var joined: [ObjectIdentifier: JoinedSockets] = [:]
     /// Called before a connection is made; what throws refuses it.
     public var opening: () throws -> Void = {}
+    /// Called once, with the first reason why `opening` refused one.
+    public var refused: (any Error) -> Void = { _ in }
+    private var isRefusalSaid = false
 
     /// - Parameters:
     ///   - listener: the socket that the sandbox connects to.
@@ -40,9 +43,12 @@ public final class SocketRelay {
         let inside = Descriptor(owning: number)
         var pid: pid_t = 0
         var user: uid_t = 0
-        guard joined.count < SocketRelay.connectionLimit, coop_peer(number, &pid, &user) == 0, user == getuid(),
-            (try? opening()) != nil
-        else { return }
+        guard joined.count < SocketRelay.connectionLimit, coop_peer(number, &pid, &user) == 0, user == getuid() else { return }
+        do { try opening() } catch {
+            if !isRefusalSaid { refused(error) }
+            isRefusalSaid = true
+            return
+        }
         let connected = host.withOSBytes { coop_unix_socket($0, 0) }
         guard connected >= 0 else { return }
         _ = fcntl(connected, F_SETFL, O_NONBLOCK)

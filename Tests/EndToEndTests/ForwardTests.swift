@@ -22,7 +22,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
                 c.sendall(data.upper()); c.close()
             """
         let child = try place.startOutside(["/usr/bin/python3", "-c", script, path])
-        guard try Deadline.poll(seconds: 20, { FileSystem.kind(path) == .socket }) else { throw TestSupportError("no server") }
+        guard try Deadline.poll(seconds: 60, { FileSystem.kind(path) == .socket }) else { throw TestSupportError("no server") }
         return child
     }
 
@@ -56,6 +56,15 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(outcome.error.contains("coop: docker is forwarded: whatever runs inside can become root on this machine\n"), "\(outcome)")
         let log = try place.coop(["audit", "show", "--type", "forward"]).output
         #expect(log.ranges(of: "forward=docker action=connect").count == 2, "\(log)")
+        // What cannot be recorded does not happen, and that is said once.
+        let planted = try place.hostShell("mv \"$COOP_HOME/audit\" \"$COOP_HOME/kept\" && touch \"$COOP_HOME/audit\"")
+        #expect(planted.exitCode == 0, "\(planted)")
+        let closed = try place.shell(
+            "for n in 1 2; do python3 client.py ${DOCKER_HOST#unix://} 2>/dev/null; done", options: ["--forward", "docker"],
+            environment: environment)
+        #expect(closed.exitCode == 0 && !closed.output.contains("END"), "\(closed)")
+        #expect(closed.error.ranges(of: "coop: docker is refused to the sandbox: ").count == 1, "\(closed)")
+        #expect(try place.hostShell("rm \"$COOP_HOME/audit\" && mv \"$COOP_HOME/kept\" \"$COOP_HOME/audit\"").exitCode == 0)
         let remote = try place.run(["true"], options: ["--forward", "docker"], environment: ["DOCKER_HOST": "tcp://192.0.2.1:2375"])
         #expect(remote.exitCode == 125 && remote.error.contains("DOCKER_HOST is no local socket"), "\(remote)")
         #expect(try place.sandboxIDs() == [])
@@ -72,7 +81,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         let agent = try place.startOutside(
             ["/usr/bin/gpg-agent", "--homedir", home, "--daemon", "--extra-socket", extra, "--", "/bin/sleep", "1000"])
         defer { agent.signal(SIGTERM) }
-        guard try Deadline.poll(seconds: 20, { FileSystem.kind(extra) == .socket }) else { throw TestSupportError("no gpg-agent") }
+        guard try Deadline.poll(seconds: 60, { FileSystem.kind(extra) == .socket }) else { throw TestSupportError("no gpg-agent") }
         let made = try place.hostShell(
             "gpg --batch --quiet --passphrase '' --quick-generate-key 'T <t@x>' ed25519 sign never && gpg --export > public.gpg")
         #expect(made.exitCode == 0, "\(made)")

@@ -32,6 +32,7 @@ public final class AgentProxy {
     private let loop: EventLoop
     private var connections: [ObjectIdentifier: AgentConnection] = [:]
     private var uses = 0
+    private var isUnrecordedSaid = false
     /// What a person has said for the whole session: fingerprints, and an empty text for the list.
     private var consented: Set<String> = []
     /// The comments of the keys that were listed, by fingerprint.
@@ -43,6 +44,15 @@ public final class AgentProxy {
     public var ask: (String, @escaping (Consent) -> Void) -> Void = { $1(.absent) }
     /// Records a use before it takes effect; what cannot be recorded does not happen.
     public var record: (Use) throws -> Void = { _ in }
+    /// Called once, with the first reason why a use could not be recorded: the sandbox is told nothing but no.
+    public var unrecorded: (any Error) -> Void = { _ in }
+
+    /// Why a use is refused that nothing else is wrong with.
+    public enum Excess: Error, CustomStringConvertible {
+        case uses
+
+        public var description: String { "it has been used \(AgentProxy.useLimit) times" }
+    }
 
     /// - Parameters:
     ///   - listener: the socket that the sandbox connects to.
@@ -149,8 +159,7 @@ public final class AgentProxy {
             use.isAllowed = isAllowed
             use.answer = answer
             uses += 1
-            let isRecorded = uses <= AgentProxy.useLimit && (try? record(use)) != nil
-            then(isAllowed && isRecorded)
+            then(isRecorded(use) && isAllowed)
         }
         switch verdict {
         case .allow: settle(true, use.answer)
@@ -167,6 +176,18 @@ public final class AgentProxy {
                 case .session, .always: settle(true, "session")
                 }
             }
+        }
+    }
+
+    private func isRecorded(_ use: Use) -> Bool {
+        do {
+            guard uses <= AgentProxy.useLimit else { throw Excess.uses }
+            try record(use)
+            return true
+        } catch {
+            if !isUnrecordedSaid { unrecorded(error) }
+            isUnrecordedSaid = true
+            return false
         }
     }
 

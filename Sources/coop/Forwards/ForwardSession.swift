@@ -45,10 +45,12 @@ final class ForwardSession {
                     questions.ask("coop: \(who) wants to \(what) — allow? [o]nce, [s]ession, [n]o ", answer)
                 }
                 proxy.record = { [unowned self] in try self.record($0, forward) }
+                proxy.unrecorded = { ForwardSession.say($0, forward) }
                 agents.append(proxy)
             } else {
                 let relay = SocketRelay(listener: listener, host: forward.host, loop: loop)
                 relay.opening = { [unowned self] in try self.record(forward, [AuditDetail("action", "connect")]) }
+                relay.refused = { ForwardSession.say($0, forward) }
                 relays.append(relay)
             }
         }
@@ -62,6 +64,7 @@ final class ForwardSession {
     /// Says what a forward gives away, the first time that a project uses it, and each time what could not be had.
     func introduce(_ project: Project, _ settings: [Setting<ForwardChoice>]) {
         if settings.isEmpty { return }
+        // It has been built without an error a moment ago.
         let missing = (try? ForwardBuilder(userHome: home.userHome, session: "").build(settings))?.missing ?? []
         for text in missing { FileHandleOutput.standardError("coop: \(text)\n") }
         let path = FileSystem.join(home.directory(of: project.key), "forwards")
@@ -80,6 +83,16 @@ final class ForwardSession {
         return spec.forwards.filter { seen.insert($0.name).inserted }.compactMap { forward in
             ForwardChoice(rawValue: forward.name).map { (forward.name, "\(forward.name) is forwarded: \($0.warning)") }
         }
+    }
+
+    /// Says why a forward is closed from now on: what runs inside learns only that it is.
+    private static func say(_ error: any Error, _ forward: Forward) {
+        let error =
+            error as? CoopError
+            ?? CoopError(.failed, "the use of \(forward.name) cannot be recorded", "\(error)", next: "coop audit verify")
+        Notice.say(
+            "coop: \(forward.name) is refused to the sandbox: \(error.message.printable)\nNext: \(error.next?.printable ?? "coop audit verify")"
+        )
     }
 
     private func record(_ use: AgentProxy.Use, _ forward: Forward) throws {
