@@ -91,6 +91,8 @@ public struct SeededFile: Sendable, Equatable {
     }
 
     private static func toml(_ old: [UInt8]?, _ entries: [Entry]) -> String? {
+        // What is written there is the sandbox's, and may be anything: a file that is no TOML, or holds something else where a value
+        // belongs, is the agent's to complain about. Without the values it asks what it would ask without coop.
         guard var document = try? TOMLDocument(parsing: old ?? [], name: "") else { return nil }
         var isChanged = false
         for entry in entries {

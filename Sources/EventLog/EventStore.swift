@@ -134,6 +134,8 @@ final class EventStore {
     /// Ends a log that cannot be written any more with the reason, in the space kept for it. The numbers of what was lost are
     /// given anew: no reader has seen them.
     func conclude(_ failure: CoopError) {
+        // Whoever writes is told the failure itself; that the log does not say it as well, where not even that can be written, changes
+        // nothing for them.
         try? FileSystem.removeFile(files.reserve)
         var fields = EventFields()
         fields.put("reason", failure.message)
@@ -145,8 +147,14 @@ final class EventStore {
 
     /// Puts everything into the one database file, as it stays when the session is over.
     func close() throws(CoopError) {
+        // What cannot be removed is only a little space.
         try? FileSystem.removeFile(files.reserve)
-        if terminalIsDirty { _ = fdatasync(terminal.number) }
+        if terminalIsDirty {
+            do { try check("fdatasync", files.terminal) { fdatasync(terminal.number) } } catch {
+                throw EventLogFailure.error(error, path: files.terminal)
+            }
+            terminalIsDirty = false
+        }
         // A reader that is just reading keeps the write-ahead log for the next who opens the database; nothing is lost.
         _ = try database.number("PRAGMA wal_checkpoint(TRUNCATE)")
     }
@@ -189,7 +197,8 @@ final class EventStore {
                 }
             }
         } catch {
-            // What no event knows must not be taken for a killed writer's.
+            // What no event knows must not be taken for a killed writer's. Where that fails too, a part of the output is shown twice, and
+            // the failure itself is told.
             _ = ftruncate(terminal.number, off_t(terminalEnd))
             throw EventLogFailure.error(error, path: files.terminal)
         }
