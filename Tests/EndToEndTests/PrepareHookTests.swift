@@ -108,6 +108,20 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(try place.remains() == [])
     }
 
+    @Test("where the last result cannot be forgotten the hook does not run: half of its work would be taken for all of it")
+    func unforgettable() throws {
+        let place = try place("echo ran >> log")
+        try place.run(["true"]).expectExit(0)
+        let projects = place.coopHome + "/projects"
+        let records = try FileSystem.list(projects).map { "\(projects)/\($0)/prepared" }.filter { FileSystem.kind($0) == .file }
+        let record = try #require(records.first)
+        try FileSystem.removeFile(record)
+        try place.makeDirectory(record)
+        let outcome = try place.run(["touch", "started"])
+        #expect(outcome.exitCode != 0 && outcome.error.contains("cannot forget the last preparation"), "\(outcome)")
+        #expect(try count(place) == 1 && !place.exists("started"))
+    }
+
     @Test("a kept sandbox is prepared before it can be used")
     func kept() throws {
         let place = try place("echo ran >> log")
@@ -137,7 +151,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
     func together() throws {
         let place = try place("echo ran >> log; until [ -e go ]; do sleep 0.05; done")
         let first = try place.start(["run", "--", "true"])
-        try Deadline.poll(seconds: 20) { try count(place) == 1 }
+        try Deadline.poll(seconds: 60) { try count(place) == 1 }
         let second = try place.start(["run", "--", "true"])
         #expect(try second.waitUntil { $0.errorText.contains("waiting for another sandbox") }, "\(second.errorText)")
         try place.write("go", "")
@@ -151,8 +165,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         let outside = place.root + "/outside.sh"
         let marker = place.root + "/marker"
         func script(_ text: String) throws {
-            try FileSystem.replace(outside, with: "#!/bin/sh\ntouch \(marker) ran\n\(text)\n".utf8, mode: 0o755)
-            try place.give(outside)
+            try place.write(outside, "#!/bin/sh\ntouch \(marker) ran\n\(text)\n", mode: 0o755)
         }
         try script("")
         try place.link("prepare.sh", to: outside)
@@ -181,6 +194,6 @@ extension ChildProcess.Outcome {
 extension Sandboxed {
     /// Whether a process of this fixture with this command line appears.
     fileprivate func waitForProcess(_ command: String) throws -> Bool {
-        try Deadline.poll(seconds: 20) { try processes().contains { $0.contains(command) } }
+        try Deadline.poll(seconds: 60) { try processes().contains { $0.contains(command) } }
     }
 }

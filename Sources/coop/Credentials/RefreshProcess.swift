@@ -43,6 +43,7 @@ enum RefreshProcess {
         writer = nil
         _ = writer
         guard code == 0 else { throw failure(SystemError.text(for: code)) }
+        // Only for the words: whether it has succeeded is what its exit status says.
         let answer = (try? reader.readAll(limit: 1 << 16, subject: "refresh-login")).map { String(decoding: $0, as: UTF8.self) } ?? ""
         var status: Int32 = 0
         while waitpid(child, &status, 0) < 0 && errno == EINTR {}

@@ -42,7 +42,7 @@ struct PrepareHook {
         if let record, record.holds(reads) { return nil }
         FileHandleOutput.standardError("coop: prepare: \(command.printable)\n")
         try audit([AuditDetail("change", "started"), AuditDetail("origin", origin.description)])
-        record?.forget()
+        try record?.forget()
         let run = try HookRun(command: ["/bin/sh", "-c", command], supervisor: supervisor, loop: loop, attends: attends)
         try loop.run()
         if let failure = supervisor.failure { throw failure }

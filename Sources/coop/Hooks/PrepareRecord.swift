@@ -32,7 +32,7 @@ struct PrepareRecord {
         guard lines.count == 2 else { return false }
         if lines[0] == inputs.outline { return true }
         guard lines[1] == inputs.contents else { return false }
-        // The files were written anew with the same contents; the next run need not read them.
+        // The files were written anew with the same contents; the next run need not read them. Where that cannot be kept it does.
         try? keep(inputs)
         return true
     }
@@ -44,5 +44,11 @@ struct PrepareRecord {
     }
 
     /// From here on there is no good result: the hook may be killed in the middle of its work.
-    func forget() { try? FileSystem.removeFile(path) }
+    ///
+    /// - Throws: `failed` when the old result would stay, and be believed.
+    func forget() throws(CoopError) {
+        do { try FileSystem.removeFile(path) } catch {
+            throw CoopError(.failed, "cannot forget the last preparation", "\(error)", next: "ls -ld \(directory.printable)")
+        }
+    }
 }
