@@ -18,25 +18,31 @@ public struct MCPLoginStore: Sendable {
         var result: [(name: SecretName, login: MCPLogin)] = []
         for file in try place.names() where file.hasSuffix(MCPLoginStore.suffix) {
             guard let name = try? SecretName(String(file.dropLast(MCPLoginStore.suffix.count))) else { continue }
-            if let login = try load(name, place) { result.append((name, login)) }
+            if let login = try kept(name, place) { result.append((name, login)) }
         }
         return result
     }
 
     public func find(_ name: SecretName) throws(CoopError) -> MCPLogin? {
         guard let place = try PrivateDirectory.open(directory) else { return nil }
-        return try load(name, place)
+        return try kept(name, place)
     }
 
     public func set(_ name: SecretName, _ login: MCPLogin) throws(CoopError) {
         let place = try PrivateDirectory.make(directory)
-        try place.locked { () throws(CoopError) in try write(name, login, place) }
+        try place.locked { () throws(CoopError) in
+            try write(name, login, place)
+            journal(name).remove()
+        }
     }
 
     @discardableResult
     public func remove(_ name: SecretName) throws(CoopError) -> Bool {
         guard let place = try PrivateDirectory.open(directory) else { return false }
-        return try place.locked { () throws(CoopError) in try place.remove(name.text + MCPLoginStore.suffix) }
+        return try place.locked { () throws(CoopError) in
+            journal(name).remove()
+            return try place.remove(name.text + MCPLoginStore.suffix)
+        }
     }
 
     /// A login that is good for a while, refreshed if it was not, once for all processes.
@@ -49,14 +55,20 @@ public struct MCPLoginStore: Sendable {
         _ name: SecretName, now: Int64, unlessChangedFrom access: String? = nil, transport: HTTPTransport,
         gate: RefreshGate = RefreshGate(), delegate: RefreshDelegate? = nil
     ) throws(CoopError) -> MCPLogin {
-        guard let place = try PrivateDirectory.open(directory), let login = try load(name, place) else { throw missing(name) }
+        guard let place = try PrivateDirectory.open(directory), let login = try kept(name, place) else { throw missing(name) }
         if !MCPLoginStore.needsRefresh(login, now, access) { return login }
         let digest = TokenDigest(login.tokens.access)
         guard let delegate else {
             return try refresh(name, now: now, unlessChangedFrom: digest, transport: transport, gate: gate)
         }
-        try gate.pass { () throws(CoopError) in try delegate(digest) }
-        guard let login = try load(name, place) else { throw missing(name) }
+        do throws(CoopError) {
+            try gate.pass { () throws(CoopError) in try delegate(digest) }
+        } catch {
+            // It may have been ended after the new ones were written down.
+            guard let again = try kept(name, place), again.tokens.access != login.tokens.access else { throw error }
+            return again
+        }
+        guard let login = try kept(name, place) else { throw missing(name) }
         return login
     }
 
@@ -69,18 +81,51 @@ public struct MCPLoginStore: Sendable {
     ) throws(CoopError) -> MCPLogin {
         guard let place = try PrivateDirectory.open(directory) else { throw missing(name) }
         return try place.locked { () throws(CoopError) in
-            guard let login = try load(name, place) else { throw missing(name) }
+            guard let login = try kept(name, place) else { throw missing(name) }
             if TokenDigest(login.tokens.access) != access { return login }
             return try gate.pass { () throws(CoopError) in try exchange(name, login, now, place, transport) }
         }
     }
 
-    /// Gets new tokens and writes them down. The lock is held.
+    /// Gets new tokens and writes them down, in the journal first: at whatever point the process is killed once it has them, the next reader
+    /// finds them. The lock is held.
     private func exchange(
         _ name: SecretName, _ old: MCPLogin, _ now: Int64, _ place: PrivateDirectory, _ transport: HTTPTransport
     ) throws(CoopError) -> MCPLogin {
+        guard let refresh = old.tokens.refresh else { throw ended(old, "it cannot be refreshed") }
+        let journal = journal(name)
+        // What an earlier one could not write any more has its place in the file, before the journal is made anew.
+        if try load(name, place) != old { try write(name, old, place) }
+        try journal.prepare()
         var login = old
-        guard let refresh = login.tokens.refresh else { throw ended(login, "it cannot be refreshed") }
+        do throws(CoopError) {
+            login.tokens = try ask(old, refresh, now, transport)
+        } catch {
+            journal.remove()
+            throw error
+        }
+        do throws(CoopError) {
+            try journal.record(TokenJournal.Entry(used: refresh, login.tokens, time: now))
+            #if COOP_TEST_HOOKS
+                TestInterruption.reached("journal")
+            #endif
+        } catch {
+            // There is one place left for them.
+            try write(name, login, place)
+            return login
+        }
+        // What cannot be written is good from the journal, until it can.
+        do throws(CoopError) { try write(name, login, place) } catch { return login }
+        #if COOP_TEST_HOOKS
+            TestInterruption.reached("file")
+        #endif
+        journal.remove()
+        return login
+    }
+
+    private func ask(
+        _ login: MCPLogin, _ refresh: String, _ now: Int64, _ transport: HTTPTransport
+    ) throws(CoopError) -> OAuthTokens {
         var pairs = [
             ("grant_type", "refresh_token"), ("refresh_token", refresh), ("client_id", login.clientID),
             ("resource", try MCPServerURL(login.server).resource),
@@ -93,10 +138,23 @@ public struct MCPLoginStore: Sendable {
             if [refresh, login.tokens.access].contains(where: { why.contains($0) }) { why = "no reason was given" }
             throw ended(login, "the server answered \(reply.status): \(why.printable)")
         }
-        login.tokens = OAuthTokens(
+        return OAuthTokens(
             access: access, refresh: json["refresh_token"]?.string ?? refresh,
             expiresAt: json["expires_in"]?.integer.map { (now + $0) * 1000 })
-        try write(name, login, place)
+    }
+
+    private func journal(_ name: SecretName) -> TokenJournal {
+        TokenJournal(for: FileSystem.join(directory, name.text + MCPLoginStore.suffix))
+    }
+
+    /// A login with the tokens that have taken the place of those in its file, and are not in it yet.
+    private func kept(_ name: SecretName, _ place: PrivateDirectory) throws(CoopError) -> MCPLogin? {
+        // The journal first: who writes fills the file before it takes the journal away.
+        let entry = journal(name).read()
+        guard var login = try load(name, place) else { return nil }
+        if let entry, let refresh = login.tokens.refresh, entry.used == TokenDigest(refresh), entry.tokens.access != login.tokens.access {
+            login.tokens = entry.tokens
+        }
         return login
     }
 

@@ -89,6 +89,32 @@ import Testing
         #expect(gone.exitCode == 1 && gone.error.contains("coop grant mcp list"), "\(gone)")
     }
 
+    @Test("whoever refreshes may be killed at any step once the tokens are written down", arguments: ["journal", "file"])
+    func killedAt(_ step: String) throws {
+        let (place, server) = try host(TestIdentity.ordinary.first ?? .root)
+        #expect(try logIn(place, server, ["--global"]).exitCode == 0)
+        let file = place.coopHome + "/global/auth/mcp/mcp.coop-test.example.json"
+        let text = String(osBytes: try FileSystem.read(file))
+        let expires = try #require(text.split(separator: "\"expires_at\": ").last?.prefix { $0.isNumber })
+        try place.write(file, text.replacing(expires, with: "\((time(nil) + 60) * 1000)"), mode: 0o600)
+        place.environment["COOP_TEST_KILL_AT"] = step
+        let killed = try place.run(["curl", "-sS", MCPLoginTests.url])
+        #expect(killed.output.contains("\"ok\": true") && !killed.output.contains("REAL"), "\(killed)")
+        let journal = file + ".coop-tokens"
+        #expect(try (FileSystem.status(journal)?.st_mode ?? 0) == S_IFREG | 0o600)
+        place.environment["COOP_TEST_KILL_AT"] = nil
+        #expect(try place.run(["curl", "-sS", MCPLoginTests.url]).output.contains("\"ok\": true"))
+        #expect(try server.refreshes == [2, 0])
+        #expect(try place.coop(["grant", "mcp", "refresh", "mcp.coop-test.example"]).exitCode == 0)
+        #expect(try server.refreshes == [3, 0])
+        #expect(FileSystem.kind(journal) == nil)
+        #expect(String(osBytes: try FileSystem.read(file)).contains("REAL-refresh-3"))
+        // What is written down goes with the login.
+        try place.write(journal, "{}", mode: 0o600)
+        #expect(try place.coop(["grant", "mcp", "remove", "--global", "mcp.coop-test.example"]).exitCode == 0)
+        #expect(FileSystem.kind(journal) == nil)
+    }
+
     @Test("a token that the server refuses before its end is refreshed, and the request sent once more")
     func refused() throws {
         let (place, server) = try host(TestIdentity.ordinary.first ?? .root)
