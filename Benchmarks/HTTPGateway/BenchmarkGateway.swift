@@ -21,6 +21,8 @@ final class BenchmarkGateway: Sendable {
             eventLoop.makeSucceededFuture(.allow(injections))
         }
 
+        func abandon(_ request: HTTPGateway.RequestHead, on connection: ConnectionInfo) {}
+
         func answer(_ request: HTTPGateway.RequestHead, body: ByteBuffer, on connection: ConnectionInfo) -> EventLoopFuture<JudgeResponse> {
             eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
         }

@@ -29,7 +29,7 @@ extension EgressSession {
 
     /// Waits for the person's answer; whoever asks the same meanwhile waits for the same one.
     func ask(
-        _ id: ConnectionID, _ connection: Connection, _ rule: NetworkRule?, request: (method: String, path: String)?,
+        _ id: ConnectionID, _ stream: StreamID?, _ connection: Connection, _ rule: NetworkRule?, request: (method: String, path: String)?,
         _ body: @escaping (EgressConsent) throws -> Void
     ) throws {
         guard let asker else { return try body(.refused(EgressSession.nobody)) }
@@ -37,16 +37,16 @@ extension EgressSession {
         let place = port == 443 || port == 80 ? "\(connection.destination)" : "\(connection.destination):\(port)"
         let key = "\(connection.destination):\(port) \(rule.map { "\($0)" } ?? "")"
         guard asking[key] == nil else {
-            asking[key]?.waiting.append((id, body))
+            asking[key]?.waiting.append((id, stream, body))
             return
         }
         let question = EgressQuestion(place: place, host: "\(connection.destination)", port: port, request: request, rule: rule)
-        asking[key] = Asked(question: question, waiting: [(id, body)])
+        asking[key] = Asked(question: question, waiting: [(id, stream, body)])
         let withdraw = asker(question) { [unowned self] consent, answer in
             guard let asked = self.asking.removeValue(forKey: key), self.failure == nil else { return }
             do {
                 try self.write(EgressSession.details(of: question, answer: answer))
-                for (_, body) in asked.waiting { try body(consent) }
+                for (_, _, body) in asked.waiting { try body(consent) }
             } catch {
                 self.close(because: EgressSession.error(error))
             }
@@ -54,10 +54,15 @@ extension EgressSession {
         asking[key]?.withdraw = withdraw
     }
 
-    /// The client of a connection has gone: what only it was waiting for need not be answered any more.
-    func withdrawQuestions(of id: ConnectionID) throws {
-        for key in asking.filter({ $0.value.waiting.contains { $0.connection == id } }).keys {
-            asking[key]?.waiting.removeAll { $0.connection == id }
+    /// The client of a connection has gone, or has reset one of its streams: what only it was waiting for need not be answered any more.
+    ///
+    /// - Parameter stream: nil for all of them.
+    func withdrawQuestions(of id: ConnectionID, _ stream: StreamID? = nil) throws {
+        func hasGone(_ waiting: (connection: ConnectionID, stream: StreamID?, body: (EgressConsent) throws -> Void)) -> Bool {
+            waiting.connection == id && (stream == nil || waiting.stream == stream)
+        }
+        for key in asking.filter({ $0.value.waiting.contains(where: hasGone) }).keys {
+            asking[key]?.waiting.removeAll(where: hasGone)
             guard let asked = asking[key], asked.waiting.isEmpty else { continue }
             asking[key] = nil
             asked.withdraw()

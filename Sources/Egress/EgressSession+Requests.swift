@@ -15,7 +15,8 @@ extension EgressSession {
         let destination = connection.destination
         let judgement = judge.judgement(on: head, to: destination, port: port, consent: consent)
         if case .ask(let rule) = judgement.verdict {
-            return try ask(id, connection, rule, request: (head.method, EgressJudge.withoutQuery(head.path))) { [unowned self] consent in
+            return try ask(id, stream, connection, rule, request: (head.method, EgressJudge.withoutQuery(head.path))) {
+                [unowned self] consent in
                 guard self.connections[id] != nil else { return }
                 try self.request(id, stream, head, connection, consent: consent)
             }

@@ -74,7 +74,8 @@ public final class EgressSession {
     /// A question to the person, and who waits for its answer.
     struct Asked {
         var question: EgressQuestion
-        var waiting: [(connection: ConnectionID, body: (EgressConsent) throws -> Void)]
+        /// The stream is nil for a connection that waits as a whole.
+        var waiting: [(connection: ConnectionID, stream: StreamID?, body: (EgressConsent) throws -> Void)]
         var withdraw: () -> Void = {}
     }
 
@@ -238,6 +239,7 @@ public final class EgressSession {
                 throw WireError("a connection that may send nothing")
             }
             try renew(id, stream, head, connection, grant: grant, revision: revision)
+        case .abandoned(let id, let stream): try withdrawQuestions(of: id, stream)
         case .fetched, .notFetched: throw WireError("an answer that nobody has asked for")
         case .closed(let id, let bytesIn, let bytesOut):
             collecting = collecting.filter { $0.key.connection != id }
@@ -270,7 +272,7 @@ public final class EgressSession {
         let judgement = judge.judgement(on: connection.opening, to: connection.destination, consent: connection.consent)
         if case .ask(let rule) = judgement.verdict {
             connections[id] = connection
-            return try ask(id, connection, rule, request: nil) { [unowned self] consent in
+            return try ask(id, nil, connection, rule, request: nil) { [unowned self] consent in
                 guard self.connections[id] != nil else { return }
                 connection.consent = consent
                 try self.open(id, connection)

@@ -94,6 +94,13 @@ final class TerminatingInspector: Inspector {
         ask(head, id) { .request(id, $0, $1) }
     }
 
+    fileprivate func abandon(_ head: HTTPGateway.RequestHead, _ id: ConnectionID) {
+        let stream = StreamID(clamping: head.stream)
+        guard let promise = connections.withLock({ $0[id]?.requests.removeValue(forKey: stream) }) else { return }
+        promise.fail(ChannelError.ioOnClosedChannel)
+        observer.send(.abandoned(id, stream))
+    }
+
     /// The answer to a request that a host has refused comes as a verdict, too.
     fileprivate func renew(
         _ head: HTTPGateway.RequestHead, _ rejected: Injection, _ id: ConnectionID
@@ -220,6 +227,7 @@ private struct Judge: RequestJudge {
     func judge(_ request: HTTPGateway.RequestHead, on connection: ConnectionInfo) -> EventLoopFuture<Verdict> {
         inspector.judge(request, connection.id)
     }
+    func abandon(_ request: HTTPGateway.RequestHead, on connection: ConnectionInfo) { inspector.abandon(request, connection.id) }
     func answer(
         _ request: HTTPGateway.RequestHead, body: ByteBuffer, on connection: ConnectionInfo
     ) -> EventLoopFuture<JudgeResponse> {

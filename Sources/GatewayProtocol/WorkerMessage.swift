@@ -13,6 +13,8 @@ public enum WorkerMessage: Equatable, Sendable {
     /// A host has answered a request with 401 although this value of the grant's credential was in it. The same head waits once more for
     /// `allowRequest`, with another value, or for `denyRequest`: then the answer stands.
     case rejected(ConnectionID, StreamID, RequestHead, grant: String, revision: UInt64)
+    /// The client of a request that waits has given it up, and its connection goes on: nobody needs the answer any more.
+    case abandoned(ConnectionID, StreamID)
     /// The answer to coop's own request, or why there is none.
     case fetched(WholeResponse)
     case notFetched(reason: String)
@@ -52,6 +54,9 @@ extension WorkerMessage: WireMessage {
             head.encode(to: &writer)
             writer.write(clipped: grant)
             writer.write(revision)
+        case .abandoned(let id, let stream):
+            writer.write(id)
+            writer.write(stream)
         case .fetched(let response): response.encode(to: &writer)
         case .notFetched(let reason): writer.write(clipped: reason)
         case .closed(let id, let bytesIn, let bytesOut):
@@ -78,6 +83,7 @@ extension WorkerMessage: WireMessage {
         case .fetched: 8
         case .notFetched: 9
         case .rejected: 10
+        case .abandoned: 11
         }
     }
 
@@ -100,6 +106,7 @@ extension WorkerMessage: WireMessage {
             message = .rejected(
                 try reader.read(), try reader.read(), try RequestHead(from: &reader),
                 grant: try reader.readString(limit: ProtocolLimit.text), revision: try reader.read())
+        case 11: message = .abandoned(try reader.read(), try reader.read())
         default: throw WireError("unknown message \(type)")
         }
         guard reader.isAtEnd else { throw WireError("bytes after the end of a message") }

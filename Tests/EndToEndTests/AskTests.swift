@@ -8,10 +8,17 @@ private let anyone = TestIdentity.ordinary.first ?? .root
 
 /// What a rule leaves to the person at the terminal.
 @Suite struct AskTests {
+    /// Whether curl(1) has said that what is asked about is sent: a request, or the beginning of TLS.
+    private static func hasAsked(_ place: Sandboxed, _ name: String) throws -> Bool {
+        guard place.exists(name) else { return false }
+        let said = try place.text(name)
+        return said.contains("\n> GET /") || said.contains("Client hello")
+    }
+
     private static let screen = ChildProcess.Input.terminal(rows: 24, columns: 160)
     /// `fetch NAME` prints `<NAME CODE>`.
     private static let fetch =
-        "fetch() { echo \"<$1 $(curl -sS --noproxy '*' -m 60 -o /dev/null -w '%{http_code}' http://$1.example.com/$2)>\"; }; "
+        "fetch() { echo \"<$1 $(curl -sS --noproxy '*' -m 120 -o /dev/null -w '%{http_code}' http://$1.example.com/$2)>\"; }; "
 
     private func place(_ identity: TestIdentity, _ upstream: Upstream, _ further: String = "") throws -> Sandboxed {
         let place = try Sandboxed(identity)
@@ -89,15 +96,20 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         let child = try run(
             place,
             """
-            curl -sS --noproxy '*' -m 1 \(scheme)://plain.example.com/1 & curl -sS --noproxy '*' -m 2 \(scheme)://second.example.com/2 & wait
+            curl -sv --noproxy '*' \(scheme)://plain.example.com/1 2>plain & one=$!
+            curl -sv --noproxy '*' \(scheme)://second.example.com/2 2>second & two=$!
+            until [ -e go ]; do sleep 0.05; done; kill $one $two; wait
             echo gave up; read line; echo "line: $line"; fetch plain 3
             """)
         #expect(try child.waitForOutput("wants to reach"), "\(child.outputText)")
+        // Both have asked: the one is asked about, the other waits for its turn.
+        #expect(try Deadline.poll(seconds: 60) { try Self.hasAsked(place, "plain") && Self.hasAsked(place, "second") })
+        try place.write("go", "")
         #expect(try child.waitForOutput("gave up"), "\(child.outputText)")
         // In clear text the end of a client's words need not be its own: that it is gone the kernel finds out after a minute.
-        #expect(try child.waitUntil(timeout: 120) { $0.outputText.components("no answer") >= 1 }, "\(child.outputText)")
+        #expect(try child.waitUntil(timeout: 240) { $0.outputText.components("no answer") >= 1 }, "\(child.outputText)")
         #expect(
-            try Deadline.poll(seconds: 30) {
+            try Deadline.poll(seconds: 120) {
                 try place.coop(["audit", "show", "--json"]).output.components("\"withdrawn\"") == 2
             })
         try child.send("mine\r")
@@ -106,6 +118,55 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         try child.send("o\r")
         #expect(try child.wait().output.contains("<plain 200>"))
         #expect(try upstream.requests().count == 1)
+    }
+
+    @Test("a stream of HTTP/2 that is reset takes its question back; its connection goes on")
+    func reset() throws {
+        let upstream = try Upstream()
+        let place = try place(
+            anyone, upstream,
+            """
+            [[network.rules]]
+            host = "plain.example.com"
+            methods = ["GET"]
+            action = "ask"
+            """)
+        try place.write(
+            "client.js",
+            """
+            const fs = require("fs"), session = require("http2").connect("https://plain.example.com");
+            session.on("error", () => {});
+            function ask(path, then) {
+              const stream = session.request({ ":path": path });
+              stream.on("error", () => {});
+              stream.on("response", (fields) => console.log("status", fields[":status"]));
+              stream.on("close", then);
+              stream.resume();
+              return stream;
+            }
+            const first = ask("/1", () => {});
+            const timer = setInterval(() => {
+              if (!fs.existsSync("go")) return;
+              clearInterval(timer);
+              first.close(8);
+              const next = setInterval(() => {
+                if (!fs.existsSync("on")) return;
+                clearInterval(next);
+                ask("/2", () => session.close());
+              }, 50);
+            }, 50);
+            """)
+        let child = try run(place, "node client.js; echo over", options: [])
+        #expect(try child.waitForOutput("wants to reach plain.example.com:443 (GET /1)"), "\(child.outputText)")
+        try place.write("go", "")
+        #expect(try child.waitForOutput("no answer"), "\(child.outputText)")
+        #expect(try place.coop(["audit", "show", "--json"]).output.components("\"withdrawn\"") == 1)
+        try place.write("on", "")
+        #expect(try child.waitForOutput("(GET /2)"), "\(child.outputText)")
+        try child.send("n\r")
+        let outcome = try child.wait()
+        #expect(outcome.output.contains("status 403") && outcome.output.contains("over"), "\(outcome)")
+        #expect(try upstream.requests().isEmpty)
     }
 
     @Test("where nobody can be asked it is refused with that reason", arguments: [true, false])

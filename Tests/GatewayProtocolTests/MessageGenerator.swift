@@ -147,7 +147,7 @@ struct MessageGenerator {
     }
 
     mutating func workerMessage() -> WorkerMessage {
-        switch pick(10) {
+        switch pick(11) {
         case 0: .ready(version: number())
         case 1: .open(number(), opening())
         case 2: .dial(number(), number())
@@ -158,6 +158,7 @@ struct MessageGenerator {
         case 6: .fetched(response())
         case 7: .notFetched(reason: text())
         case 8: .rejected(number(), number(), head(), grant: text(), revision: number())
+        case 9: .abandoned(number(), number())
         default: .incident(number(), IncidentKind.allCases[pick(IncidentKind.allCases.count)], detail: text())
         }
     }

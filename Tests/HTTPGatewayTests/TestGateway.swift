@@ -24,6 +24,8 @@ final class TestGateway: Sendable {
             return group.next().makeSucceededFuture(judgement(request, connection))
         }
 
+        func abandon(_ request: RequestHead, on connection: ConnectionInfo) {}
+
         /// Says back what it got.
         func answer(_ request: RequestHead, body: ByteBuffer, on connection: ConnectionInfo) -> EventLoopFuture<JudgeResponse> {
             group.next().makeSucceededFuture(JudgeResponse(head: ResponseHead(status: 202, headers: ["X-Judge": "here"]), body: body))

@@ -112,6 +112,9 @@ private struct Allowing: RequestJudge {
         eventLoop.makeSucceededFuture(.allow([]))
     }
 
+    /// Nothing is ever waited for.
+    func abandon(_ request: RequestHead, on connection: ConnectionInfo) {}
+
     func answer(_ request: RequestHead, body: ByteBuffer, on connection: ConnectionInfo) -> EventLoopFuture<JudgeResponse> {
         eventLoop.makeFailedFuture(FetchFailure(reason: "nothing is collected"))
     }

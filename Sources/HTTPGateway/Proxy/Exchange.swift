@@ -128,6 +128,7 @@ final class Exchange {
 
     /// The client is gone: nobody waits for the response.
     func clientGone() {
+        if state == .judging { context.judge.abandon(request.head, on: connection) }
         state = .finished
         let upstream = self.upstream
         self.upstream = nil

@@ -5,6 +5,8 @@ import Substitution
 public protocol RequestJudge: Sendable {
     /// - Returns: a future on any event loop. A failed future counts as a denial: what cannot be judged does not leave.
     func judge(_ request: RequestHead, on connection: ConnectionInfo) -> EventLoopFuture<Verdict>
+    /// Nobody waits for a verdict any more that was asked for: the client has gone, or has reset its stream.
+    func abandon(_ request: RequestHead, on connection: ConnectionInfo)
     /// The answer to a request whose verdict was `collect`.
     ///
     /// - Parameter body: at most `MessageLimits.collectedBody` bytes.
