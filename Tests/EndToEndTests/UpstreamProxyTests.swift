@@ -111,7 +111,7 @@ private let anyone = TestIdentity.ordinary.last ?? .root
         let outcome = try fixture.place.captured(
             """
             exec 3<>/dev/null
-            curl -sS -m 20 -x http://127.0.0.1:3128 --noproxy '' -p https://localhost/
+            curl -sS -m 60 -x http://127.0.0.1:3128 --noproxy '' -p https://localhost/
             """)
         let requests = try fixture.requests()
         #expect(outcome.error.contains("closed to sandboxes") && requests.isEmpty, "\(outcome) \(requests)")
@@ -122,6 +122,25 @@ private let anyone = TestIdentity.ordinary.last ?? .root
         #expect(
             down.error.contains("\(ClientService.open): the upstream proxy cannot be reached")
                 && down.error.contains("Next: coop config get network.proxy"), "\(down)")
+    }
+
+    @Test("where everything is open, names of the network beyond the proxy still need a rule")
+    func open() throws {
+        let fixture = try Fixture(anyone)
+        defer { fixture.end() }
+        let outcome = try fixture.place.captured(
+            """
+            for name in metadata.google.internal nas.local printer 169.254.169.254; do
+              curl -sS -m 60 https://$name/ && echo reached
+            done
+            curl -sSk https://unknown.coop-test.example/hello
+            """, options: ["--network", "open"])
+        #expect(!outcome.output.contains("reached"), "\(outcome)")
+        for name in ["metadata.google.internal", "nas.local", "printer"] {
+            #expect(outcome.error.contains("\(name): local name"), "\(name): \(outcome)")
+        }
+        // The sandbox does ask the proxy, for what is nowhere near.
+        #expect(try fixture.requests() == ["CONNECT unknown.coop-test.example:443 HTTP/1.1"], "\(outcome)")
     }
 
     @Test("a proxy that this version cannot speak with stops the run", arguments: ["https", "socks5"])
@@ -142,11 +161,11 @@ private let anyone = TestIdentity.ordinary.last ?? .root
         try place.configure(user.replacing(line, with: ""))
         try place.write("coop.toml", "name = \"x\"\n[network]\n\(line)\n")
         #expect(try place.coop(["trust", "--yes"]).exitCode == 0)
-        let beside = try place.captured("curl -sS -m 20 https://\(ClientService.open)/hello")
+        let beside = try place.captured("curl -sS -m 60 https://\(ClientService.open)/hello")
         let before = try fixture.requests()
         #expect(beside.error.contains("`network.proxy` does not apply") && before.isEmpty, "\(beside) \(before)")
         #expect(try place.coop(["grant", "remove", "clients"]).exitCode == 0)
-        let alone = try place.captured("curl -sS -m 20 https://\(ClientService.open)/hello")
+        let alone = try place.captured("curl -sS -m 60 https://\(ClientService.open)/hello")
         let after = try fixture.requests()
         #expect(alone.error.contains("the upstream proxy wants other credentials") && after.count == 1, "\(alone) \(after)")
     }
