@@ -34,6 +34,8 @@ public final class WebSocketServer {
     public var whenOpen: (_ client: Int32, _ request: WebSocketRequest) throws(CoopError) -> Void = { _, _ in }
     /// The next text for a client; nil when there is none now. An error ends the connection with code 1011.
     public var next: (_ client: Int32) throws(CoopError) -> [UInt8]? = { _ in nil }
+    /// Asked when `next` has nothing for a client: whether there will never be more. The connection is then closed with code 1000.
+    public var isDone: (_ client: Int32) -> Bool = { _ in false }
     public var whenReceived: (_ client: Int32, _ message: WebSocketMessage) -> Void = { _, _ in }
     public var whenClosed: (_ client: Int32) -> Void = { _ in }
 
@@ -47,7 +49,10 @@ public final class WebSocketServer {
         _ = fcntl(listener.number, F_SETFL, O_NONBLOCK)
     }
 
-    /// Serves until `isOver` says so, which is asked after every wake.
+    /// How many clients there are, admitted or not.
+    public var clientCount: Int { clients.count }
+
+    /// Serves until `isOver` says so, which is asked after every wake and once a second.
     ///
     /// - Parameter news: readable when clients may have something new to be sent; emptied by `next` being asked.
     public func run(news: Descriptor, drain: () throws -> Void, isOver: () -> Bool) throws {
@@ -67,7 +72,7 @@ public final class WebSocketServer {
                 if !client.connection.output.isEmpty { events |= Int32(POLLOUT) }
                 watched.append(pollfd(fd: number, events: Int16(events), revents: 0))
             }
-            try check("poll") { poll(&watched, nfds_t(watched.count), isBusy ? 0 : clients.isEmpty ? -1 : 1000) }
+            try check("poll") { poll(&watched, nfds_t(watched.count), isBusy ? 0 : 1000) }
             if watched[0].revents != 0 {
                 try drain()
                 for number in order { clients[number]?.wantsMore = true }
@@ -127,8 +132,8 @@ public final class WebSocketServer {
 
     /// As much as there is and there is room for.
     private func fill(_ number: Int32) {
-        guard var client = clients[number], client.connection.isOpen, client.wantsMore else { return }
-        while client.connection.output.count < WebSocketServer.highWater {
+        guard var client = clients[number], client.connection.isOpen else { return }
+        while client.wantsMore, client.connection.output.count < WebSocketServer.highWater {
             do {
                 guard let text = try next(number) else {
                     client.wantsMore = false
@@ -140,6 +145,7 @@ public final class WebSocketServer {
                 break
             }
         }
+        if !client.wantsMore, isDone(number) { client.connection.close(1000, "there is no more") }
         clients[number] = client
     }
 
