@@ -146,6 +146,10 @@ let package = Package(
                 "CLinux", "ConfinedTerminal", "CoopErrors", "EventLog", "FrameTransport", "LinuxKernel", "Seccomp", "TerminalModel",
                 "TestSupport",
             ]),
+        .testTarget(
+            name: "SessionReadingTests",
+            dependencies: ["CLinux", "CoopErrors", "EventLog", "LinuxKernel", "Sandbox", "Sessions", "TestSupport"],
+            exclude: ["subscribers.py"]),
         .target(
             name: "AgentEvents", dependencies: ["CoopErrors", "EventLog", "LinuxKernel", "TOML"], exclude: ["Data"],
             plugins: ["EmbedData"]),

@@ -37,3 +37,11 @@ public struct EventTime: Sendable, Hashable, Comparable {
         put(Int(microseconds % 1_000_000), 100_000, UInt8(ascii: "Z"))
     }
 }
+
+extension EventTime: CustomStringConvertible {
+    public var description: String {
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -24,8 +24,9 @@ struct Coop: ParsableCommand {
             CommandGroup(
                 name: "Sessions",
                 subcommands: [
-                    PsCommand.self, InfoCommand.self, AttachCommand.self, DetachCommand.self, SendCommand.self, StopCommand.self,
-                    RestartCommand.self, RmCommand.self, PruneCommand.self, SuperviseCommand.self, TerminalWorkerCommand.self,
+                    PsCommand.self, InfoCommand.self, AttachCommand.self, DetachCommand.self, SendCommand.self, WatchCommand.self,
+                    SubscribeCommand.self, LogsCommand.self, WaitCommand.self, StopCommand.self, RestartCommand.self, RmCommand.self,
+                    PruneCommand.self, SuperviseCommand.self, TerminalWorkerCommand.self,
                 ]),
             CommandGroup(
                 name: "Projects and trust", subcommands: [InitCommand.self, ProjectCommand.self, TrustCommand.self, ConfigCommand.self]),

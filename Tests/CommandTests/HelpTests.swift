@@ -5,8 +5,8 @@ import Testing
 /// The commands of this version. What a user types is a contract: to add is fine, to rename needs a reason.
 enum Contract {
     static let commands = [
-        "run", "shell", "exec", "explain", "why", "ps", "info", "attach", "detach", "send", "stop", "restart", "rm",
-        "prune", "init", "project", "trust", "config", "secret", "env", "auth",
+        "run", "shell", "exec", "explain", "why", "ps", "info", "attach", "detach", "send", "watch", "subscribe", "logs", "wait", "stop",
+        "restart", "rm", "prune", "init", "project", "trust", "config", "secret", "env", "auth",
         "profile", "grant", "allow", "deny", "net", "policy",
         "audit", "doctor",
         "version",
@@ -78,7 +78,7 @@ enum Contract {
         ] {
             #expect(output.contains(group))
         }
-        for hidden in ["supervise", "probe", "refresh-login"] { #expect(!output.contains("  \(hidden)")) }
+        for hidden in ["supervise", "terminal-worker", "probe", "refresh-login"] { #expect(!output.contains("  \(hidden)")) }
     }
 
     @Test("run and shell have the options of the contract, and each is explained", arguments: ["run", "shell", "explain"])

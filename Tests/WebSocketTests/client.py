@@ -1,13 +1,14 @@
 """Drives a server with an independent client library, and with frames that no library sends.
 
-client.py PORT EVENTS: the log behind the server holds so many events.
+client.py PORT EVENTS [TOKEN]: the log behind the server holds so many events. The server of a test of its own, without TOKEN, is told to end.
 """
 import asyncio, base64, json, os, socket, struct, sys
 import websockets
 
 port, events = int(sys.argv[1]), int(sys.argv[2])
 url = f"ws://127.0.0.1:{port}/"
-headers = {"Authorization": "Bearer secret"}
+token = sys.argv[3] if len(sys.argv) > 3 else "secret"
+headers = {"Authorization": f"Bearer {token}"}
 
 
 async def replay(start, count, **options):
@@ -23,7 +24,7 @@ async def library():
     for n, numbers in enumerate(found):
         assert numbers == list(range(1 + n * 10, events + 1)), n
     # The token in the query, pings with content, fragments, an empty message, close codes.
-    async with websockets.connect(f"{url}?from={events}&token=secret") as client:
+    async with websockets.connect(f"{url}?from={events}&token={token}") as client:
         await (await client.ping(b"x" * 125))
         await client.send(["frag", "", "mented \U0001f986"])
         await client.send("")
@@ -36,7 +37,7 @@ async def library():
     await slow.close()
     for path, sent, status in [
         ("", {}, 401), ("?token=wrong", {}, 401), ("?token=", {}, 401), ("", {**headers, "Origin": "https://evil.example"}, 403),
-        ("", {**headers, "Origin": "null"}, 403), ("", {"Authorization": "Basic secret"}, 401),
+        ("", {**headers, "Origin": "null"}, 403), ("", {"Authorization": f"Basic {token}"}, 401),
     ]:
         try:
             await websockets.connect(url + path, extra_headers=sent)
@@ -54,7 +55,7 @@ async def library():
 def head(method="GET", host=f"127.0.0.1:{port}", version="13", key=None, more="", protocol="HTTP/1.1"):
     key = key or base64.b64encode(os.urandom(16)).decode()
     return (
-        f"{method} /?from={events}&token=secret {protocol}\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+        f"{method} /?from={events}&token={token} {protocol}\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
         f"Sec-WebSocket-Version: {version}\r\nSec-WebSocket-Key: {key}\r\n{more}\r\n"
     ).encode()
 
@@ -173,6 +174,9 @@ def hostile():
 
 asyncio.run(library())
 hostile()
+if len(sys.argv) > 3:
+    print("conforms")
+    sys.exit()
 last = socket.create_connection(("127.0.0.1", port), timeout=20)
 last.sendall(head() + frame(1, b"end"))
 read_all(last)
