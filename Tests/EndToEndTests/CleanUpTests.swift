@@ -44,13 +44,18 @@ import Testing
         let warden = try place.warden()
         let id = try #require(try place.sandboxIDs().first)
         let supervisor = try #require(try place.recorded("supervisor", of: id))
-        #expect(supervisor == coop.pid || isKept)
+        // With a terminal a process of its own supervises.
+        #expect((supervisor == coop.pid) == (!isKept && !usesTerminal))
 
         switch ending {
         case .exit, .failure: try coop.send("go\n")
         case .timeout: break
         case .interrupt: try coop.send("\u{3}")
-        case .hangUp: coop.hangUp()
+        case .hangUp:
+            // The session outlives its terminal, until it is stopped.
+            coop.hangUp()
+            _ = try coop.wait(timeout: 30)
+            #expect(try place.coop(["stop", id]).exitCode == 0)
         case .killCLI: kill(coop.pid, SIGKILL)
         case .killWarden: kill(warden, SIGKILL)
         case .killKept: kill(supervisor, SIGKILL)
@@ -66,6 +71,7 @@ import Testing
         case .failure: #expect(outcome.exitCode == 3, "\(outcome)")
         case .timeout: #expect(outcome.exitCode == 124, "\(outcome)")
         case .interrupt: #expect(outcome.exitCode == 130, "\(outcome)")
+        case .hangUp: break
         default: #expect(outcome.exitCode != 0, "\(outcome)")
         }
 
