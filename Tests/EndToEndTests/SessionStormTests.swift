@@ -6,7 +6,7 @@ import Testing
 /// Sessions whose processes are killed at any moment, and whose disk is full.
 @Suite struct SessionStormTests {
     /// COOP_STORM_ROUNDS: how often; thousands for a long run.
-    private static let rounds = environmentVariable("COOP_STORM_ROUNDS").flatMap { Int($0) } ?? 8
+    private static let rounds = getenv("COOP_STORM_ROUNDS").flatMap { Int(String(cString: $0)) } ?? 8
 
     private enum Victim: CaseIterable { case supervisor, warden, reader, attached, everything }
 
