@@ -49,7 +49,8 @@ import Testing
             if victim == .reader || victim == .attached { try session.stop() }
             #expect(try place.coop(["ps"]).exitCode == 0)
             #expect(try session.reaches(victim == .supervisor || victim == .everything ? "failed" : "exited"), "\(victim)")
-            #expect(!(try reader.wait(timeout: 30).timedOut) && !(try attached.wait(timeout: 30).timedOut), "\(victim)")
+            #expect(try !reader.wait(timeout: 30).timedOut, "\(victim)")
+            #expect(try !attached.wait(timeout: 30).timedOut, "\(victim)")
             #expect(try check(try session.directory) == "ok\n", "\(victim)")
             #expect(try place.remains() == [])
             #expect(try place.coop(["rm", session.id]).exitCode == 0)
