@@ -70,6 +70,10 @@ pid_t coop_spawn_namespaced(const struct coop_spawn *spawn, int *pidfd) {
     if (executable < 0) give_up(spawn->channel, "open_tree of the warden");
     if (coop_mount_setattr(executable, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, 0) != 0)
         give_up(spawn->channel, "mount_setattr of the warden");
+    // Where it is detached the kernel waits for all processors (synchronize_rcu) when the exec closes it. Attached to something of this
+    // namespace alone, it goes with the host's tree, which has to be waited for anyway. Nothing depends on it.
+    if ((spawn->unshare_flags & CLONE_NEWNS) && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+        (void)coop_move_mount(executable, "", AT_FDCWD, "/proc/version", MOVE_MOUNT_F_EMPTY_PATH);
     // The clean-up of signals: the program starts with defaults and nothing blocked.
     for (int signal_number = 1; signal_number < 65; signal_number++) signal(signal_number, SIG_DFL);
     sigset_t none;
@@ -118,6 +122,37 @@ pid_t coop_spawn_namespaced(const struct coop_spawn *spawn, int *pidfd) {
     syscall(SYS_execveat, executable, "", spawn->argv, spawn->envp, AT_EMPTY_PATH);
     give_up(3, "execve of the warden");
     return -1;
+}
+
+struct tool {
+    const char *program;
+    char *const *argv;
+    char *const *envp;
+    sigset_t mask;
+};
+
+static int become_tool(void *pointer) {
+    struct tool *tool = pointer;
+    sigprocmask(SIG_SETMASK, &tool->mask, NULL);
+    execve(tool->program, tool->argv, tool->envp);
+    _exit(127);
+}
+
+pid_t coop_spawn_tool(const char *program, char *const argv[], char *const envp[], void *memory, size_t size) {
+    struct tool *tool = memory;
+    sigset_t all;
+    sigfillset(&all);
+    tool->program = program;
+    tool->argv = argv;
+    tool->envp = envp;
+    // A handler of this process's must not run on the child's stack.
+    sigprocmask(SIG_SETMASK, &all, &tool->mask);
+    uintptr_t top = ((uintptr_t)memory + size) & ~(uintptr_t)15;
+    pid_t pid = clone(become_tool, (void *)top, CLONE_VM | SIGCHLD, tool);
+    int number = errno;
+    sigprocmask(SIG_SETMASK, &tool->mask, NULL);
+    errno = number;
+    return pid;
 }
 
 ssize_t coop_send(int socket, const void *bytes, size_t length, const int *descriptors, int count) {

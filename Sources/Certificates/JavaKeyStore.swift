@@ -19,7 +19,9 @@ public enum JavaKeyStore {
     public static func make(_ certificates: [[UInt8]], prefix: String, now: Int64) -> [UInt8] {
         let head = head(count: certificates.count)
         let entries = entries(certificates, prefix: prefix, now: now)
-        return head + entries + digest(of: [head[...], entries[...]])
+        var hash = seed()
+        hash.update(data: head + entries)
+        return head + entries + Array(hash.finalize())
     }
 
     /// A store with further certificates: what takes the place of the old one's beginning and of its end, and what of it stays in between.
@@ -30,13 +32,33 @@ public enum JavaKeyStore {
     }
 
     /// The same store with these certificates as well; nil when it is of another format (PKCS#12) or version.
-    public static func adding(_ certificates: [[UInt8]], prefix: String, to store: [UInt8], now: Int64) -> Addition? {
-        guard store.count >= header.count + 4 + digestLength, store.starts(with: header) else { return nil }
-        let count = store[8..<12].reduce(0) { $0 << 8 | Int($1) }
-        let head = head(count: count + certificates.count)
-        let kept = 12..<(store.count - digestLength)
-        let entries = entries(certificates, prefix: prefix, now: now)
-        return Addition(head: head, kept: kept, tail: entries + digest(of: [head[...], store[kept], entries[...]]))
+    ///
+    /// - Parameters:
+    ///   - size: how many bytes the store has.
+    ///   - read: the bytes from a place on that fit into the buffer; how many, 0 only at the end.
+    public static func adding(
+        _ certificates: [[UInt8]], prefix: String, size: Int, now: Int64, read: (Int, UnsafeMutableRawBufferPointer) throws -> Int
+    ) rethrows -> Addition? {
+        guard size >= header.count + 4 + digestLength else { return nil }
+        let kept = 12..<(size - digestLength)
+        // A piece at a time: the store is larger than what a processor keeps at hand.
+        return try withUnsafeTemporaryAllocation(byteCount: 1 << 15, alignment: 16) { buffer in
+            guard try read(0, .init(rebasing: buffer[..<12])) == 12, buffer.starts(with: header) else { return nil }
+            let count = buffer[8..<12].reduce(0) { $0 << 8 | Int($1) }
+            let head = head(count: count + certificates.count)
+            var hash = seed()
+            hash.update(data: head)
+            var place = kept.lowerBound
+            while place < kept.upperBound {
+                let found = try read(place, .init(rebasing: buffer[..<min(buffer.count, kept.upperBound - place)]))
+                guard found > 0 else { return nil }
+                hash.update(bufferPointer: .init(rebasing: UnsafeRawBufferPointer(buffer)[..<found]))
+                place += found
+            }
+            let entries = entries(certificates, prefix: prefix, now: now)
+            hash.update(data: entries)
+            return Addition(head: head, kept: kept, tail: entries + Array(hash.finalize()))
+        }
     }
 
     private static func head(count: Int) -> [UInt8] { header + number(count) }
@@ -52,12 +74,12 @@ public enum JavaKeyStore {
         return result
     }
 
-    private static func digest(of parts: [ArraySlice<UInt8>]) -> [UInt8] {
+    /// The digest's beginning.
+    private static func seed() -> Insecure.SHA1 {
         var hash = Insecure.SHA1()
         hash.update(data: password.utf16.flatMap { [UInt8(truncatingIfNeeded: $0 >> 8), UInt8(truncatingIfNeeded: $0)] })
         hash.update(data: Array("Mighty Aphrodite".utf8))
-        for part in parts { part.withUnsafeBytes { hash.update(bufferPointer: $0) } }
-        return Array(hash.finalize())
+        return hash
     }
 
     private static func number(_ value: Int) -> [UInt8] {

@@ -239,7 +239,8 @@ public enum FileSystem {
                 parts.append(part)
             }
         }
-        return "/" + parts.joined(separator: "/")
+        // The first use of `joined` takes a start a fifth of a millisecond.
+        return parts.isEmpty ? "/" : parts.reduce(into: "") { $0 += "/" + $1 }
     }
 
     /// Whether `path` is `directory` or lies below it (both normalised). Compared by bytes: names that differ only in their

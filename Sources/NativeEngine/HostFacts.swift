@@ -57,7 +57,8 @@ public struct HostFacts: Codable, Sendable, Equatable {
     /// Looks at this host. A few dozen system calls.
     public static func probe() throws(SystemError) -> HostFacts { try probe(users: UserMapping.probe()) }
 
-    static func probe(users: UserMapping) throws(SystemError) -> HostFacts {
+    /// - Parameter looksForMaskedProc: otherwise it is as if nothing were masked, for who looks later.
+    static func probe(users: UserMapping, looksForMaskedProc: Bool = true) throws(SystemError) -> HostFacts {
         var system = utsname()
         uname(&system)
         let kernel = withUnsafePointer(to: &system.release) { $0.withMemoryRebound(to: CChar.self, capacity: 65) { String(cString: $0) } }
@@ -68,7 +69,7 @@ public struct HostFacts: Codable, Sendable, Equatable {
             systemPaths: probeSystemPaths(), configurationPaths: probeConfiguration(),
             memory: memory, devices: HostRoot.devices.filter { FileSystem.kind("/dev/" + $0) == .characterDevice },
             hardProcesses: hardLimit(6), hardFileSize: hardLimit(1), hardData: hardLimit(2), hardCore: hardLimit(4),
-            procIsMasked: try findMaskedProc(),
+            procIsMasked: looksForMaskedProc ? try findMaskedProc() : false,
             readOnlyProc: HostRoot.readOnlyProc.filter { FileSystem.kind($0, followLinks: false) != nil },
             hiddenProc: HostRoot.maskedProc.filter { FileSystem.kind($0, followLinks: false) != nil }, netfilter: hasNetfilter())
     }
@@ -126,7 +127,7 @@ public struct HostFacts: Codable, Sendable, Equatable {
     private static let emptyPlaces: Set<String> = ["binfmt_misc", "autofs", "nfsd"]
 
     /// Container engines cover parts of /proc; the kernel then refuses a fresh /proc in a new user namespace.
-    private static func findMaskedProc() throws(SystemError) -> Bool {
+    static func findMaskedProc() throws(SystemError) -> Bool {
         try MountInfo.read().contains { $0.mountPoint.hasPrefix("/proc/") && !emptyPlaces.contains($0.type) }
     }
 }

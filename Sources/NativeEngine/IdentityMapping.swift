@@ -9,7 +9,25 @@ final class IdentityMapping {
     private let users: UserMapping
     private let process: pid_t
     /// newuidmap(1) and newgidmap(1), as long as they are at work.
-    private var tools: [(pid: pid_t, name: String)] = []
+    private var tools: [Tool] = []
+
+    /// A program that is at work, and what it was started with.
+    private struct Tool {
+        var pid: pid_t
+        var name: String
+        var memory: UnsafeMutableRawPointer
+        var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+
+        func free() {
+            memory.deallocate()
+            var pointer = arguments
+            while let argument = pointer.pointee {
+                Glibc.free(argument)
+                pointer += 1
+            }
+            arguments.deallocate()
+        }
+    }
 
     /// Begins to write the maps of `process`.
     init(_ users: UserMapping, of process: pid_t) throws(CoopError) {
@@ -32,7 +50,7 @@ final class IdentityMapping {
         }
         // Both set-user-id tools at the same time: each costs about a millisecond.
         for (name, map) in [("newuidmap", userMap), ("newgidmap", groupMap)] {
-            tools.append((try run("/usr/bin/" + name, [String(process)] + map.flatMap { $0.map(String.init) }), name))
+            tools.append(try run("/usr/bin/", name, [String(process)] + map.flatMap { $0.map(String.init) }))
         }
     }
 
@@ -42,7 +60,7 @@ final class IdentityMapping {
     func isComplete(waiting: Bool) throws(CoopError) -> Bool {
         while let tool = tools.last {
             guard try wait(for: tool.pid, tool.name, waiting: waiting) else { return false }
-            tools.removeLast()
+            tools.removeLast().free()
         }
         return true
     }
@@ -50,7 +68,10 @@ final class IdentityMapping {
     /// Waits for what is still at work; nobody needs the process any more.
     func abandon() {
         var status: Int32 = 0
-        for tool in tools { while waitpid(tool.pid, &status, 0) < 0 && errno == EINTR {} }
+        for tool in tools {
+            while waitpid(tool.pid, &status, 0) < 0 && errno == EINTR {}
+            tool.free()
+        }
         tools = []
     }
 
@@ -66,17 +87,22 @@ final class IdentityMapping {
         }
     }
 
-    private func run(_ program: String, _ arguments: [String]) throws(CoopError) -> pid_t {
-        var argv = ([program] + arguments).map { argument in argument.withOSBytes { strdup($0) } } as [UnsafeMutablePointer<CChar>?]
-        argv.append(nil)
-        defer { for pointer in argv { free(pointer) } }
-        var environment: [UnsafeMutablePointer<CChar>?] = [nil]
-        var pid: pid_t = 0
-        let code = posix_spawn(&pid, program, nil, nil, argv, &environment)
-        guard code == 0 else {
-            throw CoopError(.notReady, "cannot run \(program)", SystemError.text(for: code), next: "apt-get install uidmap")
+    private func run(_ directory: String, _ name: String, _ arguments: [String]) throws(CoopError) -> Tool {
+        let words = ([directory + name] + arguments).map { argument in argument.withOSBytes { strdup($0) } }
+        let argv = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: words.count + 1)
+        // The empty environment is the end of the arguments: one null pointer.
+        for (index, word) in words.enumerated() { (argv + index).initialize(to: word) }
+        (argv + words.count).initialize(to: nil)
+        let size = 1 << 16
+        var tool = Tool(pid: -1, name: name, memory: .allocate(byteCount: size, alignment: 16), arguments: argv)
+        tool.pid = coop_spawn_tool(argv[0], argv, argv + words.count, tool.memory, size)
+        guard tool.pid > 0 else {
+            let number = errno
+            tool.free()
+            throw CoopError(
+                .notReady, "cannot run \(directory)\(name)", SystemError.text(for: number), next: "apt-get install uidmap")
         }
-        return pid
+        return tool
     }
 
     /// - Returns: whether it has ended; it must have ended well.
@@ -85,6 +111,9 @@ final class IdentityMapping {
         var found: pid_t
         repeat { found = waitpid(pid, &status, waiting ? 0 : WNOHANG) } while found < 0 && errno == EINTR
         if found == 0 { return false }
+        if coop_wifexited(status) != 0, coop_wexitstatus(status) == 127 {
+            throw CoopError(.notReady, "cannot map subordinate ids", "\(name) cannot be run", next: "apt-get install uidmap")
+        }
         guard coop_wifexited(status) != 0, coop_wexitstatus(status) == 0 else {
             throw CoopError(
                 .notReady, "cannot map subordinate ids", "\(name) refused; its message is above",

@@ -13,6 +13,19 @@ extension LaunchPlanner {
             operations: configuration(spec) + privateDirectories(spec, facts) + kernel(spec, facts) + gateway(spec))
     }
 
+    /// Files of the sandbox's own that need no mount: what programs inside are to trust. The warden writes them while coop looks at the
+    /// workspace.
+    static func files(of spec: SandboxSpec, facts: HostFacts) -> LaunchPlan {
+        LaunchPlan(
+            workload: Identity(user: spec.user.id, group: spec.user.group), warden: facts.users.wardenIdentity, clearable: spec.home.path,
+            operations: spec.covers.filter(isOwnFile).map { .compose(path: $0.path, parts: $0.files[0].parts) })
+    }
+
+    /// Below /run/coop nothing has to be covered: there a file needs no mount.
+    static func isOwnFile(_ cover: Cover) -> Bool {
+        !cover.isDirectory && cover.files.count == 1 && FileSystem.contains("/run/coop", cover.path)
+    }
+
     /// The files of /etc that coop writes itself.
     private static func configuration(_ spec: SandboxSpec) -> [PlanOperation] {
         let user = spec.user

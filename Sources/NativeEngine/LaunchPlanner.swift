@@ -27,6 +27,7 @@ public struct LaunchPlanner {
         let warden = facts.users.wardenIdentity
         var operations = LaunchPlanner.beginning(facts: facts).operations
         operations += LaunchPlanner.continuation(of: spec, facts: facts).operations
+        operations += LaunchPlanner.files(of: spec, facts: facts).operations
         operations += hostTrees()
         operations += covers()
         operations += protections()
@@ -81,13 +82,9 @@ public struct LaunchPlanner {
         return result
     }
 
-    /// Below /run/coop nothing has to be covered: there a file needs no mount.
     private func covers() -> [PlanOperation] {
-        spec.covers.map { cover in
-            if !cover.isDirectory, let file = cover.files.first, FileSystem.contains("/run/coop", cover.path) {
-                return .compose(path: cover.path, parts: file.parts)
-            }
-            return .cover(path: cover.path, files: cover.files, isDirectory: cover.isDirectory)
+        spec.covers.filter { !LaunchPlanner.isOwnFile($0) }.map {
+            .cover(path: $0.path, files: $0.files, isDirectory: $0.isDirectory)
         }
     }
 

@@ -11,7 +11,7 @@ import WardenProtocol
 /// configuration. Without the rest of its plan the warden starts nothing, and it ends when this object or this process goes
 /// away.
 public final class WardenStart {
-    let facts: HostFacts
+    private(set) var facts: HostFacts
     /// What it has been told to do already.
     private(set) var beginning: LaunchPlan?
     private let clone: ClonedWarden
@@ -32,7 +32,8 @@ public final class WardenStart {
         do {
             let users = try UserMapping.probe()
             mapping = try IdentityMapping(users, of: clone.pid)
-            var facts = try HostFacts.probe(users: users)
+            // What the beginning does not depend on is looked at once the warden has it.
+            var facts = try HostFacts.probe(users: users, looksForMaskedProc: false)
             #if COOP_TEST_HOOKS
                 facts = TestOmission.apply(to: facts)
             #endif
@@ -46,6 +47,7 @@ public final class WardenStart {
             // It fits into the socket's buffer, where the program finds it when it begins.
             try clone.channel.sendIfOpen(.prepare(beginning))
             try advance()
+            self.facts.procIsMasked = try HostFacts.findMaskedProc()
         } catch {
             clone.end()
             throw error
@@ -73,12 +75,24 @@ public final class WardenStart {
     /// Lets the warden's program begin if its identity is complete by now. Does not wait.
     public func advance() throws { try proceed(waiting: false) }
 
-    /// Lets it do what follows the beginning, now that the spec is known as far as that needs. The plan of a spec that becomes another one
-    /// in what was looked at here does not begin like this, and gets a new warden.
-    public func proceed(with spec: SandboxSpec) throws {
+    /// What of a spec is known.
+    public enum Part {
+        /// All but mounts, covers, protected paths and files of the HOME.
+        case outline
+        /// The files of the sandbox's own as well.
+        case files
+    }
+
+    /// Lets it do what follows the beginning, now that this part of the spec is known; the parts in their order. The plan of a spec that
+    /// becomes another one in what was looked at here does not begin like this, and gets a new warden.
+    public func proceed(with part: Part, of spec: SandboxSpec) throws {
         guard var begun = beginning else { return }
         try advance()
-        var next = LaunchPlanner.continuation(of: spec, facts: facts)
+        var next =
+            switch part {
+            case .outline: LaunchPlanner.continuation(of: spec, facts: facts)
+            case .files: LaunchPlanner.files(of: spec, facts: facts)
+            }
         #if COOP_TEST_HOOKS
             next = TestOmission.apply(to: next)
         #endif

@@ -60,12 +60,11 @@ public struct Network: Codable, Sendable, Equatable {
                 .configuration, "cannot open \(hostPorts.count) ports of the host", "\(Network.hostPortLimit) are the most", next: next)
         }
         let own = [Network.redirectPort, Network.dnsPort, proxyPort]
-        guard proxyPort != 0, Set(own).count == own.count else {
+        guard proxyPort != 0, proxyPort != Network.redirectPort, proxyPort != Network.dnsPort else {
             throw CoopError(.configuration, "cannot use port \(proxyPort) for the proxy", "coop needs it itself", next: next)
         }
-        var seen: Set<UInt16> = [0]
-        for port in hostPorts {
-            guard seen.insert(port).inserted, !own.contains(port) else {
+        for (index, port) in hostPorts.enumerated() {
+            guard port != 0, !hostPorts[..<index].contains(port), !own.contains(port) else {
                 let why = own.contains(port) ? "inside, the gateway has it" : port == 0 ? "it is no port" : "it is asked for twice"
                 throw CoopError(.configuration, "cannot open port \(port) of the host", why, next: next)
             }

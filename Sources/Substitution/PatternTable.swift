@@ -51,7 +51,9 @@ public final class PatternTable: Sendable {
         var kept: [Int] = []
         var seen: Set<[UInt8]> = []
         for (index, pair) in pairs.enumerated() where pair.pattern.count >= 2 && kept.count < PatternTable.limit {
-            if seen.insert(pair.pattern).inserted { kept.append(index) }
+            // Most sandboxes have none or a few, for which a set is not worth being made.
+            let isNew = pairs.count <= 16 ? !kept.contains { pairs[$0].pattern == pair.pattern } : seen.insert(pair.pattern).inserted
+            if isNew { kept.append(index) }
         }
         seen.removeAll()
         var entries: [Entry] = []

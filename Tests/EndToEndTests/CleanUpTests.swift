@@ -137,9 +137,9 @@ import Testing
     @Test("a start that fails late leaves nothing in the workspace", arguments: TestIdentity.all)
     func failedStart(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
-        try place.configure("[network]\nca = [\"/nonexistent/ca.pem\"]\n")
+        try place.configure("[network]\nproxy = \"socks5://192.0.2.1:1080\"\n")
         let outcome = try place.run(["true"])
-        #expect(outcome.exitCode == 125 && outcome.error.contains("cannot use /nonexistent/ca.pem"), "\(outcome)")
+        #expect(outcome.exitCode == 125 && outcome.error.contains("cannot use the proxy socks5://192.0.2.1:1080"), "\(outcome)")
         try expectNothing(place, cgroups: [])
         #expect(try FileSystem.list(place.project).isEmpty)
     }

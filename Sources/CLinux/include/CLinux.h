@@ -91,6 +91,10 @@ struct coop_spawn {
 /// On failure after the clone the child writes a `failed` frame to `channel` and exits 125.
 pid_t coop_spawn_namespaced(const struct coop_spawn *spawn, int *pidfd);
 
+/// Starts a program, and does not wait until it has become one, as posix_spawn(3) does: with all processors busy that takes
+/// milliseconds. `memory`, at least 32 KiB, and the arguments must stay until the process has ended. -1 and errno on failure.
+pid_t coop_spawn_tool(const char *program, char *const argv[], char *const envp[], void *memory, size_t size);
+
 static inline int coop_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 static inline int coop_pidfd_send_signal(int pidfd, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);

@@ -37,7 +37,7 @@ struct EarlyStart {
     func advance() throws { try warden?.advance() }
 
     /// Lets the warden do what depends on this much of the spec.
-    func proceed(with spec: SandboxSpec) throws { try warden?.proceed(with: spec) }
+    func proceed(with part: WardenStart.Part, of spec: SandboxSpec) throws { try warden?.proceed(with: part, of: spec) }
 
     /// Hands the warden over to the one sandbox that this process runs.
     mutating func take() -> WardenStart? {

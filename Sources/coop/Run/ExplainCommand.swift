@@ -39,12 +39,12 @@ struct ExplainCommand: ParsableCommand {
         var spec = try builder.build(command: command)
         try InputFiles(arguments.options.inputFile, context: context, project: project)
             .describe(in: FileSystem.join(FileSystem.join(context.run, spec.id), "inputs"), spec: &spec)
-        try WorkspaceSession.describe(
-            spec: &spec, context: context, project: project,
-            protect: configuration.effective.sandbox.protect.map(\.value))
         if spec.network.usesGateway {
             try TrustedAuthority.describe(in: &spec, cache: context.home.directory(.cache))
         }
+        try WorkspaceSession.describe(
+            spec: &spec, context: context, project: project,
+            protect: configuration.effective.sandbox.protect.map(\.value))
         var explanation = try NativeEngine(wardenPath: try WardenProgram.locate()).explain(spec)
         explanation.notes = IneffectiveSettings.notes(configuration.effective) + ForwardSession.warnings(spec).map(\.text)
         for index in explanation.spec.environment.indices where explanation.spec.environment[index].origin.hasPrefix("environment ") {

@@ -105,12 +105,8 @@ final class SandboxRun {
             }
             try login?.prepare(&spec, session: session, context: context)
             if let source = spec.home.source { try context.home.prepare(source) }
-            try EarlyStart.current.proceed(with: spec)
+            try EarlyStart.current.proceed(with: .outline, of: spec)
             try InputFiles(options.inputFile, context: context, project: project).stage(in: session.file("inputs"), spec: &spec)
-            let begun = try WorkspaceSession.prepare(
-                spec: &spec, session: session, context: context, project: project,
-                protect: configuration.effective.sandbox.protect.map(\.value))
-            work = begun
             authority = spec.network.usesGateway ? try TrustedAuthority() : nil
             if let authority {
                 let cache = context.home.directory(.cache)
@@ -118,7 +114,12 @@ final class SandboxRun {
                 for note in try authority.add(to: &spec, cache: cache) {
                     FileHandleOutput.standardError("coop: \(note.printable)\n")
                 }
+                try EarlyStart.current.proceed(with: .files, of: spec)
             }
+            let begun = try WorkspaceSession.prepare(
+                spec: &spec, session: session, context: context, project: project,
+                protect: configuration.effective.sandbox.protect.map(\.value))
+            work = begun
             forwards = try ForwardSession(spec, configuration.effective, session: session, home: context.home)
             // From here on the warden is at work, and what follows is done beside it; no command is started before all of it is.
             let launched = try SandboxRun.start(spec, session)

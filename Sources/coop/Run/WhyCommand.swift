@@ -35,11 +35,11 @@ struct WhyCommand: ParsableCommand {
         var spec = try builder.build(command: ["true"])
         try InputFiles(arguments.options.inputFile, context: context, project: project)
             .describe(in: FileSystem.join(FileSystem.join(context.run, spec.id), "inputs"), spec: &spec)
-        try WorkspaceSession.describe(
-            spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))
         if spec.network.usesGateway {
             try TrustedAuthority.describe(in: &spec, cache: context.home.directory(.cache))
         }
+        try WorkspaceSession.describe(
+            spec: &spec, context: context, project: project, protect: configuration.effective.sandbox.protect.map(\.value))
         let plan = try NativeEngine(wardenPath: try WardenProgram.locate()).explain(spec).plan
         let policy = EnvironmentPolicy(
             allow: configuration.effective.sandbox.envAllow.map(\.value), block: configuration.effective.sandbox.envBlock.map(\.value))

@@ -71,9 +71,13 @@ struct TrustStores {
     }
 
     private func javaStore(_ store: String, bundle: String) throws -> [FilePart] {
-        let old = try FileSystem.read(store, limit: 16 << 20)
+        let file = try Descriptor.open(store, O_RDONLY)
+        let size = try Int(FileSystem.status(store, followLinks: true)?.st_size ?? 0)
         let now = Int64(time(nil))
-        if let new = JavaKeyStore.adding(added, prefix: "coop", to: old, now: now) {
+        let new = try JavaKeyStore.adding(added, prefix: "coop", size: size, now: now) { place, buffer in
+            try check("pread", store) { pread(file.number, buffer.baseAddress, buffer.count, off_t(place)) }
+        }
+        if let new {
             let source = FileSystem.realPath(store) ?? store
             return [
                 .bytes(new.head), .range(source: source, offset: UInt64(new.kept.lowerBound), count: UInt64(new.kept.count)),
