@@ -19,7 +19,7 @@ import Testing
         #expect(try coop.waitForOutput("up"))
         kill(coop.pid, SIGKILL)
         _ = try coop.wait()
-        try Deadline.poll(seconds: 1) { try place.processes().isEmpty }
+        try Deadline.poll(seconds: 30) { try place.processes().isEmpty }
         #expect(try place.processes() == [])
         // Its directory goes with the next command.
         _ = try place.coop(["ps"])

@@ -53,7 +53,7 @@ import Testing
     func slowWarden(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
         let script = "trap '' TERM HUP INT; renice -n 19 -p 1; chrt -i -p 0 1; for i in 1 2 3 4; do while :; do :; done & done; wait; wait"
-        let outcome = try place.shell(script, options: ["--timeout", "1s"], timeout: 40)
+        let outcome = try place.shell(script, options: ["--timeout", "1s"], timeout: 90)
         #expect(outcome.exitCode == 124, "\(outcome)")
         #expect(try place.remains() == [])
     }
@@ -61,14 +61,14 @@ import Testing
     @Test("a warden that is stopped is ended at the time limit all the same", arguments: TestIdentity.all)
     func stoppedWarden(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
-        let child = try place.start(["run", "--timeout", "2s", "--", "/bin/sh", "-c", "echo up; sleep 1000"], input: .null)
+        let child = try place.start(["run", "--timeout", "10s", "--", "/bin/sh", "-c", "echo up; sleep 1000"], input: .null)
         #expect(try child.waitForOutput("up"))
         let wardens = try place.processes().filter { $0.contains("coop-warden") }.compactMap {
             Int32($0.dropFirst(8).prefix { $0.isNumber })
         }
         #expect(!wardens.isEmpty)
         for warden in wardens { kill(warden, SIGSTOP) }
-        let outcome = try child.wait(timeout: 30)
+        let outcome = try child.wait(timeout: 90)
         #expect(outcome.exitCode == 124 && !outcome.timedOut, "\(outcome)")
         #expect(try place.remains() == [])
     }

@@ -52,7 +52,7 @@ public final class ChildProcess {
     /// Runs a program to its end.
     public static func run(
         _ arguments: [String], environment: [String: String]? = nil, directory: String? = nil, input: Input = .null,
-        descriptors: [Int32: Int32] = [:], timeout: Double = 60
+        descriptors: [Int32: Int32] = [:], timeout: Double = 120
     ) throws -> Outcome {
         try ChildProcess(arguments, environment: environment, directory: directory, input: input, descriptors: descriptors)
             .wait(timeout: timeout)
@@ -190,24 +190,24 @@ public final class ChildProcess {
     ///
     /// - Returns: whether it came to hold before the deadline.
     @discardableResult
-    public func waitUntil(timeout: Double = 20, _ condition: (ChildProcess) -> Bool) throws -> Bool {
-        let deadline = Deadline(seconds: timeout)
+    public func waitUntil(timeout: Double = 60, _ condition: (ChildProcess) -> Bool) throws -> Bool {
+        let (deadline, end) = (Deadline(seconds: timeout), Deadline(seconds: timeout + 10))
         while !condition(self) {
             if ended != nil && output == nil && error == nil && terminal == nil { return condition(self) }
-            guard !deadline.hasPassed else { return false }
-            try step(milliseconds: 20)
+            // Looked at before anything is given up: this thread may not have run for a long time.
+            if try !step(milliseconds: 20) && deadline.hasPassed || end.hasPassed { return condition(self) }
         }
         return true
     }
 
     /// Reads until its output (or terminal) has shown a text.
     @discardableResult
-    public func waitForOutput(_ text: String, timeout: Double = 20) throws -> Bool {
+    public func waitForOutput(_ text: String, timeout: Double = 60) throws -> Bool {
         try waitUntil(timeout: timeout) { $0.outputText.contains(text) }
     }
 
     /// Waits for the end; kills it, and everything in its session, at the deadline.
-    public func wait(timeout: Double = 60) throws -> Outcome {
+    public func wait(timeout: Double = 120) throws -> Outcome {
         let deadline = Deadline(seconds: timeout)
         var timedOut = false
         while ended == nil {
@@ -219,14 +219,19 @@ public final class ChildProcess {
             try step(milliseconds: 50)
         }
         // What it wrote last is still in the pipes; a process that it left behind must not hold the test up.
-        let drain = Deadline(seconds: 2)
-        while output != nil || error != nil || terminal != nil, !drain.hasPassed { try step(milliseconds: 50) }
+        let (drain, last) = (Deadline(seconds: 2), Deadline(seconds: 12))
+        while output != nil || error != nil || terminal != nil {
+            if try !step(milliseconds: 50) && drain.hasPassed || last.hasPassed { break }
+        }
         let end = ended ?? (125, 0)
         return Outcome(exitCode: end.code, signal: end.signal, outputBytes: outputBytes, errorBytes: errorBytes, timedOut: timedOut)
     }
 
     /// One round of poll(2): feeds, reads and looks whether it has ended.
-    private func step(milliseconds: Int32) throws {
+    ///
+    /// - Returns: whether there was anything to do.
+    @discardableResult
+    private func step(milliseconds: Int32) throws -> Bool {
         var watched: [pollfd] = []
         func watch(_ descriptor: Descriptor?, _ events: Int32) {
             if let descriptor { watched.append(pollfd(fd: descriptor.number, events: Int16(events), revents: 0)) }
@@ -249,6 +254,7 @@ public final class ChildProcess {
             }
         }
         if closesInput, pendingInput.isEmpty { input = nil }
+        return watched.contains { $0.revents != 0 }
     }
 
     private func reap() {

@@ -40,6 +40,9 @@ public final class Sandboxed {
     /// A path in the project.
     public func callAsFunction(_ name: String) -> String { FileSystem.join(project, name) }
 
+    /// To whom files are given as they appear: a program that watches them must never see one that it may not read.
+    private var owner: (user: uid_t, group: gid_t)? { getuid() == 0 ? (identity.user, identity.group) : nil }
+
     /// Makes something the identity's own.
     public func give(_ path: String) throws {
         if getuid() == 0 { try check("chown", path) { path.withOSBytes { lchown($0, identity.user, identity.group) } } }
@@ -50,8 +53,7 @@ public final class Sandboxed {
     public func write(_ name: String, _ text: String, mode: mode_t = 0o644) throws -> String {
         let path = self(name)
         try makeDirectory(FileSystem.parent(of: path))
-        try ChildProcess.spawning.withLock { _ in try FileSystem.replace(path, with: text.osBytes, mode: mode) }
-        try give(path)
+        try ChildProcess.spawning.withLock { _ in try FileSystem.replace(path, with: text.osBytes, mode: mode, owner: owner) }
         return path
     }
 
@@ -77,8 +79,7 @@ public final class Sandboxed {
     public func install(_ program: String, as name: String, mode: mode_t = 0o755) throws -> String {
         let path = self(name)
         let bytes = try FileSystem.read(program, limit: 1 << 30)
-        try ChildProcess.spawning.withLock { _ in try FileSystem.replace(path, with: bytes, mode: mode) }
-        try give(path)
+        try ChildProcess.spawning.withLock { _ in try FileSystem.replace(path, with: bytes, mode: mode, owner: owner) }
         return path
     }
 
@@ -93,7 +94,7 @@ public final class Sandboxed {
     /// - Parameter environment: beyond the fixture's own.
     public func coop(
         _ arguments: [String], environment: [String: String] = [:], directory: String? = nil, input: ChildProcess.Input = .null,
-        descriptors: [Int32: Int32] = [:], timeout: Double = 60
+        descriptors: [Int32: Int32] = [:], timeout: Double = 120
     ) throws -> ChildProcess.Outcome {
         try start(arguments, environment: environment, directory: directory, input: input, descriptors: descriptors)
             .wait(timeout: timeout)
@@ -112,29 +113,30 @@ public final class Sandboxed {
     /// Runs a command in a sandbox: `coop run OPTIONS -- COMMAND`.
     public func run(
         _ command: [String], options: [String] = [], environment: [String: String] = [:], input: ChildProcess.Input = .null,
-        timeout: Double = 60
+        timeout: Double = 120
     ) throws -> ChildProcess.Outcome {
         try coop(["run"] + options + ["--"] + command, environment: environment, input: input, timeout: timeout)
     }
 
     /// Runs lines of sh(1) in a sandbox.
     public func shell(
-        _ script: String, options: [String] = [], environment: [String: String] = [:], timeout: Double = 60
+        _ script: String, options: [String] = [], environment: [String: String] = [:], timeout: Double = 120
     ) throws -> ChildProcess.Outcome {
         try run(["/bin/sh", "-c", script], options: options, environment: environment, timeout: timeout)
     }
 
     /// Runs a command as the identity outside of any sandbox.
-    public func outside(_ command: [String], input: ChildProcess.Input = .null, timeout: Double = 60) throws -> ChildProcess.Outcome {
+    public func outside(_ command: [String], input: ChildProcess.Input = .null, timeout: Double = 120) throws -> ChildProcess.Outcome {
         try ChildProcess.run(identity.arguments(command), environment: environment, directory: project, input: input, timeout: timeout)
     }
 
     // MARK: - What is left
 
-    /// What sandboxes have left a second after their end: processes, and directories of live sandboxes. Empty is right.
+    /// What sandboxes have left after their end: processes, and directories of live sandboxes. Empty is right; the kernel gets the time that
+    /// it takes on a busy machine.
     public func remains() throws -> [String] {
         var found: [String] = []
-        try Deadline.poll(seconds: 1) {
+        try Deadline.poll(seconds: 30) {
             found = try processes() + runDirectories()
             return found.isEmpty
         }
@@ -185,7 +187,6 @@ extension Sandboxed {
     /// Writes the user's own configuration, `$COOP_HOME/config.toml`.
     public func configure(_ text: String) throws {
         let path = FileSystem.join(coopHome, "config.toml")
-        try ChildProcess.spawning.withLock { _ in try FileSystem.replace(path, with: text.osBytes, mode: 0o600) }
-        try give(path)
+        try ChildProcess.spawning.withLock { _ in try FileSystem.replace(path, with: text.osBytes, mode: 0o600, owner: owner) }
     }
 }

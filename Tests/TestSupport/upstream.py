@@ -43,6 +43,8 @@ class Echo(socketserver.BaseRequestHandler):
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
+    # With the five that are usual, a connection beyond them waits for a second or more.
+    request_queue_size = 256
 
     def handle_error(self, request, address):
         pass
@@ -60,6 +62,7 @@ def web(kind, certificate=None):
 
 class EchoServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     daemon_threads = True
+    request_queue_size = 256
 
 
 servers = [

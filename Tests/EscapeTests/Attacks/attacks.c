@@ -544,16 +544,11 @@ ATTACK(console_paste) {
 // --- network ---
 
 static long connect_within(int number, struct sockaddr *address, socklen_t length) {
-    struct timespec before, after;
-    clock_gettime(CLOCK_MONOTONIC, &before);
-    struct timeval limit = {3, 0};
+    struct timeval limit = {10, 0};
     setsockopt(number, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     long result = connect(number, address, length);
-    int answer = errno;
-    clock_gettime(CLOCK_MONOTONIC, &after);
-    double seconds = after.tv_sec - before.tv_sec + (after.tv_nsec - before.tv_nsec) / 1e9;
-    if (seconds > 1) broken("connect took more than a second");
-    errno = answer;
+    // Nobody has answered at all (socket(7)).
+    if (result < 0 && (errno == EINPROGRESS || errno == EAGAIN || errno == ETIMEDOUT)) broken("connect was left waiting");
     return result;
 }
 ATTACK(connect_tcp) {
@@ -590,7 +585,7 @@ ATTACK(connect_abstract) {
 // Not attacks but use: what comes from the other end, which is the gateway's.
 static void say_answer(int number, const char *text) {
     char line[512] = {0};
-    struct timeval limit = {5, 0};
+    struct timeval limit = {30, 0};
     setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     size_t count = 0;
     ssize_t piece;
@@ -628,7 +623,7 @@ ATTACK(ask_tcp_forked) {
 }
 ATTACK(ask_udp) {
     int number = socket(AF_INET, SOCK_DGRAM, 0);
-    struct timeval limit = {5, 0};
+    struct timeval limit = {10, 0};
     setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     struct sockaddr_in address = {AF_INET, htons(atoi(argv[1]))}, from = {0};
     socklen_t length = sizeof from;
@@ -664,7 +659,7 @@ ATTACK(take_port) {
     judge(datagram ? 0 : listen(number, 8), "listen");
 }
 static void ask_kernel(int number, void *message, size_t length, const char *what) {
-    struct timeval limit = {3, 0};
+    struct timeval limit = {20, 0};
     setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     if (send(number, message, length, 0) < 0) refused(what);
     char answer[4096];
@@ -860,7 +855,7 @@ static const struct { const char *name; void (*run)(int, char **); } table[] = {
 
 int main(int argc, char **argv) {
     if (argc < 2) return 20;
-    alarm(20);
+    alarm(60);
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
         if (!strcmp(argv[1], table[i].name)) {
             errno = 0;
