@@ -43,36 +43,17 @@ final class AuditWriterThreads: Sendable {
             throw CoopError(.failed, "cannot start the writer of the audit log", "\(error)", next: "ulimit -n")
         }
         do {
-            try start { argument in
-                guard let argument else { return nil }
-                Unmanaged<AuditWriterThreads>.fromOpaque(argument).takeRetainedValue().write()
-                return nil
-            }
+            try start { self.write() }
             guard acknowledge == .written else { return }
-            try start { argument in
-                guard let argument else { return nil }
-                Unmanaged<AuditWriterThreads>.fromOpaque(argument).takeRetainedValue().sync()
-                return nil
-            }
+            try start { self.sync() }
         } catch {
             try? close()
             throw CoopError(.failed, "cannot start the writer of the audit log", "\(error)", next: "ulimit -u")
         }
     }
 
-    private func start(_ body: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?) throws(SystemError) {
-        var every = sigset_t()
-        var before = sigset_t()
-        sigfillset(&every)
-        pthread_sigmask(SIG_SETMASK, &every, &before)
-        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-        var thread = pthread_t()
-        let argument = Unmanaged.passRetained(self)
-        let code = pthread_create(&thread, nil, body, argument.toOpaque())
-        guard code == 0 else {
-            argument.release()
-            throw SystemError("pthread_create", errno: code)
-        }
+    private func start(_ body: @escaping @Sendable () -> Void) throws(SystemError) {
+        let thread = try BackgroundThread.start(body)
         state.withLock { $0.threads.append(thread) }
     }
 

@@ -112,25 +112,9 @@ final class BackgroundWork {
     }
 
     private func start(_ desk: Desk) throws(SystemError) {
-        // Signals are for the loop's thread.
-        var every = sigset_t()
-        var before = sigset_t()
-        sigfillset(&every)
-        pthread_sigmask(SIG_SETMASK, &every, &before)
-        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-        var thread = pthread_t()
-        let argument = Unmanaged.passRetained(desk)
-        let code = pthread_create(
-            &thread, nil,
-            { argument in
-                if let argument { Unmanaged<Desk>.fromOpaque(argument).takeRetainedValue().work() }
-                return nil
-            }, argument.toOpaque())
-        guard code == 0 else {
-            argument.release()
+        do { pthread_detach(try BackgroundThread.start { desk.work() }) } catch {
             desk.state.withLock { $0.threads -= 1 }
-            throw SystemError("pthread_create", errno: code)
+            throw error
         }
-        pthread_detach(thread)
     }
 }

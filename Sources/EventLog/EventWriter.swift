@@ -104,26 +104,9 @@ public final class EventWriter: Sendable {
     // MARK: - The thread
 
     private func start() throws(CoopError) -> pthread_t {
-        // Signals are the event loop's.
-        var every = sigset_t()
-        var before = sigset_t()
-        sigfillset(&every)
-        pthread_sigmask(SIG_SETMASK, &every, &before)
-        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-        var thread = pthread_t()
-        let argument = Unmanaged.passRetained(self)
-        let code = pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument else { return nil }
-                Unmanaged<EventWriter>.fromOpaque(argument).takeRetainedValue().write()
-                return nil
-            }, argument.toOpaque())
-        guard code == 0 else {
-            argument.release()
-            throw CoopError(.failed, EventLogFailure.what, SystemError.text(for: code), next: "ulimit -u")
+        do { return try BackgroundThread.start { self.write() } } catch {
+            throw CoopError(.failed, EventLogFailure.what, error.reason, next: "ulimit -u")
         }
-        return thread
     }
 
     private func write() {
