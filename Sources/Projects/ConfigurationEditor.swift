@@ -174,7 +174,7 @@ public struct ConfigurationEditor: Sendable {
     }
 
     private func change(_ key: String, _ edit: (TOMLDocument) throws(TOMLError) -> TOMLDocument) throws(CoopError) {
-        try locked { () throws(CoopError) in
+        try lock.locked { () throws(CoopError) in
             let before = try file.read()
             let old = try document(before ?? newFile())
             let new: TOMLDocument
@@ -231,7 +231,7 @@ public struct ConfigurationEditor: Sendable {
     /// - Throws: `CoopError` when the text is wrong, or the file holds something else by now.
     public func replace(with bytes: [UInt8], insteadOf before: [UInt8]?) throws(CoopError) {
         if let problem = problems(in: bytes).first { throw problem.error }
-        try locked { () throws(CoopError) in try write(bytes, insteadOf: before) }
+        try lock.locked { () throws(CoopError) in try write(bytes, insteadOf: before) }
     }
 
     private func write(_ bytes: [UInt8], insteadOf before: [UInt8]?) throws(CoopError) {
@@ -258,20 +258,9 @@ public struct ConfigurationEditor: Sendable {
         }
     }
 
-    /// One change of configuration at a time, over all of the user's processes (flock(2)). The lock is coop's own file: one beside the
-    /// configuration could be held for ever by a sandbox that sees the project.
-    private func locked<Result>(_ body: () throws(CoopError) -> Result) throws(CoopError) -> Result {
-        let directory = FileSystem.join(home.path, "state")
-        try home.prepare(directory)
-        let lock: Descriptor
-        do {
-            lock = try Descriptor.open(
-                FileSystem.join(directory, "configuration.lock"), O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
-            try check("flock", directory) { flock(lock.number, LOCK_EX) }
-        } catch {
-            throw CoopError(.failed, "cannot lock the configuration", "\(error)", next: "ls -ld \(directory.shellQuoted)")
-        }
-        return try withExtendedLifetime(lock) { () throws(CoopError) in try body() }
+    /// Coop's own file: one beside the configuration could be held for ever by a sandbox that sees the project.
+    private var lock: DirectoryLock {
+        DirectoryLock(home: home, directory: FileSystem.join(home.path, "state"), name: "configuration.lock", what: "the configuration")
     }
 
     /// What a file begins with that does not exist yet. coop.toml must name its project, or setting any other key would make

@@ -106,7 +106,7 @@ public struct ProjectRegistry: Sendable {
     public func keep(_ project: Project, name: String? = nil, now: Int64 = Int64(time(nil))) throws(CoopError) -> ProjectRecord {
         let known = record(of: project)
         if let known, known == (try current(project, name: name, old: known, now: now)) { return known }
-        return try locked { () throws(CoopError) in
+        return try lock.locked { () throws(CoopError) in
             let new = try current(project, name: name, old: record(of: project), now: now)
             try home.prepare(home.directory(of: project.key))
             try write(new)
@@ -183,7 +183,7 @@ public struct ProjectRegistry: Sendable {
     ///
     /// The directory takes its new name first; a record that names another path than its own key's is a move to be finished.
     public func move(_ former: ProjectRecord, to project: Project) throws(CoopError) {
-        try locked { () throws(CoopError) in
+        try lock.locked { () throws(CoopError) in
             let (old, new) = (home.directory(of: former.key), home.directory(of: project.key))
             if FileSystem.kind(new, followLinks: false) == nil {
                 do { try FileSystem.rename(old, to: new) } catch {
@@ -204,7 +204,7 @@ public struct ProjectRegistry: Sendable {
     public func remove(_ record: ProjectRecord, unless isBusy: () throws(CoopError) -> Void) throws(CoopError) {
         let directory = home.directory(.projects)
         let trash = FileSystem.join(directory, ".removed-\(ProjectRegistry.newID())")
-        try locked { () throws(CoopError) in
+        try lock.locked { () throws(CoopError) in
             try isBusy()
             do {
                 // Approvals first: what is left without them is only less than before.
@@ -231,17 +231,5 @@ public struct ProjectRegistry: Sendable {
         }
     }
 
-    /// One change at a time, over all processes (flock(2)). A key never starts with a dot, so the lock is nobody's directory.
-    private func locked<Result>(_ body: () throws(CoopError) -> Result) throws(CoopError) -> Result {
-        let directory = home.directory(.projects)
-        try home.prepare(directory)
-        let lock: Descriptor
-        do {
-            lock = try Descriptor.open(FileSystem.join(directory, ".lock"), O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
-            try check("flock", directory) { flock(lock.number, LOCK_EX) }
-        } catch {
-            throw CoopError(.failed, "cannot lock the projects", "\(error)", next: "ls -la \(directory.shellQuoted)")
-        }
-        return try withExtendedLifetime(lock) { () throws(CoopError) in try body() }
-    }
+    private var lock: DirectoryLock { DirectoryLock(home: home, directory: home.directory(.projects), what: "the projects") }
 }

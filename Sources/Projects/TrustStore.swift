@@ -62,7 +62,7 @@ public struct TrustStore: Sendable {
     public func approve(
         _ project: Project, digest: String, requests: [ApprovalRequest], now: Int64 = Int64(time(nil))
     ) throws(CoopError) {
-        try locked { () throws(CoopError) in
+        try lock.locked { () throws(CoopError) in
             var items = requests.map(\.text)
             if let old = try record(of: project), old.digest == digest, old.writtenBySandbox.isEmpty {
                 let new = Set(items)
@@ -77,7 +77,7 @@ public struct TrustStore: Sendable {
     /// - Returns: whether there was anything to take back.
     @discardableResult
     public func revoke(_ project: Project) throws(CoopError) -> Bool {
-        try locked { () throws(CoopError) in
+        try lock.locked { () throws(CoopError) in
             let path = file(of: project)
             let existed = FileSystem.kind(path, followLinks: false) != nil
             // A damaged record is removed as well: revoking must always be possible.
@@ -99,7 +99,7 @@ public struct TrustStore: Sendable {
     ///
     /// - Parameter name: the file relative to the project's root: `coop.toml`.
     public func loseTrust(_ name: String, in project: Project) throws(CoopError) {
-        try locked { () throws(CoopError) in
+        try lock.locked { () throws(CoopError) in
             // A damaged record holds no trust to lose; a fresh one with the mark replaces it.
             var record = (try? record(of: project)) ?? nil ?? TrustRecord(path: project.root)
             guard !record.writtenBySandbox.contains(name) else { return }
@@ -111,7 +111,7 @@ public struct TrustStore: Sendable {
     /// Gives the approvals of a project to the same project at another path. They hold for the same contents; marks of what a sandbox wrote
     /// stay. Can be repeated.
     public func move(from former: String, to project: Project) throws(CoopError) {
-        try locked { () throws(CoopError) in
+        try lock.locked { () throws(CoopError) in
             let old = Project(at: former)
             // Damaged approvals are none, and have no marks that could be read.
             if var record = (try? record(of: old)) ?? nil {
@@ -140,17 +140,5 @@ public struct TrustStore: Sendable {
         }
     }
 
-    /// One change at a time, over all processes (flock(2)). A key never starts with a dot, so the lock is nobody's record.
-    private func locked<Result>(_ body: () throws(CoopError) -> Result) throws(CoopError) -> Result {
-        let directory = home.directory(.trust)
-        try home.prepare(directory)
-        let lock: Descriptor
-        do {
-            lock = try Descriptor.open(FileSystem.join(directory, ".lock"), O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
-            try check("flock", directory) { flock(lock.number, LOCK_EX) }
-        } catch {
-            throw CoopError(.failed, "cannot lock the approvals", "\(error)", next: "ls -ld \(directory.shellQuoted)")
-        }
-        return try withExtendedLifetime(lock) { () throws(CoopError) in try body() }
-    }
+    private var lock: DirectoryLock { DirectoryLock(home: home, directory: home.directory(.trust), what: "the approvals") }
 }
