@@ -38,12 +38,7 @@ public final class SocketRelay {
     }
 
     private func accept() {
-        let number = coop_accept_nonblocking(listener.number)
-        guard number >= 0 else { return }
-        let inside = Descriptor(owning: number)
-        var pid: pid_t = 0
-        var user: uid_t = 0
-        guard joined.count < SocketRelay.connectionLimit, coop_peer(number, &pid, &user) == 0, user == getuid() else { return }
+        guard let inside = UserConnection.accept(listener), joined.count < SocketRelay.connectionLimit else { return }
         do { try opening() } catch {
             if !isRefusalSaid { refused(error) }
             isRefusalSaid = true

@@ -72,12 +72,7 @@ public final class AgentProxy {
     }
 
     private func accept() {
-        let number = coop_accept_nonblocking(listener.number)
-        guard number >= 0 else { return }
-        let socket = Descriptor(owning: number)
-        var pid: pid_t = 0
-        var user: uid_t = 0
-        guard connections.count < AgentProxy.connectionLimit, coop_peer(number, &pid, &user) == 0, user == getuid() else { return }
+        guard let socket = UserConnection.accept(listener), connections.count < AgentProxy.connectionLimit else { return }
         let connection = AgentConnection(socket, loop: loop)
         connections[ObjectIdentifier(connection)] = connection
         connection.received = { [unowned self, unowned connection] body in self.handle(body, connection) }
