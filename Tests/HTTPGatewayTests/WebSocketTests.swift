@@ -123,15 +123,33 @@ import Testing
         #expect(throws: MessageError.self) { try frames.feed(ByteBuffer(bytes: bytes), into: &output) }
     }
 
-    @Test("no bytes crash")
+    @Test("any bytes are refused or read, and the same however they are cut")
     func noise() {
+        /// What was looked at, what passed, and whether it was refused.
+        func read(_ pieces: [ArraySlice<UInt8>], isMasked: Bool) -> (seen: [[UInt8]], output: [UInt8], isRefused: Bool) {
+            let (messages, controls) = (Doubling(), Doubling())
+            let frames: any BodyTransform =
+                isMasked ? OutgoingFrames(messages: messages, controls: controls) : IncomingFrames(messages: messages, controls: controls)
+            var output = ByteBuffer()
+            var isRefused = false
+            do { for piece in pieces { try frames.feed(ByteBuffer(bytes: piece), into: &output) } } catch { isRefused = true }
+            return ([messages.seen, controls.seen], Array(output.readableBytesView), isRefused)
+        }
+        var passed = [0, 0]
+        var refused = [0, 0]
         var random = SeededGenerator(seed: 23)
         for round in 0..<20_000 {
             let bytes = (0..<40).map { _ in UInt8.random(in: 0...255, using: &random) & (round % 2 == 0 ? 0x8F : 0xFF) }
-            var output = ByteBuffer()
-            try? OutgoingFrames(messages: Doubling(), controls: Doubling()).feed(ByteBuffer(bytes: bytes), into: &output)
-            try? IncomingFrames(messages: Doubling(), controls: Doubling()).feed(ByteBuffer(bytes: bytes), into: &output)
+            for (side, isMasked) in [true, false].enumerated() {
+                let whole = read([bytes[...]], isMasked: isMasked)
+                let single = read(bytes.indices.map { bytes[$0...$0] }, isMasked: isMasked)
+                #expect(whole.isRefused == single.isRefused && whole.seen == single.seen, "\(bytes)")
+                // What a client sends passes as it is.
+                if isMasked { #expect(bytes.starts(with: whole.output) && whole.output == single.output, "\(bytes)") }
+                if whole.isRefused { refused[side] += 1 } else { passed[side] += 1 }
+            }
         }
+        #expect((passed + refused).allSatisfy { $0 > 50 }, "\(passed) \(refused)")
     }
 
     @Test("messages are scrubbed on their way in; one with a secret closes the connection and does not leave")

@@ -64,13 +64,26 @@ struct PathReadingTests {
         #expect(PathReading.read([UInt8](repeating: 0x2F, count: 1) + [UInt8](repeating: 0x61, count: 8192)) == .ambiguous)
     }
 
-    @Test("of any bytes is read without a crash")
+    @Test("of any bytes is ambiguous, or absolute and without anything that a server could take for another step")
     func fuzz() {
         var random = SeededGenerator(6)
+        var readable = 0
         for _ in 0..<20_000 {
-            let path = (0..<Int.random(in: 0...40, using: &random)).map { _ in UInt8.random(in: .min ... .max, using: &random) }
-            _ = PathReading.read(path)
-            _ = path.withUnsafeBytes { PathReading.isPlain($0) }
+            let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+            for path in [bytes, [0x2F] + bytes.prefix(4), [0x2F] + bytes.prefix(12).map { $0 % 16 + 0x2C }] {
+                guard case .readable(let literal, let separated) = PathReading.read(path) else {
+                    #expect(!path.withUnsafeBytes { PathReading.isPlain($0) }, "\(path)")
+                    continue
+                }
+                readable += 1
+                for reading in [literal, separated] {
+                    #expect(reading.first == 0x2F && reading.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x5C }, "\(path)")
+                    let text = String(decoding: reading, as: UTF8.self)
+                    #expect(text.utf8Range(of: "//") == nil, "\(path)")
+                    #expect(!text.split(separator: "/").contains { $0 == "." || $0 == ".." }, "\(path)")
+                }
+            }
         }
+        #expect(readable > 1000, "\(readable)")
     }
 }

@@ -183,8 +183,9 @@ struct RegistrySettingsTests {
         #expect(hosts(GoSettings.parse(variable: "GOPROXY", "off")) == [])
     }
 
-    @Test("of any text are read without a crash")
+    @Test("of any text name only hosts that stand there")
     func fuzz() throws {
+        var found = 0
         var random = SeededGenerator(8)
         let parts = [
             "deb ", "[", "]", "http://", "a.example", "\n", " ", "=", "registry", "${", "}", "{", ";", "\"", "#", "/*", "*/", "//", "URIs:",
@@ -192,11 +193,18 @@ struct RegistrySettingsTests {
         ]
         for _ in 0..<5000 {
             let text = (0..<Int.random(in: 0...12, using: &random)).map { _ in random.pick(parts) }.joined()
-            _ = [
+            let all = [
                 PipSettings.parse(text), AptSettings.parse(list: text), AptSettings.parse(sources: text),
                 AptSettings.parse(configuration: text),
-                NpmSettings.parse(text) { _ in "x" }, GoSettings.parse(text), PipSettings.parse(variable: "UV_INDEX", text),
+                NpmSettings.parse(text) { _ in "a.example" }, GoSettings.parse(text), PipSettings.parse(variable: "UV_INDEX", text),
             ]
+            for url in all.flatMap({ $0.registries + $0.proxies }) {
+                found += 1
+                // An expansion that npm makes may put the name together.
+                let isNamed = text.contains("\(url.host)") || text.contains("${")
+                #expect(isNamed, "\(text.debugDescription) \(url.host)")
+            }
         }
+        #expect(found > 20, "\(found)")
     }
 }
