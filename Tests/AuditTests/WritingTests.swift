@@ -68,7 +68,7 @@ import Testing
             var seen: UInt64 = 0
             while seen < 1000 {
                 var watched = pollfd(fd: writer.descriptor, events: Int16(POLLIN), revents: 0)
-                #expect(poll(&watched, 1, 20_000) == 1)
+                #expect(poll(&watched, 1, 60_000) == 1)
                 let now = try writer.acknowledged()
                 #expect(now >= seen)
                 // What is acknowledged can be read.

@@ -62,7 +62,7 @@ import Testing
         let place = try Sandboxed(TestIdentity.all[0])
         // The sandbox itself needs some room; the rest is for the log.
         let script = """
-            mount -t tmpfs -o size=24m none "$COOP_HOME" && mkdir -p "$COOP_HOME"
+            mount -t tmpfs -o size=24m,mode=700 none "$COOP_HOME" && mkdir -p "$COOP_HOME"
             id=$("$coop" run -d --network none -- sh -c 'while :; do head -c 100000 /dev/zero | tr "\\0" x; done')
             for i in $(seq 300); do "$coop" info $id | grep -q '^state *failed' && break; sleep 0.1; done
             "$coop" info $id

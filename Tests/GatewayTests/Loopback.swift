@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 import LinuxKernel
 
-/// Sockets on loopback, with a deadline of twenty seconds on every wait.
+/// Sockets on loopback, with a deadline of a minute on every wait.
 enum Loopback {
     static let streamType = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
     static let datagramType = Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
@@ -18,7 +18,7 @@ enum Loopback {
     }
 
     private static func setTimeouts(_ socket: Descriptor) {
-        var time = timeval(tv_sec: 20, tv_usec: 0)
+        var time = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(socket.number, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(socket.number, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
     }
@@ -62,7 +62,7 @@ enum Loopback {
 
     static func accept(_ listener: Descriptor) throws -> Descriptor {
         var waiting = pollfd(fd: listener.number, events: Int16(POLLIN), revents: 0)
-        guard poll(&waiting, 1, 20_000) == 1 else { throw SystemError("accept", errno: ETIMEDOUT) }
+        guard poll(&waiting, 1, 60_000) == 1 else { throw SystemError("accept", errno: ETIMEDOUT) }
         let socket = Descriptor(owning: try check("accept") { coop_accept(listener.number) })
         setTimeouts(socket)
         _ = coop_no_delay(socket.number)

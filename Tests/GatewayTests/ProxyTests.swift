@@ -121,7 +121,7 @@ import Testing
     @Test("garbage of every kind leaves the worker serving")
     func garbage() throws {
         var limits = WorkerLimits()
-        limits.handshakeSeconds = 2
+        limits.handshakeSeconds = 5
         let supervisor = try ScriptedSupervisor([.proxy], limits: limits) { message in
             guard case .open(let id, let opening) = message else { return [] }
             return opening.protocol == .awaited ? [(.proceed(id), [])] : [(.deny(id, ScriptedSupervisor.denial), [])]
@@ -179,7 +179,7 @@ import Testing
 
     /// The flood's last connections may still be counted for a moment.
     private func connectOnceFree(_ supervisor: ScriptedSupervisor) throws -> Descriptor {
-        let deadline = Deadline(seconds: 20)
+        let deadline = Deadline(seconds: 60)
         while true {
             guard let client = try? Loopback.connect(supervisor.ports[0]) else {
                 if deadline.hasPassed { throw TestSupportError("no room after the flood") }
@@ -187,7 +187,7 @@ import Testing
             }
             try? client.sendAll("CONNECT a.example:22 HTTP/1.1\r\n\r\n".utf8)
             var waiting = pollfd(fd: client.number, events: Int16(POLLIN), revents: 0)
-            _ = poll(&waiting, 1, 20_000)
+            _ = poll(&waiting, 1, 60_000)
             if Int32(waiting.revents) & POLLHUP == 0 || deadline.hasPassed { return client }
         }
     }
@@ -210,7 +210,7 @@ import Testing
     func brokenSupervisor() throws {
         let supervisor = try ScriptedSupervisor([.proxy], script: ScriptedSupervisor.denying)
         try supervisor.send(.configure(WorkerConfiguration()))
-        let end = try supervisor.process.wait(timeout: 20)
+        let end = try supervisor.process.wait(timeout: 60)
         #expect(end.exitCode == 125 && end.error.contains("a second configuration"))
     }
 

@@ -26,7 +26,7 @@ final class TLSServer {
         guard end.exitCode == 0 else { throw TestSupportError("openssl req: \(end.error)") }
         process = try ChildProcess(
             ["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", certificate, "-key", key, "-www", "-alpn", "http/1.1"], input: .pipe)
-        guard try process.waitUntil(timeout: 20, { TLSServer.port(in: $0.outputText) != nil }),
+        guard try process.waitUntil(timeout: 60, { TLSServer.port(in: $0.outputText) != nil }),
             let port = TLSServer.port(in: process.outputText)
         else { throw TestSupportError("openssl s_server: \(process.outputText) \(process.errorText)") }
         self.port = port
@@ -55,7 +55,7 @@ final class TLSServer {
         let supervisor = try ScriptedSupervisor([.proxy], script: ScriptedSupervisor.passing(to: server.port))
         let end = try ChildProcess.run(
             [
-                "curl", "--silent", "--show-error", "--max-time", "20", "--cacert", server.certificate, "--proxy",
+                "curl", "--silent", "--show-error", "--max-time", "60", "--cacert", server.certificate, "--proxy",
                 "\(scheme)://127.0.0.1:\(supervisor.ports[0])", "https://a.example/",
             ])
         #expect(end.exitCode == 0 && end.output.contains("s_server"), "\(end)")
@@ -67,13 +67,13 @@ final class TLSServer {
     func denied() throws {
         let supervisor = try ScriptedSupervisor([.proxy], script: ScriptedSupervisor.denying)
         let proxy = "http://127.0.0.1:\(supervisor.ports[0])"
-        let plain = try ChildProcess.run(["curl", "--silent", "--include", "--max-time", "20", "--proxy", proxy, "http://a.example/"])
+        let plain = try ChildProcess.run(["curl", "--silent", "--include", "--max-time", "60", "--proxy", proxy, "http://a.example/"])
         #expect(plain.output.contains("403 Forbidden") && plain.output.contains("Next: coop allow HOST"), "\(plain)")
-        let tunnel = try ChildProcess.run(["curl", "--silent", "--show-error", "--max-time", "20", "--proxy", proxy, "https://a.example/"])
+        let tunnel = try ChildProcess.run(["curl", "--silent", "--show-error", "--max-time", "60", "--proxy", proxy, "https://a.example/"])
         #expect(tunnel.exitCode == 56 && tunnel.error.contains("403"), "\(tunnel)")
         let socks = try ChildProcess.run(
             [
-                "curl", "--silent", "--show-error", "--max-time", "20", "--proxy", "socks5h://127.0.0.1:\(supervisor.ports[0])",
+                "curl", "--silent", "--show-error", "--max-time", "60", "--proxy", "socks5h://127.0.0.1:\(supervisor.ports[0])",
                 "https://a.example/",
             ])
         #expect(socks.exitCode == 97, "\(socks)")
@@ -88,7 +88,7 @@ final class TLSServer {
             [
                 "openssl", "s_client", "-proxy", "127.0.0.1:\(supervisor.ports[0])", "-connect", "a.example:443", "-servername",
                 "b.example",
-            ], timeout: 20)
+            ], timeout: 60)
         #expect(end.exitCode != 0 && !end.timedOut && !end.output.contains("BEGIN CERTIFICATE"), "\(end)")
         #expect(supervisor.wait { $0.contains { if case .incident = $0 { true } else { false } } })
         #expect(supervisor.incidents == [.nameMismatch])

@@ -124,7 +124,7 @@ import Testing
         let supervisor = try ScriptedSupervisor([.proxy], script: ScriptedSupervisor.passing(to: Loopback.port(of: upstream)))
         let (client, peer) = try connected(supervisor, upstream)
         if byKill { supervisor.process.signal(SIGKILL) } else { try supervisor.send(.shutdown) }
-        let end = try supervisor.process.wait(timeout: 20)
+        let end = try supervisor.process.wait(timeout: 60)
         #expect(byKill ? end.signal == SIGKILL : end.exitCode == 0)
         _ = try? client.receiveToEnd()
         _ = try? peer.receiveToEnd()
@@ -135,7 +135,7 @@ import Testing
     func idle() throws {
         let upstream = try Loopback.listen()
         var limits = WorkerLimits()
-        limits.idleSeconds = 1
+        limits.idleSeconds = 5
         let supervisor = try ScriptedSupervisor(
             [.proxy], limits: limits, script: ScriptedSupervisor.passing(to: Loopback.port(of: upstream)))
         let (client, peer) = try connected(supervisor, upstream)
@@ -145,6 +145,7 @@ import Testing
 
     @Test("a thousand connections at a time")
     func thousand() throws {
+        OpenFiles.raiseLimit()
         let upstream = try Loopback.listen()
         let supervisor = try ScriptedSupervisor([.proxy], script: ScriptedSupervisor.passing(to: Loopback.port(of: upstream)))
         var pairs: [(Descriptor, Descriptor)] = []

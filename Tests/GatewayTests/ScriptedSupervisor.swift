@@ -76,7 +76,7 @@ final class ScriptedSupervisor: Sendable {
     var messages: [WorkerMessage] { state.withLock { $0.messages } }
 
     /// Waits until what the worker has said fulfils a condition.
-    func wait(seconds: Double = 20, _ condition: ([WorkerMessage]) -> Bool) -> Bool {
+    func wait(seconds: Double = 60, _ condition: ([WorkerMessage]) -> Bool) -> Bool {
         let deadline = Deadline(seconds: seconds)
         while true {
             let (messages, isOver) = state.withLock { ($0.messages, $0.isOver) }
@@ -105,7 +105,7 @@ final class ScriptedSupervisor: Sendable {
     /// Asks the worker to end, and waits for it.
     func shutDown() throws -> ChildProcess.Outcome {
         try? send(.shutdown)
-        return try process.wait(timeout: 20)
+        return try process.wait(timeout: 60)
     }
 
     /// The built worker, beside the test bundle.

@@ -89,7 +89,7 @@ final class HTTP2Client: Sendable {
     ) -> EventLoopFuture<Outcome> {
         let promise = channel.eventLoop.makePromise(of: Outcome.self)
         // A bug must fail a test, not hang it.
-        channel.eventLoop.scheduleTask(in: .seconds(20)) { promise.fail(ChannelError.connectTimeout(.seconds(20))) }
+        channel.eventLoop.scheduleTask(in: .seconds(60)) { promise.fail(ChannelError.connectTimeout(.seconds(60))) }
         multiplexer.createStreamChannel { stream in
             stream.eventLoop.makeCompletedFuture {
                 try stream.pipeline.syncOperations.addHandler(Collector(promise, progress: progress))

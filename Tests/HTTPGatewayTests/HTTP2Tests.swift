@@ -130,7 +130,7 @@ import Testing
         #expect(gateway.judged.isEmpty)
         #expect(upstream.connections == 0)
         // The client may learn of it first.
-        _ = Deadline.poll(seconds: 20) { gateway.incidents.count == 1 }
+        _ = Deadline.poll(seconds: 60) { gateway.incidents.count == 1 }
         #expect(gateway.incidents.map(\.kind.rawValue).allSatisfy { ["smuggling", "malformed", "oversized"].contains($0) })
         #expect(gateway.incidents.count == 1, "\(name)")
     }

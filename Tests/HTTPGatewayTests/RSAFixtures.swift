@@ -1,36 +1,35 @@
 /// Certificates that the library under test cannot write itself: RSA, SHA-1, a short key, a client's usage.
 ///
-/// Made once with OpenSSL; the authority's key was thrown away. Good until 2100.
+/// Made once with OpenSSL; the authority's key was thrown away. Good from 2020 to 2100, so that no clock is before or behind them.
 enum RSAFixtures {
     static let authority = """
         -----BEGIN CERTIFICATE-----
-        MIIDNzCCAh+gAwIBAgIUCj5LIH07941DdOZAAqJSuZU6Sl4wDQYJKoZIhvcNAQEL
-        BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjYxMTIx
-        MDkzNTQ5WhgPMjEwMDEwMjQwOTM1NDlaMCIxIDAeBgNVBAMMF0Nvb3AgdGVzdCBS
-        U0EgYXV0aG9yaXR5MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAzOJ5
-        rlVBe70DdJzhmMB3KV9KFKyJVYsPX4SMEG5OgNnd6j8vK/RVF7Zbd7rUdg0b5JL1
-        WC6KKI+kHIi9HCbuWZ87uGLeyQPqgibufPFEmJCbp8sFFVDfjHQIHHFZURFdO75G
-        Jn0Tmt89rXyVg5QGWk9oX2Ye7YBJCQjjEJjy4BrGmamGcXqzbb+dsUBWJS9FOb+n
-        na1vHVd+fwGw0DVB5aDYRgOXE0Te+7ebRMcaTd/AqGhZFy82A7R5LXo9UBwA6lb6
-        uY11nVubSaB7a1X57tpjjyHzzi/stJfBjMK2coAYfVrM9B5YOOBZXIr/z/49bECR
-        Ypjuc9iYoHLxB3T3XwIDAQABo2MwYTAdBgNVHQ4EFgQULzVEzvNwevY0WMbCrtD5
-        JQNGSnowHwYDVR0jBBgwFoAULzVEzvNwevY0WMbCrtD5JQNGSnowDwYDVR0TAQH/
-        BAUwAwEB/zAOBgNVHQ8BAf8EBAMCAgQwDQYJKoZIhvcNAQELBQADggEBAMSo4Z7/
-        Vo64pRpNv5ol+f752lyDvt1pVvsOonjYGDGtjKfsnedE1oB3wlp1NRqCawQgGidG
-        GZj7WzXCcQMFhO8KvJz2FnNpY2oMZutJ9o3OAMvN7A6/enm5xOMEOW4lAkEYBik1
-        dv1bkcAHOeNYyPQZhSsu9fUE6ahMDJZUER4Xqu50DL0tV3dQXCl3dWO3y3NMECfa
-        OG/LM0crVPvQvlX7JQDh31riohRsRg/7XAy6gnF+RWAe1zGBlMlQ/6wNp/DNvqFI
-        g6TzZw9OEyoMhKbyyKnF/Ohonuw50RvI8uOX60fK4kTKppSU6EW8JdaI13S/DBuM
-        l/KFt2q9Cn6nbJc=
+        MIIDFjCCAf6gAwIBAgIUPcGigaR6Paxq5bqOHTSCpgcmVdowDQYJKoZIhvcNAQEL
+        BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjAwMTAx
+        MDAwMDAwWhgPMjEwMDAxMDEwMDAwMDBaMCIxIDAeBgNVBAMMF0Nvb3AgdGVzdCBS
+        U0EgYXV0aG9yaXR5MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA3Yl8
+        SeQYOPVb3XwQL5tUTQdbd2JV0Oo6VIyXtaLt1ris5q3XRjfhLTZjmUx+VR3HY11D
+        v2Mtc4elKYQbJo341qfyqjOith1WTu5/p1ryEinBer6FlWo4OxxFnTGlyhQQL5I4
+        CDSnoXrPvj+rxAJ55t9kSbgYxfn7jMezyJ933sg3WNykRE9dXv+xCR4+TPck7yJM
+        xuFmr+mX8F4ZPLKCKvh5eEfhT677fuy06SgwtkmRimx41zOW4n6mCmma0dC7D3Ez
+        Z/Uh9xHkg+WDIgIGj31noblxVVxNUoSozQiDlgcGZ9BIU4ymQUg0ekpWJghlvyQI
+        tguqCdfh7hhs37tZtQIDAQABo0IwQDAdBgNVHQ4EFgQUhL7ISaVhmJLtvROZpRIx
+        I63RFIMwDwYDVR0TAQH/BAUwAwEB/zAOBgNVHQ8BAf8EBAMCAgQwDQYJKoZIhvcN
+        AQELBQADggEBAKZa4lEaImJy7YJUjVoCs2AcvHrYHQJt49WKOjqedpvLiRW5wi/A
+        B0S3nJhlMWLPYWgsgTslmJT9zkiv3XU7vsp6bRrBYGELH5SyQ5TDSUhuw5xLoEOS
+        1F6InR/AVqcyUmz4cD5ym++G362eqBzGqia/fhfQ6Alc+V4271YT73qhFK8deTv4
+        e1FLOBgLTZcxh4sxm54zd67UiUzW5DNAMIyp+386iPGuM7UeTwZx2d2D2ddL/XeM
+        eMP/PptFCEGBd/lgKoRrLeXGaw4g9NU1MbwWXMFBQlcdPJMjkUMyT3FvEQwz6LQ/
+        uQEAe3Jq7Y1zNV/bSdzG81E8b/6nAh9+sro=
         -----END CERTIFICATE-----
         """
 
     static let good = (
         certificate: """
         -----BEGIN CERTIFICATE-----
-        MIIDPzCCAiegAwIBAgIUERVXxY0NZaRhCqWHM7bjfehdxXYwDQYJKoZIhvcNAQEL
-        BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjYxMTIx
-        MDkzNTQ5WhgPMjEwMDEwMjQwOTM1NDlaMBoxGDAWBgNVBAMMD2FwaS5leGFtcGxl
+        MIIDPzCCAiegAwIBAgIUWJDjtCmBOimieMA1M8m9525ocBkwDQYJKoZIhvcNAQEL
+        BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjAwMTAx
+        MDAwMDAwWhgPMjEwMDAxMDEwMDAwMDBaMBoxGDAWBgNVBAMMD2FwaS5leGFtcGxl
         LmNvbTCCASIwDQYJKoZIhvcNAQEBBQADggEPADCCAQoCggEBAKYNHQ6sn64SheEX
         VKMlezxB2xiqv3srxIFkeYTszIOBugk4f7MXMKK3sZKjSnPfYOhDrpJ905U57bEw
         LJIE4Fstj9iaFmh+tTmOrKk+LFiwQUJfmzytgSWp0GxGSZWhDh86aPJD/gLVuVxZ
@@ -39,13 +38,13 @@ enum RSAFixtures {
         e2BO/BQ8ks3ruh44WctAwngjmTKLC+JuWX7bTv+af26jRT6A1/19pH2OvlYrG0IQ
         ADxHV8kCAwEAAaNzMHEwGgYDVR0RBBMwEYIPYXBpLmV4YW1wbGUuY29tMBMGA1Ud
         JQQMMAoGCCsGAQUFBwMBMB0GA1UdDgQWBBQgnDOI0fUMl3aId1HwfK98JFlaojAf
-        BgNVHSMEGDAWgBQvNUTO83B69jRYxsKu0PklA0ZKejANBgkqhkiG9w0BAQsFAAOC
-        AQEALqhAuPKCcfSUib09aarVXjqGHcrMWa8gtZ8AJVntTrUCeKqHIls7P1+79lYq
-        p0F+eZAVYkw8Q+FuicbEfbLmoB0pgyRgIkjgjTudeLNDqq5b1t8NDWIcXHJYhmKK
-        5bBXMaOIBJINl7sFiQFAe3e50cY8eB4I3S9bWiqqH4X2PGnsAnozS4fQ0LmE+pQi
-        QKISZSO3OnkmbLZgGICh30PlMuedTW6ocaGyqcjKa73fnW0wygTC+w5WPppWLlq7
-        4zuiuQWbb8OuNT+n9TWWaY/XL9JgXlY4aLn1Mzdz/TUDV+Y94nnKB6ogGu6k4NId
-        wU51i9N1Jr0+hjt98gS5QMsGkQ==
+        BgNVHSMEGDAWgBSEvshJpWGYku29E5mlEjEjrdEUgzANBgkqhkiG9w0BAQsFAAOC
+        AQEApUDMInsiS7ls8RsomfS/0ghuKWH0yeDMcwATec0GBAHQOSkCERPEhhWFaBpj
+        LT97bQrlT9aX2xRgK7LIBIvo/1ZBbo6ibJGBjAV/VgFV450J9DIyhR5+b1iHkk6j
+        wqbG/gnml08otSoqqHduEZiAV+tunI3SbWmLrBdNb52pSB1TSm99t8ZrViVhh9hV
+        +scsC1sJMUlZUrBtu/9znatOjt9DRNU2xW4ZRHOXJgNf01YiXN3VUd81UB2GC1dm
+        jP/zjFf8Sf7pIDgQ5RZhdu9EhfteEP9Mq0GedLVHuB4fTkAQCzH1bTX8vmG+ws9M
+        77KB1IUhFtSWeDS/pRo2Ajbgjw==
         -----END CERTIFICATE-----
         """,
         key: """
@@ -83,9 +82,9 @@ enum RSAFixtures {
     static let sha1 = (
         certificate: """
         -----BEGIN CERTIFICATE-----
-        MIIDPzCCAiegAwIBAgIUERVXxY0NZaRhCqWHM7bjfehdxXcwDQYJKoZIhvcNAQEF
-        BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjYxMTIx
-        MDkzNTQ5WhgPMjEwMDEwMjQwOTM1NDlaMBoxGDAWBgNVBAMMD2FwaS5leGFtcGxl
+        MIIDPzCCAiegAwIBAgIUUMUTljmO6BK/Mf5J0exU5rCUGsgwDQYJKoZIhvcNAQEF
+        BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjAwMTAx
+        MDAwMDAwWhgPMjEwMDAxMDEwMDAwMDBaMBoxGDAWBgNVBAMMD2FwaS5leGFtcGxl
         LmNvbTCCASIwDQYJKoZIhvcNAQEBBQADggEPADCCAQoCggEBAOfn9FNQIG1kLyff
         y4zNXVv7DHkts7++wAd99I1FVMmHkL68+vaeXda58I4dJAhHCZlZTn4Jw2FHSwY2
         RICP28v45H6TSC+yrTYkYG8B0JERsDyuYpu2z2QVmvapWHRBLm5oJJ4dMUl2rkNE
@@ -94,13 +93,13 @@ enum RSAFixtures {
         JNcLSQxKMK/J6eqjMbnfDLAMMGIgdxMOk5xinHMWvWpRunlxBQPQwpiLLZYTxDar
         irXW/jMCAwEAAaNzMHEwGgYDVR0RBBMwEYIPYXBpLmV4YW1wbGUuY29tMBMGA1Ud
         JQQMMAoGCCsGAQUFBwMBMB0GA1UdDgQWBBQfKE7LVl/2MacHqOX/MfR094pnkTAf
-        BgNVHSMEGDAWgBQvNUTO83B69jRYxsKu0PklA0ZKejANBgkqhkiG9w0BAQUFAAOC
-        AQEAQGBJvIvnKuCGDZNUu6VzQKfI8cJ8/YqQJfKnXYk82YbeTvXhpyVKD5UZWPaS
-        YaH5m5Q7ovFt7WLplTfaHqtsm2MZLX1Tc3b5b007rJgfdyiFwtMMS3hrGxUhXriE
-        RfkXujBpUWVJW6uxJ2f75omq0zsHqcIhvokpFGah0mnzNPI/2Us5zVNF6iULHXyY
-        A4KvrwrXuPXTic0mTATw2j6YetKWgOaf61AkE1U9tf58afGfWEqDAPhqFyfYf8+8
-        NvEtfGOoLgVD58c+zrhvK3G15cM6m47w2pYxdcyLNpZAX6dQ7gD7WN84ZLYMJb7v
-        GFT0qNeABxdUdRJtSi03/ISLSQ==
+        BgNVHSMEGDAWgBSEvshJpWGYku29E5mlEjEjrdEUgzANBgkqhkiG9w0BAQUFAAOC
+        AQEAO0w3ihTFehVSKsz5K7DhmEI+sCP0/6YXHzsyWF8SzT+IZIXZUbFYbBNxs7UF
+        1W9FGjz0s6dxcKzBSEasMxHcbHA/oPM5ytr55D6dDZ9E2rRswYMYSk7uEDyGOSmR
+        yphFLTEn9BQWI51qUB8cxvjTFS6Tfq77VL29pIbLVWE6Xnq7+ZbZ0RQuzIQ2fv9S
+        UII5jAY7VwGoJB2OHTSco1RajXtUL9lsh3kaFxckWToRW4EkfWJ5uNDR4EWEeHyd
+        laRywJ3oPuhgtxOB+JVtNajOyaBO7uQ2EY7ctIKVoVMSVymycBbIdqzGU7xmTYsI
+        Q57D2ILJgWPKdeJ/RdBgm5AhaQ==
         -----END CERTIFICATE-----
         """,
         key: """
@@ -138,21 +137,21 @@ enum RSAFixtures {
     static let short = (
         certificate: """
         -----BEGIN CERTIFICATE-----
-        MIICuzCCAaOgAwIBAgIUERVXxY0NZaRhCqWHM7bjfehdxXgwDQYJKoZIhvcNAQEL
-        BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjYxMTIx
-        MDkzNTQ5WhgPMjEwMDEwMjQwOTM1NDlaMBoxGDAWBgNVBAMMD2FwaS5leGFtcGxl
+        MIICuzCCAaOgAwIBAgIUNaPRdZaWmyFQVORhygd6tUklfUkwDQYJKoZIhvcNAQEL
+        BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjAwMTAx
+        MDAwMDAwWhgPMjEwMDAxMDEwMDAwMDBaMBoxGDAWBgNVBAMMD2FwaS5leGFtcGxl
         LmNvbTCBnzANBgkqhkiG9w0BAQEFAAOBjQAwgYkCgYEA7M+uJK2ODENWbR25A2Ph
         gTDQErcPACYxEZGBR+vVz6d6lvmPawTX6PqMK6lK58jNQIrb5OBKtCdENu7oxW4h
         OQOeD5b8qBRlZ3V1U+gEwTKMG6CRpRkjfrTqHx+/lebBel7uPKDwLlmo1Ttxl7ol
         XX/nNjyNFpO792iD5vQ+WR0CAwEAAaNzMHEwGgYDVR0RBBMwEYIPYXBpLmV4YW1w
         bGUuY29tMBMGA1UdJQQMMAoGCCsGAQUFBwMBMB0GA1UdDgQWBBTR7+cksZpHTJg1
-        ofqth6mFPtVzJjAfBgNVHSMEGDAWgBQvNUTO83B69jRYxsKu0PklA0ZKejANBgkq
-        hkiG9w0BAQsFAAOCAQEASi3F2lNGjUtDXVy3RWFB9tQJNwuSUVzlpSo1p3yOifZk
-        iobFqiDXBmj5NxYdCHuPiVq0GriCyCnCr08Z5bVoWH2SbVIhF+EvC0unHR7ZB9np
-        FRlbYHt3B6/1UqNsWQMSZx5ze7qFRH5E71pbrVCDjLKpehiCZHIXcBk5tMnqqcjc
-        oZG8V4IItnFOcCvREQTxwKA0cab+q5VqI4IVlPwfafkQfsnFkI6mBZdmCYNZ0W8O
-        jEz6LOodCfJzs3FCf2j3LZIcgTjnQcOyJAPTv6VebXPnev5Pf3WyBbTb/8Kz4Vwl
-        JfKqaLky0FcDxZwjFhPb8BHDzoyDRgd0EPJDjr5x2A==
+        ofqth6mFPtVzJjAfBgNVHSMEGDAWgBSEvshJpWGYku29E5mlEjEjrdEUgzANBgkq
+        hkiG9w0BAQsFAAOCAQEAAGEIa3vxEhlDA+dEwFab/97yl5tOR5YlfXjr4F+5VoNQ
+        sg3lcwTLu8U34Fr6yPYKI2R8Jy1nZBgt/HeN3dT/+6rsMA1ALhYvrKfLHwvb3Vv6
+        9P/YGAXi/AbIeCIk/xKUJRr4v+iU577V3UvarSNudFq1ZFqE/oSDUpp8FYQ4xNMX
+        111xGuitbHJTR+xWBSYDUuOzHEyRP54BGbfQb/LRwQ6OaosvYmSFee/oEQyAcq6y
+        X/4BrkwKOXD9alO+Y1VY7GjQXijV7zECQEPly49UKBU+CI9NxbGRIoqcuuxdDVPu
+        NuHiAtVi6ZroEyMu9D2ETZyRFYTB59P0TBKHHXnuCQ==
         -----END CERTIFICATE-----
         """,
         key: """
@@ -178,9 +177,9 @@ enum RSAFixtures {
     static let client = (
         certificate: """
         -----BEGIN CERTIFICATE-----
-        MIIDPzCCAiegAwIBAgIUERVXxY0NZaRhCqWHM7bjfehdxXkwDQYJKoZIhvcNAQEL
-        BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjYxMTIx
-        MDkzNTUwWhgPMjEwMDEwMjQwOTM1NTBaMBoxGDAWBgNVBAMMD2FwaS5leGFtcGxl
+        MIIDPzCCAiegAwIBAgIUZFPIrz2LQP/qK3FczowQ8VeWK6QwDQYJKoZIhvcNAQEL
+        BQAwIjEgMB4GA1UEAwwXQ29vcCB0ZXN0IFJTQSBhdXRob3JpdHkwIBcNMjAwMTAx
+        MDAwMDAwWhgPMjEwMDAxMDEwMDAwMDBaMBoxGDAWBgNVBAMMD2FwaS5leGFtcGxl
         LmNvbTCCASIwDQYJKoZIhvcNAQEBBQADggEPADCCAQoCggEBANRUVXcpd3rtHP0R
         dSmuZ9impz9R9xYwTUeufiN5fHkZtJ9idNC4YqkF48Urjbcz1Q/vBnRb1v3trTIl
         fp1/fZbRIyfXl3gwZCQwIoqsEdDR9lmVzWR2c4148PxXcJ58Vi9p9WKOmzJYGBnG
@@ -189,13 +188,13 @@ enum RSAFixtures {
         5pEcIztA30HlA3SCa/qJ8JCc+ydShTJ1V/tmIf4ASGkiZJwB4yHUUah43hLVjMAq
         hlDwm6ECAwEAAaNzMHEwGgYDVR0RBBMwEYIPYXBpLmV4YW1wbGUuY29tMBMGA1Ud
         JQQMMAoGCCsGAQUFBwMCMB0GA1UdDgQWBBRBO57Y9sn7jEiU/GaaQkViCCq9HjAf
-        BgNVHSMEGDAWgBQvNUTO83B69jRYxsKu0PklA0ZKejANBgkqhkiG9w0BAQsFAAOC
-        AQEAVSwGNWUYPUnpw84F2JBabXi+HV+m6TVs+NEXnYowsnuSxdDdgpKK9wyIlKAt
-        SEf/WbTiHPwhYn4w+6Z5oTO/PxPagnHLhS0ejzYCyjG2fii4gnrSIrozUFI6/wzo
-        VHS97cEFN3CdAS+cB81ufn2d2Xo2aNa4aNsg9Rmpstz6YiRJB2z9B/xWFvgtx/fl
-        EUbvRGYLkb7r6rk0+2fakfEIpbm/X/DsnscBCMp7gy0mjGV2CbKMTv/DYDUw49P0
-        0q9ohADsppVTuv51dGgzFQA24akWTveJ64w7ueAoaW5nIx29u1ERD4cgZQa0L9D9
-        QBy37kU8LvsdNPHdXR3T9sBQPA==
+        BgNVHSMEGDAWgBSEvshJpWGYku29E5mlEjEjrdEUgzANBgkqhkiG9w0BAQsFAAOC
+        AQEArgrwXtGluKHNZ6xzxLQ38loTjOOj5B3xenHfCWBG6bS709UFwdJz3FhwSJgW
+        h6filSCGwm1C5twxkg+s+Y1uZv8mtJUzeohkm/D8aC2I593vpsUxgn+YEsgQjzpp
+        At4E6OvCQkY41P0jowCbImwpb9VFRyQgTp9io+6L76nhYu8okOB3ji4JW0P4wcnd
+        1i8eHGN396VeoQuXGqvGKYKXvRD/BlxDbBBcXSKc/krGZZYHfR+TQaS3WnNUjKl6
+        M2zzbSrHirUJAr7QZRmlreLnbGlhZ5bID03N5EcB/QnmQw4fzrZVYid4jKU7xzc9
+        GSZcq0SOP2yuvccnfX+xRZ/JwQ==
         -----END CERTIFICATE-----
         """,
         key: """
@@ -233,24 +232,23 @@ enum RSAFixtures {
     static let selfSigned = (
         certificate: """
         -----BEGIN CERTIFICATE-----
-        MIIDMzCCAhugAwIBAgIUZbzFiBgWwYkSI+HbEhUD5/sUMuEwDQYJKoZIhvcNAQEL
-        BQAwGjEYMBYGA1UEAwwPYXBpLmV4YW1wbGUuY29tMCAXDTI2MTEyMTA5NDUwMVoY
-        DzIxMDAxMDI0MDk0NTAxWjAaMRgwFgYDVQQDDA9hcGkuZXhhbXBsZS5jb20wggEi
+        MIIDEjCCAfqgAwIBAgIUNtvBH6Ntcy8Z/0NMMa4gcdOg/5YwDQYJKoZIhvcNAQEL
+        BQAwGjEYMBYGA1UEAwwPYXBpLmV4YW1wbGUuY29tMCAXDTIwMDEwMTAwMDAwMFoY
+        DzIxMDAwMTAxMDAwMDAwWjAaMRgwFgYDVQQDDA9hcGkuZXhhbXBsZS5jb20wggEi
         MA0GCSqGSIb3DQEBAQUAA4IBDwAwggEKAoIBAQDYvbiRXB9rRPQSe3QK8uPs7Ytv
         WiCI41L2KxH3eflxvvVRq9n2f1FhvCAfPtMOAVRJfNk2yvIpLuXIwdPYcBVmVEpE
         BYC/Bw+fEqX+od5lhsWpnvIJj8QRftLRmaBiHzA9V93bmL/d2/C2OtYHj77EglA8
         HDERTbwKSZQ9YDeMppYgkX02r5oa3B+AHZEYa0Mj0MnhO9RFRNr9PnucP0/sYwsh
         bfG9QOfYvekpjICoCqSFFdIzmnlXLep+zXHYaIzjnyA7A9yzoBWlRzPPLMrMFOBz
         55zLrsZx8K9NXIz59W5vCk0fkNHHyT00wozCJ96VwSgDoaZq/r3Z9Sbs4t1LAgMB
-        AAGjbzBtMB0GA1UdDgQWBBQtlNzTsR03fMexIcv5sKwQPZVEfDAfBgNVHSMEGDAW
-        gBQtlNzTsR03fMexIcv5sKwQPZVEfDAPBgNVHRMBAf8EBTADAQH/MBoGA1UdEQQT
-        MBGCD2FwaS5leGFtcGxlLmNvbTANBgkqhkiG9w0BAQsFAAOCAQEABGKY4WOo+cE4
-        rwfhBS7wJTLCvb1fedJvCTQfPQFWJEG5lWH/CH8h4+ZwblJynb3GtU1JVJl5EZTA
-        3qpDEc5fWn2JVRjONclMCDXLGgGkPveayvzvgRMU6f7aMz7krYOoXyKfB73EV+oD
-        7G/VPvql8ntwe/BfVdxXKED9bmw2hBKcLUEO0GorAalOabnnaESYRi117BMnWwPD
-        hEG7Gs+s0QkUviVPu+5cOSfwvmXgio2+BkwWmOF/6oMeXbj2rJO+3mwIuQHhWPGK
-        vp5Wz6CuPh+Tl4204YQ6p73eMCixHfqM53whQMw5zdHqzZ6bWCVo5/XP2i0mw83g
-        qGirbp+wDg==
+        AAGjTjBMMB0GA1UdDgQWBBQtlNzTsR03fMexIcv5sKwQPZVEfDAPBgNVHRMBAf8E
+        BTADAQH/MBoGA1UdEQQTMBGCD2FwaS5leGFtcGxlLmNvbTANBgkqhkiG9w0BAQsF
+        AAOCAQEAfCQH5iCuQMVDJM+glGHPKEyrVIM89tmrXjqaNyHM8raJ3Eu7mHIdvozs
+        VI2LS5o5WuJoa0Z61xkT1PZxKXun2R9N0LAzcG5fGSKQgoot1+F/+Mi/7REi6cxh
+        PKbEOHDbDPs+PtVRh3AMlvIk/xveDIUr9KG3dY53jMnU6iN8bt3AuA4HwX1l8Kl+
+        aGRvOhRazeI5+J/z5MXyJ8QwJiT0KspKxZb/eAPONa5+J1BbdbcN0Ur8VIyZPiGc
+        uNyjgietbIUfoJfcGtxtwTpcu0LyhipAhoJcfm4ubAbbq3ZcIkaVvZMtC442qAIW
+        PbUMBLKNtjCYeSv8cJqwDJEXN3h1Wg==
         -----END CERTIFICATE-----
         """,
         key: """

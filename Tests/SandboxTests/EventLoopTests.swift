@@ -18,11 +18,11 @@ import Testing
     func timers() throws {
         let loop = EventLoop()
         var fired: [Int] = []
-        loop.after(milliseconds: 20) { fired.append(3) }
+        loop.after(milliseconds: 1000) { fired.append(3) }
         loop.after(milliseconds: 0) { fired.append(1) }
         let never = loop.after(milliseconds: 5) { fired.append(99) }
-        loop.after(milliseconds: 10) { fired.append(2) }
-        loop.after(milliseconds: 40) { loop.stop() }
+        loop.after(milliseconds: 100) { fired.append(2) }
+        loop.after(milliseconds: 1100) { loop.stop() }
         loop.cancel(timer: never)
         try loop.run()
         #expect(fired == [1, 2, 3])
@@ -97,7 +97,7 @@ import Testing
                 if served.count == pipes.count { loop.stop() }
             }
         }
-        loop.after(milliseconds: 10000) { throw Stop() }
+        loop.after(milliseconds: 60_000) { throw Stop() }
         try loop.run()
         #expect(served.count == 100)
     }

@@ -58,7 +58,7 @@ import Testing
                 drain()
             }
         }
-        loop.after(milliseconds: 30000) { throw Late() }
+        loop.after(milliseconds: 120_000) { throw Late() }
         pump.start()
         try step()
         try loop.run()
@@ -81,7 +81,7 @@ import Testing
                 finished += 1
                 loop.stop()
             })
-        loop.after(milliseconds: 10000) { throw Late() }
+        loop.after(milliseconds: 60_000) { throw Late() }
         pump.start()
         try loop.run()
         #expect(finished == 1 && pump.isDone)

@@ -20,13 +20,25 @@ import Testing
                 input: .terminal(rows: UInt16(rows), columns: UInt16(columns)))
         }
 
+        private func feed() {
+            model.feed(process.outputBytes[fed...])
+            fed = process.outputBytes.count
+            let replies = model.takeReplies()
+            if !replies.isEmpty { try? process.send(String(decoding: replies, as: UTF8.self)) }
+        }
+
+        /// Takes in what there is by now.
+        func look() throws {
+            try process.waitUntil(timeout: 0) { _ in
+                self.feed()
+                return false
+            }
+        }
+
         /// Until the screen holds a text.
         func wait(for text: String) throws {
-            let isShown = try process.waitUntil { process in
-                self.model.feed(process.outputBytes[self.fed...])
-                self.fed = process.outputBytes.count
-                let replies = self.model.takeReplies()
-                if !replies.isEmpty { try? process.send(String(decoding: replies, as: UTF8.self)) }
+            let isShown = try process.waitUntil { _ in
+                self.feed()
                 return self.model.text.contains { $0.contains(text) }
             }
             if !isShown { throw TestSupportError("`\(text)` is not on the screen: \(model.text)") }
@@ -34,7 +46,11 @@ import Testing
     }
 
     /// What tmux shows of the same.
-    private func shownByTmux(_ command: [String], rows: Int, columns: Int, until text: String) throws -> [String] {
+    ///
+    /// - Parameter isComplete: whether that is all of it: what is shown while the program draws is a part.
+    private func shownByTmux(
+        _ command: [String], rows: Int, columns: Int, isComplete: ([String]) throws -> Bool
+    ) throws -> [String] {
         let socket = "/tmp/coop-tmux-test.\(getpid()).\(UInt32.random(in: 0...UInt32.max))"
         func tmux(_ arguments: [String]) throws -> ChildProcess.Outcome {
             try ChildProcess.run(
@@ -51,12 +67,11 @@ import Testing
         _ = try tmux(["resize-window", "-x", "\(columns)", "-y", "\(rows)"])
         _ = try tmux(["respawn-pane", "-k"] + command)
         var lines: [String] = []
-        let isShown = try Deadline.poll(seconds: 30) {
+        try Deadline.poll(seconds: 60) {
             let shown = try tmux(["capture-pane", "-p"]).output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
             lines = Array(shown.prefix(rows)) + Array(repeating: "", count: max(0, rows - shown.count))
-            return lines.contains { $0.contains(text) }
+            return try isComplete(lines)
         }
-        if !isShown { throw TestSupportError("tmux does not show `\(text)`: \(lines)") }
         return lines
     }
 
@@ -87,10 +102,11 @@ import Testing
             let marker = name == "vim" ? "line 5 of" : "line 6 of"
             let running = try Running(command, rows: rows, columns: columns)
             try running.wait(for: marker)
-            let shown = try shownByTmux(command, rows: rows, columns: columns, until: marker)
-            // The last line may still be on its way when the marker is there.
-            let last = shown.last { !$0.isEmpty } ?? ""
-            try running.wait(for: last)
+            // Both may still be drawing when the marker is there.
+            let shown = try shownByTmux(command, rows: rows, columns: columns) { lines in
+                try running.look()
+                return lines.contains { $0.contains(marker) } && running.model.text.map { trimmed($0) } == lines.map { trimmed($0) }
+            }
             #expect(running.model.text.map { trimmed($0) } == shown.map { trimmed($0) }, "\(name) \(rows)x\(columns)")
             let again = TerminalModel(rows: rows, columns: columns)
             again.feed(running.model.snapshot())

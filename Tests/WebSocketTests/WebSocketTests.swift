@@ -28,9 +28,9 @@ import Testing
         try server.waitUntil { $0.outputText.hasSuffix("\n") }
         let port = try #require(Int(server.outputText.dropLast()))
         let script = FileSystem.normalize(#filePath + "/../client.py")
-        let client = try ChildProcess.run(["/usr/bin/python3", script, "\(port)", "\(events)"], timeout: 120)
+        let client = try ChildProcess.run(["/usr/bin/python3", script, "\(port)", "\(events)"], timeout: 300)
         #expect(client.exitCode == 0 && client.output == "conforms\n", "\(client)")
-        #expect(try server.wait(timeout: 20).exitCode == 0)
+        #expect(try server.wait(timeout: 60).exitCode == 0)
     }
 
     @Test("the example of the RFC")

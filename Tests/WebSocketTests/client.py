@@ -71,7 +71,7 @@ def read_all(client):
 
 
 def status(request):
-    client = socket.create_connection(("127.0.0.1", port), timeout=20)
+    client = socket.create_connection(("127.0.0.1", port), timeout=60)
     client.sendall(request)
     return int(read_all(client).split(b" ", 2)[1])
 
@@ -96,7 +96,7 @@ def frame(opcode, payload=b"", fin=True, masked=True, reserved=0, length=None):
 
 def conversation(data, pieces=None):
     """What the server answers to frames: a list of opcode and payload."""
-    client = socket.create_connection(("127.0.0.1", port), timeout=20)
+    client = socket.create_connection(("127.0.0.1", port), timeout=60)
     client.sendall(head())
     try:
         for start in range(0, len(data), pieces or max(1, len(data))):
@@ -158,7 +158,7 @@ def hostile():
     # What was whole before a wrong frame counts.
     assert conversation(frame(9, b"a") + frame(3))[0] == (10, b"a")
     # Flooded with pings by somebody who reads nothing, the server goes on for others.
-    flood = socket.create_connection(("127.0.0.1", port), timeout=20)
+    flood = socket.create_connection(("127.0.0.1", port), timeout=60)
     flood.sendall(head())
     flood.setblocking(False)
     sent, data = 0, frame(9, b"x" * 100) * 1000
@@ -177,7 +177,7 @@ hostile()
 if len(sys.argv) > 3:
     print("conforms")
     sys.exit()
-last = socket.create_connection(("127.0.0.1", port), timeout=20)
+last = socket.create_connection(("127.0.0.1", port), timeout=60)
 last.sendall(head() + frame(1, b"end"))
 read_all(last)
 print("conforms")
