@@ -210,7 +210,7 @@ import Testing
         }
         if kind != "link" && kind != "dangling" { try place.give(path) }
         if message.isEmpty { return }
-        try place.coop(["run", "--", "true"], timeout: 10).expectError(125, message)
+        try place.coop(["run", "--", "true"], timeout: 60).expectError(125, message)
     }
 
     // MARK: - Where coop is run

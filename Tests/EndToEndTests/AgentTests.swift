@@ -80,7 +80,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
             let place = try place(anyone)
             let processes = try (0..<4).map { _ in try place.start(["run", "sample"]) }
             for process in processes {
-                let outcome = try process.wait(timeout: 60)
+                let outcome = try process.wait()
                 #expect(outcome.exitCode == 0 && outcome.output.contains("<--yes>"), "\(outcome)")
             }
         }

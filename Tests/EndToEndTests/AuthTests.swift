@@ -35,7 +35,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(try process.waitUntil { $0.errorText.contains("/authorize?") })
         let address = try #require(process.errorText.split(separator: "\n").first { $0.hasPrefix("https://auth.") })
         #expect(try host.browse(String(address)) == "logged in")
-        let outcome = try process.wait(timeout: 60)
+        let outcome = try process.wait()
         #expect(outcome.exitCode == 0 && outcome.output.contains("mcp <urlopen error Tunnel connection failed: 403"), "\(outcome)")
         #expect(outcome.output.contains("other <urlopen error Tunnel connection failed: 403"), "\(outcome)")
         #expect(try !host.server.received.contains("other.coop-test.example") && !host.server.received.contains("mcp.coop-test"))
@@ -54,7 +54,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(!listening.contains(":80 ") && !listening.contains(":4711 "), "\(listening)")
         let address = try #require(shown.split(separator: "\n").first { $0.hasPrefix("https://auth.") })
         #expect(try host.browse(String(address)) == "logged in")
-        let outcome = try process.wait(timeout: 60)
+        let outcome = try process.wait()
         #expect(outcome.exitCode == 1 && outcome.error.contains("has not logged in"), "\(outcome)")
         #expect(FileSystem.kind(host.kept()) == nil)
     }
@@ -71,7 +71,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         let process = try host.place.start(["auth", "login", "--agent", "sample", "--", "me"], input: .pipe)
         #expect(try process.waitUntil { $0.errorText.contains("/authorize?") })
         process.signal(SIGKILL)
-        _ = try process.wait(timeout: 20)
+        _ = try process.wait()
         #expect(try host.place.coop(["ps"]).exitCode == 0)
         #expect(try host.place.remains() == [])
     }

@@ -104,9 +104,13 @@ final class ClientService {
                 """
                 exec 9> "$1.lock"; flock 9; [ -e "$1/ready" ] && exit 0
                 rm -rf "$1"; umask 022; /usr/bin/python3 -m venv "$1" &&
-                "$1/bin/pip" install -q requests 'httpx[http2]' aiohttp grpcio websockets && touch "$1/ready"
+                for n in 1 2 3; do
+                  "$1/bin/pip" install -q --retries 5 --timeout 60 requests 'httpx[http2]' aiohttp grpcio websockets && touch "$1/ready" && break
+                  sleep 5
+                done; [ -e "$1/ready" ]
                 """, "sh", path,
-            ], timeout: 300)
+            ], timeout: 900)
+        if made?.exitCode != 0 { print("pip cannot install what the tests of clients use: \(made.map { "\($0)" } ?? "it did not start")") }
         return made?.exitCode == 0 ? path : nil
     }()
 
@@ -119,9 +123,13 @@ final class ClientService {
                 "/bin/sh", "-c",
                 """
                 exec 9> "$1.lock"; flock 9; [ -e "$1/ready" ] && exit 0
-                rm -rf "$1"; umask 022; /usr/bin/python3 -m venv "$1" && "$1/bin/pip" install -q uv deno && touch "$1/ready"
+                rm -rf "$1"; umask 022; /usr/bin/python3 -m venv "$1" && for n in 1 2 3; do
+                  "$1/bin/pip" install -q --retries 5 --timeout 60 uv deno && touch "$1/ready" && break
+                  sleep 5
+                done; [ -e "$1/ready" ]
                 """, "sh", path,
-            ], timeout: 300)
+            ], timeout: 900)
+        if made?.exitCode != 0 { print("pip cannot install what the tests of clients use: \(made.map { "\($0)" } ?? "it did not start")") }
         return made?.exitCode == 0 ? path : nil
     }()
 
@@ -137,7 +145,7 @@ final class ClientService {
 
 extension Sandboxed {
     /// Runs lines of sh(1) in a sandbox, without the variables that name the proxy: what leaves is captured.
-    func captured(_ script: String, options: [String] = [], timeout: Double = 90) throws -> ChildProcess.Outcome {
+    func captured(_ script: String, options: [String] = [], timeout: Double = 180) throws -> ChildProcess.Outcome {
         let unset = "unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY\n"
         return try shell(unset + script, options: options, timeout: timeout)
     }

@@ -71,7 +71,7 @@ import Testing
         def connect(host):
             context = ssl.create_default_context()
             context.set_alpn_protocols(["http/1.1"])
-            return context.wrap_socket(socket.create_connection((host, 443), 30), server_hostname=host)
+            return context.wrap_socket(socket.create_connection((host, 443), 60), server_hostname=host)
         def everything(peer):
             data = b""
             try:

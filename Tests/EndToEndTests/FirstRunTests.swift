@@ -9,7 +9,7 @@ import Testing
     private static let program = """
         #!/bin/sh
         echo "working with $1"
-        [ "$2" != ask ] || curl -s --max-time 20 https://elsewhere.example.com/
+        [ "$2" != ask ] || curl -s --max-time 60 https://elsewhere.example.com/
         """
 
     private func place(_ identity: TestIdentity) throws -> Sandboxed {

@@ -66,15 +66,15 @@ import Testing
         let upstream = try Upstream()
         let place = try place(identity, upstream)
         let lines = FrontingTests.terminated.enumerated().map { "echo == \($0); { \($1); } 2>&1; echo" }
-        let control =
-            "\(FrontingTests.curl) --http1.1 https://api.example.com/control; \(FrontingTests.curl) --http2 https://api.example.com/control\n"
-        let outcome = try place.shell(control + lines.joined(separator: "\n") + "\nexit 0", timeout: 120)
+        let patient = "curl -sS -m 60 -k --noproxy '*'"
+        let control = "\(patient) --http1.1 https://api.example.com/control; \(patient) --http2 https://api.example.com/control\n"
+        let outcome = try place.shell(control + lines.joined(separator: "\n") + "\nexit 0", timeout: 400)
         let seen = try upstream.requests()
         #expect(
             outcome.exitCode == 0 && seen == ["secure GET /control api.example.com", "secure GET /control api.example.com"],
             "\(seen) \(outcome)")
         // The server would answer for the other name.
-        _ = try place.shell("\(FrontingTests.curl) https://other.example.com/stolen", options: ["--allow", "other.example.com"])
+        _ = try place.shell("curl -sS -m 60 -k --noproxy '*' https://other.example.com/stolen", options: ["--allow", "other.example.com"])
         #expect(try upstream.requests().last == "secure GET /stolen other.example.com")
     }
 
@@ -89,9 +89,9 @@ import Testing
             "http://0.0.0.0:\(upstream.plain)/stolen",
         ]
         let lines = targets.flatMap { target in
-            ["--noproxy '*'", ""].map { "curl -sS -m 5 -k -L \($0) 'http://plain.example.com/redirect?\(target)'" }
+            ["--noproxy '*'", ""].map { "curl -sS -m 60 -k -L \($0) 'http://plain.example.com/redirect?\(target)'" }
         }
-        let outcome = try place.shell(lines.joined(separator: "\n") + "\nexit 0", timeout: 90)
+        let outcome = try place.shell(lines.joined(separator: "\n") + "\nexit 0", timeout: 400)
         let seen = try upstream.requests()
         #expect(seen.count == lines.count && !seen.contains { $0.contains(" /stolen") }, "\(seen) \(outcome)")
         let followed = try place.shell("curl -sS -L --noproxy '*' 'http://plain.example.com/redirect?http://plain.example.com/end'")

@@ -4,7 +4,7 @@ import TestSupport
 
 extension Sandboxed {
     /// Runs lines of sh(1) on the host, in the project, as the identity. `$coop` is the built program.
-    func hostShell(_ script: String, input: ChildProcess.Input = .null, timeout: Double = 60) throws -> ChildProcess.Outcome {
+    func hostShell(_ script: String, input: ChildProcess.Input = .null, timeout: Double = 120) throws -> ChildProcess.Outcome {
         try startHostShell(script, input: input).wait(timeout: timeout)
     }
 
@@ -39,7 +39,7 @@ extension Sandboxed {
     /// The first process of the only running sandbox.
     func warden() throws -> Int32 {
         var found: Int32?
-        try Deadline.poll(seconds: 20) {
+        try Deadline.poll(seconds: 60) {
             if let id = try sandboxIDs().first { found = try recorded("warden", of: id) }
             return found != nil
         }

@@ -173,7 +173,7 @@ private let anyone = TestIdentity.ordinary.last ?? .root
         try place.link("bin", to: "venv/bin")
         let own = place.home + "/tools"
         try FileSystem.makeDirectories(own, mode: 0o755)
-        try FileSystem.replace(own + "/pass", with: "#!/bin/sh\necho a-secret-of-the-user\n".utf8, mode: 0o755)
+        try place.write(own + "/pass", "#!/bin/sh\necho a-secret-of-the-user\n", mode: 0o755)
         for path in [own, own + "/pass"] { try place.give(path) }
         try place.configure(
             "[[grants]]\nname = \"g\"\ndomain = \"api.example.com\"\nheader = \"X-Key\"\nsource = \"cmd:pass show x\"\nenv = [\"KEY\"]\n")
@@ -212,7 +212,7 @@ private let anyone = TestIdentity.ordinary.last ?? .root
         #expect(pretender.exitCode == 1 && pretender.error.contains("coop: claude (the project's own program): "), "\(pretender)")
         let real = place.home + "/.local/bin"
         try FileSystem.makeDirectories(real, mode: 0o755)
-        try FileSystem.replace(real + "/claude", with: "#!/bin/sh\necho \"real $*\"\n".utf8, mode: 0o755)
+        try place.write(real + "/claude", "#!/bin/sh\necho \"real $*\"\n", mode: 0o755)
         for path in [place.home + "/.local", real, real + "/claude"] { try place.give(path) }
         let outcome = try place.coop(["run", "claude", "-p", "x"], environment: environment)
         #expect(outcome.output.hasPrefix("real ") && outcome.output.hasSuffix(" -p x\n"), "\(outcome)")
@@ -238,7 +238,7 @@ private let anyone = TestIdentity.ordinary.last ?? .root
         for (name, text) in files { try place.write(name, text) }
         let bin = place.home + "/.local/bin"
         try FileSystem.makeDirectories(bin, mode: 0o755)
-        try FileSystem.replace(bin + "/claude", with: "#!/bin/sh\nexec sh ./inside.sh\n".utf8, mode: 0o755)
+        try place.write(bin + "/claude", "#!/bin/sh\nexec sh ./inside.sh\n", mode: 0o755)
         for path in [place.home + "/.local", bin, bin + "/claude"] { try place.give(path) }
         let names = files.keys.sorted()
         try place.write(
@@ -265,7 +265,7 @@ private let anyone = TestIdentity.ordinary.last ?? .root
         try FileSystem.makeDirectories(bin, mode: 0o755)
         let script =
             "#!/bin/sh\nfor d in .claude .codex .gemini .qwen .kilo .amp .mine; do (mkdir -p $d && echo x > $d/x) 2>/dev/null && echo wrote $d; done\necho {} > mine.json; echo {} > .mcp.json; echo end\n"
-        try FileSystem.replace(bin + "/mine", with: script.utf8, mode: 0o755)
+        try place.write(bin + "/mine", script, mode: 0o755)
         for path in [agents, agents + "/mine.toml", bin, bin + "/mine"] { try place.give(path) }
         let outcome = try place.coop(["run", "mine"])
         #expect(outcome.output == "end\n", "\(outcome)")
@@ -315,7 +315,7 @@ private let anyone = TestIdentity.ordinary.last ?? .root
         try FileSystem.replace(place.root + "/outside.toml", with: "name = \"x\"\n".utf8, mode: 0o644)
         try place.hostShell(HostileRepositoryTests.impostors[index]).expectSuccess()
         for command in [["run", "--", "touch", "ran"], ["trust", "--yes"]] {
-            let outcome = try place.coop(command, timeout: 20)
+            let outcome = try place.coop(command, timeout: 60)
             #expect(outcome.exitCode == (command[0] == "run" ? 125 : 3) && !outcome.timedOut, "\(outcome)")
             #expect(outcome.error.hasPrefix("coop: ") && outcome.error.utf8.count < 1000, "\(outcome)")
         }

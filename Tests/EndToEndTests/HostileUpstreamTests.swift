@@ -95,7 +95,7 @@ private let anyone = TestIdentity.ordinary.last ?? .root
               for path in reset half slow both lengths header headers garbage chunk short extra split; do
                 (code=$(curl -s $version -m 8 -w ' %{http_code}' $base/$path $base/good 2>/dev/null | tr -d '\\0' | tail -c 200); echo "$path $code" >> answers) &
               done
-              for count in $(seq 15); do curl -sS $version -m 20 $base/good; done
+              for count in $(seq 15); do curl -sS $version -m 60 $base/good; done
             done
             wait
             echo ---; cat answers
@@ -119,8 +119,8 @@ private let anyone = TestIdentity.ordinary.last ?? .root
                 return bool(length) and b"\r\n\r\n" in answer and len(body) >= int(length[0])
             def ask(text):
                 context = ssl.create_default_context()
-                with context.wrap_socket(socket.create_connection((host, 443), 20), server_hostname=host) as stream:
-                    stream.settimeout(20)
+                with context.wrap_socket(socket.create_connection((host, 443), 60), server_hostname=host) as stream:
+                    stream.settimeout(60)
                     answer = b""
                     try:
                         stream.sendall(text)

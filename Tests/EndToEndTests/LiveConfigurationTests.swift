@@ -46,11 +46,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         let child = try place.start(
             ["run", "--", "/bin/sh", "-c", "read x; until curl -sS --noproxy '*' -m 5 \(Self.url) | grep coop:; do sleep 0.2; done"],
             input: .pipe)
-        func state() throws -> String? {
-            String(osBytes: try FileSystem.read("/proc/\(child.pid)/stat")).split(separator: ")").last?.split(separator: " ").first.map(
-                String.init)
-        }
-        #expect(try Deadline.poll(seconds: 20) { try state() == "T" })
+        #expect(Deadline.poll(seconds: 60) { Sandboxed.state(of: child.pid) == "T" })
         if file == "coop.toml" {
             try place.write("coop.toml", "name = \"x\"\n[network]\ndeny = [\"plain.example.com\"]\n")
         } else {
@@ -58,7 +54,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         }
         kill(child.pid, SIGCONT)
         try child.send("go\n")
-        let outcome = try child.wait(timeout: 30)
+        let outcome = try child.wait(timeout: 120)
         #expect(outcome.exitCode == 0 && outcome.output.contains("plain.example.com"), "\(outcome)")
     }
 

@@ -22,7 +22,7 @@ struct FetchingSandbox {
     }
 
     private static let script =
-        "echo started; while read url; do curl -sS --noproxy '*' -m 20 -o body -w \"$url %{http_code}\\n\" $url; done; echo over"
+        "echo started; while read url; do curl -sS --noproxy '*' -m 60 -o body -w \"$url %{http_code}\\n\" $url; done; echo over"
 
     /// - Parameter options: of `coop run`; its name is `live`.
     init(_ place: Sandboxed, options: [String] = [], input: ChildProcess.Input = .pipe) throws {
@@ -48,7 +48,7 @@ struct FetchingSandbox {
     /// Asks until the answer is the wanted one: a change that another program makes is noticed soon, not at once.
     func fetch(_ url: String, until wanted: String) throws -> String? {
         var answer: String?
-        try Deadline.poll(seconds: 20) {
+        try Deadline.poll(seconds: 60) {
             answer = try fetch(url)
             return answer == wanted
         }
@@ -104,7 +104,7 @@ struct FetchingSandbox {
                 "run", "--name", "live", "--allow", "echo.example.com:7000", "--", "/usr/bin/python3", "-c",
                 """
                 import socket
-                s = socket.create_connection(("echo.example.com", 7000), 10); s.sendall(b"hello"); print(s.recv(5), flush=True)
+                s = socket.create_connection(("echo.example.com", 7000), 60); s.sendall(b"hello"); print(s.recv(5), flush=True)
                 try: print("cut off" if not s.recv(1) else "data", flush=True)
                 except TimeoutError: print("still open", flush=True)
                 except OSError: print("cut off", flush=True)
@@ -112,7 +112,7 @@ struct FetchingSandbox {
             ])
         #expect(try child.waitForOutput("b'hello'"))
         #expect(try place.coop(["deny", "echo.example.com"]).exitCode == 0)
-        let outcome = try child.wait(timeout: 20)
+        let outcome = try child.wait(timeout: 120)
         #expect(outcome.output == "b'hello'\ncut off\n" && !outcome.timedOut, "\(outcome)")
     }
 

@@ -45,22 +45,22 @@ final class LoginProgram {
     func logIn(_ user: String = "me@example.com", options: [String] = []) throws -> ChildProcess.Outcome {
         let process = try place.start(["auth", "login", "--agent", "sample"] + options + ["--", user], input: .pipe)
         guard try process.waitUntil({ $0.errorText.contains("https://auth.coop-test.example/authorize") }) else {
-            return try process.wait(timeout: 5)
+            return try process.wait(timeout: 30)
         }
         if let address = process.errorText.split(separator: "\n").first(where: { $0.hasPrefix("https://auth.coop-test.example/authorize") })
         {
             _ = try browse(String(address))
         }
-        return try process.wait(timeout: 60)
+        return try process.wait()
     }
 
     /// Follows an address as a browser on this machine does.
     func browse(_ address: String) throws -> String {
         try ChildProcess.run(
             [
-                "/usr/bin/curl", "-sSkL", "--max-time", "20", "--noproxy", "*", "--connect-to",
+                "/usr/bin/curl", "-sSkL", "--max-time", "60", "--noproxy", "*", "--connect-to",
                 "auth.coop-test.example:443:127.0.0.1:\(server.port)", address,
-            ], timeout: 30
+            ], timeout: 90
         ).output
     }
 
@@ -81,7 +81,7 @@ final class LoginProgram {
         home = os.path.expanduser("~")
         path = home + "/.sample/login.json"
         def send(url, fields, body=None):
-            try: reply = urllib.request.urlopen(urllib.request.Request(url, body, fields), timeout=20)
+            try: reply = urllib.request.urlopen(urllib.request.Request(url, body, fields), timeout=60)
             except urllib.error.HTTPError as error: reply = error
             return reply.status, reply.read().decode()
         def login(user, *what):

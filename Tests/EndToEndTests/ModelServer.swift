@@ -68,7 +68,7 @@ final class ModelServer {
     func count(_ prefix: String) throws -> Int { try received.count { $0.hasPrefix(prefix) } }
 
     /// Waits until something was said to it.
-    func wait(for prefix: String, seconds: Double = 60) throws -> Bool {
+    func wait(for prefix: String, seconds: Double = 180) throws -> Bool {
         try Deadline.poll(seconds: seconds) { try count(prefix) > 0 }
     }
 

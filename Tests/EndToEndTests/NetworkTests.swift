@@ -29,7 +29,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
     }
 
     /// curl(1) without a proxy: the kernel leads its connection to the gateway.
-    private static let direct = ["curl", "-sS", "--max-time", "20", "--noproxy", "*"]
+    private static let direct = ["curl", "-sS", "--max-time", "60", "--noproxy", "*"]
 
     @Test("an allowed host is reached end to end, without and with a proxy", arguments: TestIdentity.all)
     func allowed(_ identity: TestIdentity) throws {
@@ -129,7 +129,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         let script = """
             import socket
             try:
-                s = socket.create_connection(("echo.example.com", 7000), 10); s.sendall(b"hello"); print(s.recv(5))
+                s = socket.create_connection(("echo.example.com", 7000), 60); s.sendall(b"hello"); print(s.recv(5))
             except OSError as error: print("refused", error.errno)
             """
         let command = ["/usr/bin/python3", "-c", script]
@@ -175,7 +175,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
     func bypass(_ line: String) throws {
         let upstream = try Upstream()
         let place = try place(anyone, upstream)
-        let outcome = try place.shell(line.replacing("PLAIN", with: "\(upstream.plain)") + "; exit 0", timeout: 30)
+        let outcome = try place.shell(line.replacing("PLAIN", with: "\(upstream.plain)") + "; exit 0")
         #expect(outcome.exitCode == 0, "\(outcome)")
         let seen = try upstream.requests()
         #expect(seen.isEmpty, "\(seen) \(outcome)")
@@ -187,7 +187,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         let place = try Sandboxed(identity)
         // Every host knows this name; the server listens where it leads.
         let outcome = try place.run(
-            ["curl", "-sS", "-m", "20", "--noproxy", "", "-x", "http://127.0.0.1:3128", "http://localhost:\(upstream.plain)/"],
+            ["curl", "-sS", "-m", "60", "--noproxy", "", "-x", "http://127.0.0.1:3128", "http://localhost:\(upstream.plain)/"],
             options: ["--allow", "localhost:\(upstream.plain)"])
         #expect(outcome.error.contains("it leads to an address that is closed to sandboxes"), "\(outcome)")
         #expect(try upstream.requests().isEmpty)
@@ -235,9 +235,9 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         let outcome = try place.hostShell(
             """
             prlimit --fsize=700000 "$coop" run --allow plain.example.com -- /bin/sh -c '
-              ask() { curl -s -m 20 --noproxy "*" -o /dev/null -w "%{http_code}\n" "$1"; }
+              ask() { curl -s -m 60 --noproxy "*" -o /dev/null -w "%{http_code}\n" "$1"; }
               ask http://plain.example.com/before; ask "http://denied.example.com/[1-5000]" | sort | uniq -c; ask http://plain.example.com/after'
-            """, timeout: 120)
+            """, timeout: 300)
         #expect(outcome.output.hasPrefix("200\n") && outcome.output.hasSuffix("000\n"), "\(outcome)")
         #expect(outcome.error.contains("audit"), "\(outcome)")
         #expect(try upstream.requests() == ["plain GET /before plain.example.com"])

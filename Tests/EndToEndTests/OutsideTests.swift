@@ -102,8 +102,8 @@ import Testing
         let (outcome, record) = try OutsideWorld.sandboxed(
             """
             for n in 1 2 3 4 5; do getent ahosts data-$n.open.public.example; getent ahosts data-$n.denied.public.example; done >/dev/null
-            curl -s -m 2 --noproxy '*' http://WEB.public.example/direct; curl -s -m 2 http://web.public.example/proxied
-            curl -s -m 2 --noproxy '*' http://xn--wb-bja.public.example/ http://wéb.public.example/ >/dev/null; echo done
+            curl -s -m 60 --noproxy '*' http://WEB.public.example/direct; curl -s -m 60 http://web.public.example/proxied
+            curl -s -m 60 --noproxy '*' http://xn--wb-bja.public.example/ http://wéb.public.example/ >/dev/null; echo done
             """, in: place)
         #expect(outcome.output == "arrived /direct\narrived /proxied\ndone\n", "\(outcome)")
         #expect(Set(record.queries) == ["web.public.example"], "\(record.queries)")
@@ -116,8 +116,8 @@ import Testing
         let place = try place(TestIdentity.ordinary.first ?? .root, "[network]\nmode = \"\(mode)\"\nallow = [\"1.2.3.4\"]\n")
         let (outcome, record) = try OutsideWorld.sandboxed(
             """
-            curl -s -m 2 --noproxy '*' http://1.2.3.4/direct; curl -s -m 2 http://1.2.3.4/proxied
-            curl -s -m 2 --noproxy '*' http://1.2.3.5/no; curl -s -m 2 http://1.2.3.5/no; curl -s -m 2 --noproxy '*' http://10.0.0.1/no
+            curl -s -m 60 --noproxy '*' http://1.2.3.4/direct; curl -s -m 60 http://1.2.3.4/proxied
+            curl -s -m 60 --noproxy '*' http://1.2.3.5/no; curl -s -m 60 http://1.2.3.5/no; curl -s -m 60 --noproxy '*' http://10.0.0.1/no
             """, in: place)
         #expect(outcome.output.hasPrefix("arrived /direct\narrived /proxied\n"), "\(outcome)")
         #expect(outcome.output.split(separator: "need a rule that writes the address").count == 3, "\(outcome)")
@@ -134,8 +134,8 @@ import Testing
         // A name that is asked for anew, and one that has led to the outside before.
         let (outcome, record) = try OutsideWorld.sandboxed(
             """
-            curl -s -m 2 --noproxy '*' http://web.public.example/rebind/\(address)
-            curl -s -m 2 --noproxy '*' http://web.public.example/same; curl -s -m 2 --noproxy '*' http://new.public.example/new; echo done
+            curl -s -m 60 --noproxy '*' http://web.public.example/rebind/\(address)
+            curl -s -m 60 --noproxy '*' http://web.public.example/same; curl -s -m 60 --noproxy '*' http://new.public.example/new; echo done
             """, in: place)
         #expect(record.requests.allSatisfy { $0.hasPrefix("1.2.3.4 ") } && !record.requests.contains { $0.hasSuffix("/new") }, "\(record)")
         #expect(!record.packets.contains("tcp \(address) 80"), "\(record.packets) \(outcome)")

@@ -22,7 +22,7 @@ struct OutsideWorld {
         let file = place.root + "/record"
         let outcome = try ChildProcess.run(
             ["unshare", "-m", "-n", "/usr/bin/python3", "-c", script, file] + place.identity.arguments(command),
-            environment: place.environment, directory: place.project, timeout: 120)
+            environment: place.environment, directory: place.project, timeout: 300)
         guard FileSystem.kind(file) == .file else { throw TestSupportError("\(outcome)") }
         var record = Record()
         for line in String(osBytes: try FileSystem.read(file)).split(separator: "\n") {
@@ -49,7 +49,7 @@ struct OutsideWorld {
         for words in ["link set lo up", "route add local 0.0.0.0/0 dev lo", "-6 route add local ::/0 dev lo"]:
             subprocess.run(["ip", *words.split()], check=True)
         private = sys.argv[1] + ".resolv"
-        with open(private, "w") as file: file.write("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+        with open(private, "w") as file: file.write("nameserver 127.0.0.1\noptions timeout:20 attempts:2\n")
         os.chmod(private, 0o644)
         subprocess.run(["mount", "--bind", private, os.path.realpath("/etc/resolv.conf")], check=True)
         address = ["1.2.3.4"]
@@ -98,6 +98,8 @@ struct OutsideWorld {
             def log_message(self, *rest): pass
 
         lines = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+        # SO_RCVBUFFORCE: on a busy machine the thread that reads may be late.
+        lines.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)
         names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         names.bind(("127.0.0.1", 53))
         web = http.server.ThreadingHTTPServer(("0.0.0.0", 80), Handler)

@@ -9,7 +9,7 @@ final class RealAgent {
     static let installed: String? = {
         let path = "/tmp/coop-test-agents.\(getuid())"
         let script = FileSystem.normalize(FileSystem.parent(of: #filePath) + "/../../Scripts/install-agents.sh")
-        let made = try? ChildProcess.run([script, path], timeout: 600)
+        let made = try? ChildProcess.run([script, path], timeout: 1200)
         guard made?.exitCode == 0 else {
             print("the real agents cannot be installed, and are not tested: \(made.map { "\($0)" } ?? "no script")")
             return nil
@@ -119,7 +119,7 @@ final class RealAgent {
 
     /// Hands it the task and waits for its end.
     func work(options: [String] = []) throws -> ChildProcess.Outcome {
-        try place.coop(["run"] + options + arguments("fix the failing test").dropFirst(), environment: variables, timeout: 120)
+        try place.coop(["run"] + options + arguments("fix the failing test").dropFirst(), environment: variables, timeout: 300)
     }
 
     /// The task is done, the services got real credentials, and nothing real is among what the sandbox had.

@@ -83,7 +83,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(found["stub"]?.contains { $0.hasPrefix("memory of \(name)") } == true, "\(found["stub"] ?? [])")
         #expect(found["looked"]?.contains { $0.hasPrefix("memory") } == true)
         try agent.server.letGo()
-        let outcome = try run.wait(timeout: 60)
+        let outcome = try run.wait()
         #expect(outcome.exitCode == 0, "\(outcome)")
         try agent.expectDone()
     }

@@ -13,7 +13,9 @@ private let anyone = TestIdentity.ordinary.last ?? .root
         guard targets?.exitCode == 0, let url = targets?.output.split(separator: "\n").first(where: { $0.hasPrefix("http") }) else {
             return nil
         }
-        let reached = try? ChildProcess.run(["curl", "-sS", "-f", "-m", "20", "-o", "/dev/null", String(url)])
+        let reached = try? ChildProcess.run([
+            "curl", "-sS", "-f", "-m", "60", "--retry", "2", "--retry-all-errors", "-o", "/dev/null", String(url),
+        ])
         return reached?.exitCode == 0 ? String(url) : nil
     }()
 
@@ -26,7 +28,7 @@ private let anyone = TestIdentity.ordinary.last ?? .root
             said = subprocess.run([sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True)
             index = said.stdout.strip().rstrip("/") or PyPI.simple_url
             page = index + "/idna/"
-            text = urllib.request.urlopen(page, timeout=20).read().decode()
+            text = urllib.request.urlopen(page, timeout=60).read().decode()
             links = [urllib.parse.urljoin(page, link) for link in re.findall('href="([^"]+)"', text)]
             print(index, *sorted({urllib.parse.urlsplit(link).hostname for link in [page] + links}))
             """
@@ -40,7 +42,7 @@ private let anyone = TestIdentity.ordinary.last ?? .root
         let url = try #require(Self.release)
         let place = try Sandboxed(anyone)
         try place.configure("[network]\nbundles = [\"debian\"]\n")
-        let outcome = try place.captured("curl -sS -f -m 60 \(url) | grep -c '^Origin: '")
+        let outcome = try place.captured("curl -sS -f -m 60 --retry 4 --retry-all-errors \(url) | grep -c '^Origin: '")
         #expect(outcome.output == "1\n", "\(outcome)")
         // Refused without the bundle.
         let refused = try place.captured(
@@ -69,7 +71,7 @@ private let anyone = TestIdentity.ordinary.last ?? .root
 
             """)
         let outcome = try place.captured(
-            "\(libraries)/bin/pip --isolated download -q --no-cache-dir --no-deps -d got --index-url \(index.url) idna==3.6 && ls got",
+            "\(libraries)/bin/pip --isolated download -q --retries 5 --timeout 60 --no-cache-dir --no-deps -d got --index-url \(index.url) idna==3.6 && ls got",
             options: ["-m", "\(libraries):\(libraries):ro"])
         #expect(outcome.output == "idna-3.6-py3-none-any.whl\n", "\(outcome)")
     }

@@ -60,10 +60,10 @@ final class Screen {
     var shown: String { (try? text) ?? "nothing" }
 
     /// Waits until the screen shows a text.
-    func wait(for wanted: String, seconds: Double = 60) throws -> Bool { try wait(seconds: seconds) { $0.contains(wanted) } }
+    func wait(for wanted: String, seconds: Double = 180) throws -> Bool { try wait(seconds: seconds) { $0.contains(wanted) } }
 
     /// Waits until the screen is as it should be.
-    func wait(seconds: Double = 60, _ condition: (String) throws -> Bool) throws -> Bool {
+    func wait(seconds: Double = 180, _ condition: (String) throws -> Bool) throws -> Bool {
         let deadline = Deadline(seconds: seconds)
         while try !condition(try text) {
             guard !deadline.hasPassed else { return false }
@@ -78,7 +78,7 @@ final class Screen {
     /// - Returns: whether the line appeared.
     func enter(_ line: String) throws -> Bool {
         try tmux("send-keys", "-l", line)
-        guard try wait(for: line, seconds: 20) else { return false }
+        guard try wait(for: line, seconds: 60) else { return false }
         try tmux("send-keys", "Enter")
         return true
     }
@@ -86,7 +86,7 @@ final class Screen {
     func press(_ key: String) throws { try tmux("send-keys", key) }
 
     /// The exit code of what runs in it; nil when it does not end.
-    func end(seconds: Double = 60) throws -> Int32? {
+    func end(seconds: Double = 180) throws -> Int32? {
         guard try Deadline.poll(seconds: seconds, { FileSystem.kind(code) == .file }) else { return nil }
         return Int32(String(osBytes: try FileSystem.read(code)).filter(\.isNumber))
     }

@@ -15,7 +15,7 @@ import Testing
         let vim = try place.start(["run", "--", "vim", "-u", "NONE", "-i", "NONE", "text"], input: Self.screen())
         #expect(try vim.waitForOutput("old line"))
         try vim.send("onew line\u{1B}:wq\r")
-        let outcome = try vim.wait(timeout: 20)
+        let outcome = try vim.wait()
         #expect(outcome.exitCode == 0 && !outcome.timedOut, "\(outcome.exitCode)")
         #expect(try place.text("text") == "old line\nnew line\n")
         #expect(try place.remains() == [])
@@ -28,7 +28,7 @@ import Testing
         let htop = try place.start(["run", "--", "htop"], input: Self.screen())
         #expect(try htop.waitForOutput("Load average") && htop.waitForOutput("Quit"))
         try htop.send("q")
-        let outcome = try htop.wait(timeout: 20)
+        let outcome = try htop.wait()
         #expect(outcome.exitCode == 0 && !outcome.timedOut, "\(outcome.exitCode)")
     }
 
@@ -39,7 +39,7 @@ import Testing
         let tmux = try place.start(["run", "--", "tmux", "-f", "/dev/null", "new", "sh"], input: Self.screen())
         #expect(try tmux.waitForOutput("[0]"), "\(tmux.outputText)")
         try tmux.send("echo $((40+2)) > out; exit\r")
-        let outcome = try tmux.wait(timeout: 20)
+        let outcome = try tmux.wait()
         #expect(outcome.exitCode == 0 && !outcome.timedOut, "\(outcome)")
         #expect(try place.text("out") == "42\n")
         #expect(try place.remains() == [])

@@ -50,7 +50,10 @@ struct SecretSearch {
             for part in ["environ", "cmdline"]: look(read(f"/proc/{pid}/{part}"), f"{part} of {name}")
         for pid in inside:
             name = read(f"/proc/{pid}/comm").decode().strip()
-            with open(f"/proc/{pid}/mem", "rb", 0) as memory, open(f"/proc/{pid}/pagemap", "rb", 0) as pages:
+            # Processes come and go.
+            try: memory, pages = open(f"/proc/{pid}/mem", "rb", 0), open(f"/proc/{pid}/pagemap", "rb", 0)
+            except OSError: continue
+            with memory, pages:
                 for line in read(f"/proc/{pid}/maps").decode().splitlines():
                     bounds, access = line.split()[:2]
                     low, high = (int(word, 16) for word in bounds.split("-"))
@@ -71,7 +74,9 @@ struct SecretSearch {
             for directory, _, files in os.walk(top):
                 for file in files:
                     path = os.path.join(directory, file)
-                    if stat.S_ISREG(os.lstat(path).st_mode): look(read(path), f"file {path}")
+                    try: kind = os.lstat(path).st_mode
+                    except OSError: continue
+                    if stat.S_ISREG(kind): look(read(path), f"file {path}")
                     look(os.fsencode(file), f"name {path}")
         """#
 }

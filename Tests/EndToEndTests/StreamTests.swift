@@ -117,7 +117,7 @@ import Testing
             child.stdout.once('data', () => child.stdout.destroy());
             child.on('exit', (code, signal) => console.log(code));
             """)
-        let outcome = try place.hostShell("node close.js", timeout: 30)
+        let outcome = try place.hostShell("node close.js")
         // `yes` dies of SIGPIPE, or says that it cannot write.
         #expect(["141\n", "1\n"].contains(outcome.output) && !outcome.timedOut, "\(outcome)")
     }

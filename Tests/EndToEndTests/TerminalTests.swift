@@ -176,7 +176,7 @@ import Testing
         try shell.send("G")
         #expect(try shell.waitForOutput("1000"), "\(shell.outputText)")
         try shell.send("q")
-        let outcome = try shell.wait(timeout: 20)
+        let outcome = try shell.wait()
         #expect(outcome.output.contains("code 0") && outcome.output.contains("same"), "\(outcome)")
     }
 

@@ -34,7 +34,7 @@ private let anyone = TestIdentity.ordinary.last ?? .root
         (
             "tstclnt",
             "certutil -L -d sql:$HOME/.pki/nssdb | grep -o 'coop sandbox.*C,,'; "
-                + "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 5 tstclnt -4 -h HOST -p 443 -d sql:$HOME/.pki/nssdb 2>&1 | grep -a -o 'HTTP/1.1 403'",
+                + "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 30 tstclnt -4 -h HOST -p 443 -d sql:$HOME/.pki/nssdb 2>&1 | grep -a -o 'HTTP/1.1 403'",
             "coop sandbox                                                 C,,\nHTTP/1.1 403\n"
         ),
         ("keytool", "keytool -list -cacerts -storepass changeit 2>/dev/null | grep -o '^coop1.*trustedCertEntry'", "coop1"),

@@ -45,5 +45,5 @@ async def others():
 asyncio.run(others())
 
 with grpc.secure_channel(f"{host}:443", grpc.ssl_channel_credentials()) as channel:
-    assert channel.unary_unary("/coop.Test/Echo")(b"over grpc", timeout=20) == b"over grpc"
+    assert channel.unary_unary("/coop.Test/Echo")(b"over grpc", timeout=60) == b"over grpc"
 print("grpcio")

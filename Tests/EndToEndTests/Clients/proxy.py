@@ -23,7 +23,10 @@ def copy(source, sink):
 def serve(client):
     head = b""
     while not head.endswith(b"\r\n\r\n"):
-        head += client.recv(1)
+        part = client.recv(1)
+        if not part:
+            return client.close()
+        head += part
     line = head.split(b"\r\n")[0].decode()
     with open(log, "a") as file:
         file.write(line + "\n")
