@@ -102,6 +102,25 @@ import Testing
         #expect(outcome.exitCode == 0 && outcome.output == expected + (options == ["--raw"] ? "" : "\n"), "\(outcome)")
     }
 
+    @Test("readers may be there before the log is", arguments: [["logs", "-f"], ["logs", "-f", "--raw"], ["watch", "--json"], ["wait"]])
+    func early(_ command: [String]) throws {
+        let session = try WrittenSession(TestIdentity.all[0], isLive: true, hasBegun: false)
+        let reader = try session.place.start(command + ["fix-auth"])
+        #expect(try reader.waitUntil { watches($0.pid) })
+        try session.show("text\n")
+        try session.end(7)
+        let outcome = try reader.wait()
+        #expect(outcome.exitCode == (command == ["wait"] ? 7 : 0), "\(outcome)")
+        if command.first == "logs" { #expect(outcome.output == "text\n") }
+        if command.first == "watch" { #expect(numbers(outcome.outputBytes) == [1, 2]) }
+    }
+
+    /// Whether a process has an inotify(7) instance: it has looked and waits.
+    private func watches(_ process: pid_t) -> Bool {
+        let numbers = (try? FileSystem.list("/proc/\(process)/fd")) ?? []
+        return numbers.contains { FileSystem.readLink("/proc/\(process)/fd/\($0)")?.contains("inotify") ?? false }
+    }
+
     @Test("who is not there, and who is not unique")
     func errors() throws {
         let session = try WrittenSession(anyone)

@@ -123,7 +123,7 @@ import Testing
 
     @Test("readers and writers killed at random: readers that go on from their last number have everything, once")
     func killed() throws {
-        let session = try WrittenSession(.root, isLive: true, name: "fix-auth")
+        let session = try WrittenSession(TestIdentity.all[0], isLive: true)
         try session.writer.close()
         let program = try EventLogProgram.path()
         var seen: [UInt64] = []

@@ -17,8 +17,12 @@ final class WrittenSession {
     /// As long as it is there the session lives.
     private var lock: SessionDirectory?
 
-    /// - Parameter isLive: whether a supervisor seems to be there.
-    init(_ identity: TestIdentity, isLive: Bool = false, id: String = WrittenSession.id, name: String? = "fix-auth") throws {
+    /// - Parameters:
+    ///   - isLive: whether a supervisor seems to be there.
+    ///   - hasBegun: whether there is a log already.
+    init(_ identity: TestIdentity, isLive: Bool = false, hasBegun: Bool = true, id: String = WrittenSession.id, name: String? = "fix-auth")
+        throws
+    {
         place = try Sandboxed(identity)
         directory = place.coopHome + "/projects/-project/sessions/" + id
         try FileSystem.makeDirectories(directory, mode: 0o700)
@@ -32,7 +36,7 @@ final class WrittenSession {
             lock = try SessionDirectory.create(in: run, id: id)
         }
         writer = try EventWriter.create(directory: directory)
-        try writer.append(.started)
+        if hasBegun { try writer.append(.started) }
         try publish()
     }
 

@@ -100,14 +100,7 @@ struct EventText {
 
     private func sandbox(_ type: EventType, _ fields: Fields) -> Part? {
         switch type {
-        case .egress:
-            let verdict = fields.text("verdict")
-            // What passes is too much to read; the audit log has it.
-            guard !["allow", "allowed", "pass", "inspect", "raw", "proceed"].contains(verdict) else { return nil }
-            let rule = fields.text("rule")
-            let port = fields.number("port").map { ":\($0)" } ?? ""
-            return Part(
-                label: "network", lines: ["\(verdict) \(fields.text("host"))\(port)" + (rule.isEmpty ? "" : " by \(rule)")], color: .red)
+        case .egress: return egress(fields)
         case .file: return Part(label: "file", lines: ["\(fields.text("change")) \(fields.text("path"))"], color: .dim, isWhole: true)
         case .exec:
             return Part(
@@ -116,6 +109,17 @@ struct EventText {
         case .execExited: return Part(label: "exec", lines: ["\(fields.text("id")) ended with \(fields.number("code") ?? 0)"], color: .dim)
         default: return nil
         }
+    }
+
+    /// What passes is too much to read; the audit log has it.
+    private func egress(_ fields: Fields) -> Part? {
+        let verdict = fields.text("verdict")
+        guard !["allow", "inspect", "inject"].contains(verdict) else { return nil }
+        var line = "\(verdict) \(fields.text("host"))" + (fields.number("port").map { ":\($0)" } ?? "")
+        let rule = fields.text("rule")
+        if !rule.isEmpty { line += " by \(rule)" }
+        for detail in [fields.text("reason"), fields.text("detail")] where !detail.isEmpty { line += " (\(detail))" }
+        return Part(label: "network", lines: [line], color: verdict == "ask" ? .yellow : .red)
     }
 
     // MARK: - Text

@@ -25,7 +25,9 @@ struct LogLines {
 
     /// The number of the last event that was looked at.
     private(set) var cursor: UInt64 = 0
-    private let reader: EventReader?
+    private let directory: String
+    /// Nil as long as there is no log: the session is just starting.
+    private var reader: EventReader?
     private let last: Int?
     /// Whether more will be asked for: the terminal's last line may still be written on.
     private let follows: Bool
@@ -34,63 +36,72 @@ struct LogLines {
     private var time = EventTime(microseconds: 0)
 
     /// - Parameter last: how many of the lines that are there are wanted; nil for all.
-    init(_ session: StoredSession, colors: Bool, last: Int?, follows: Bool) throws(CoopError) {
-        do { reader = try EventReader(directory: session.directory) } catch {
-            // A session that is just starting has no log yet.
-            guard error.code == .notReady else { throw error }
-            reader = nil
-        }
+    init(_ session: StoredSession, colors: Bool, last: Int?, follows: Bool) {
+        directory = session.directory
         self.colors = colors
         self.last = last
         self.follows = follows
         terminal = TerminalLines(colors: colors)
     }
 
-    /// The lines that are there already.
-    mutating func existing() throws(CoopError) -> [Line] {
-        guard let reader else { return [] }
-        guard let last else { return try read(reader, after: 0, keeping: nil) }
+    /// Hands out the lines that are there already.
+    mutating func existing(_ each: ([Line]) throws -> Void) throws {
+        do { reader = try EventReader(directory: directory) } catch {
+            guard error.code == .notReady else { throw error }
+            return
+        }
+        guard let reader else { return }
+        guard let last else {
+            try read(reader, after: 0, each)
+            return
+        }
         // The end of a long log is enough, if it holds so many lines.
         let end = try reader.terminalEnd()
         var part: Int64 = 1 << 20
         while part < end {
             let start = try reader.sequence(ofTerminal: end - part)
-            let lines = try read(reader, after: max(1, start) - 1, keeping: last)
-            if lines.count == last { return lines }
+            let lines = try newest(last, reader, after: max(1, start) - 1)
+            if lines.count == last { return try each(lines) }
             part *= 8
         }
-        return try read(reader, after: 0, keeping: last)
+        try each(try newest(last, reader, after: 0))
     }
 
-    private mutating func read(_ reader: EventReader, after start: UInt64, keeping last: Int?) throws(CoopError) -> [Line] {
+    /// The last lines of what follows an event.
+    private mutating func newest(_ count: Int, _ reader: EventReader, after start: UInt64) throws -> [Line] {
+        var lines: [Line] = []
+        try read(reader, after: start) { piece in
+            lines += piece
+            if lines.count > 2 * count + 4096 { lines.removeFirst(lines.count - count) }
+        }
+        return Array(lines.suffix(count))
+    }
+
+    private mutating func read(_ reader: EventReader, after start: UInt64, _ each: ([Line]) throws -> Void) throws {
         terminal = TerminalLines(colors: colors)
         cursor = start
-        var lines: [Line] = []
         while true {
             let events = try reader.events(after: cursor, limit: 256)
             if events.isEmpty { break }
-            lines += try take(events)
-            if let last, lines.count > 2 * last + 4096 { lines.removeFirst(lines.count - last) }
+            try take(events, each)
         }
-        if !follows { lines += finish() }
-        return last.map { Array(lines.suffix($0)) } ?? lines
+        if !follows { try each(finish()) }
     }
 
-    /// The lines that further events complete.
-    mutating func take(_ events: [Event]) throws(CoopError) -> [Line] {
-        var lines: [Line] = []
+    /// Hands out the lines that further events complete.
+    mutating func take(_ events: [Event], _ each: ([Line]) throws -> Void) throws {
+        if reader == nil { reader = try EventReader(directory: directory) }
         for event in events {
             cursor = event.sequence
             time = event.time
-            if event.type == .terminal { try takeTerminal(event, into: &lines) } else { try takeAgent(event, into: &lines) }
+            if event.type == .terminal { try takeTerminal(event, each) } else { try takeAgent(event, each) }
         }
-        return lines
     }
 
     /// What stands on the terminal's last line.
     mutating func finish() -> [Line] { terminal.finish().map { [Line(time: time, source: "terminal", text: $0)] } ?? [] }
 
-    private mutating func takeTerminal(_ event: Event, into lines: inout [Line]) throws(CoopError) {
+    private mutating func takeTerminal(_ event: Event, _ each: ([Line]) throws -> Void) throws {
         let fields = EventText.Fields(event.fields) { _ in nil }
         guard let reader, var place = fields.number("offset"), let count = fields.number("bytes") else { return }
         let end = place + count
@@ -98,12 +109,12 @@ struct LogLines {
             let piece = try reader.terminal(offset: place, count: Int(min(end - place, 1 << 20)))
             if piece.isEmpty { return }
             place += Int64(piece.count)
-            lines += terminal.take(piece).map { Line(time: event.time, source: "terminal", text: $0) }
+            try each(terminal.take(piece).map { Line(time: event.time, source: "terminal", text: $0) })
         }
     }
 
-    private func takeAgent(_ event: Event, into lines: inout [Line]) throws(CoopError) {
-        let fields = EventText.Fields(event.fields) { [reader] hash in try? reader?.content(sha256: hash) }
+    private func takeAgent(_ event: Event, _ each: ([Line]) throws -> Void) throws {
+        let fields = EventText.Fields(event.fields) { [reader] hash in (try? reader?.content(sha256: hash)) ?? nil }
         let text: String
         switch event.type {
         case .message: text = (fields.text("role") == "user" ? "> " : "") + fields.text("text")
@@ -113,6 +124,6 @@ struct LogLines {
         }
         var written = TerminalLines(colors: false)
         let all = written.take(text.utf8) + (written.finish().map { [$0] } ?? [])
-        lines += all.map { Line(time: event.time, source: event.type.rawValue, text: $0) }
+        try each(all.map { Line(time: event.time, source: event.type.rawValue, text: $0) })
     }
 }

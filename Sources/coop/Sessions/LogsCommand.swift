@@ -41,12 +41,12 @@ struct LogsCommand: ParsableCommand {
             return try log.write(follow: follow)
         }
         let style = TextStyle.ofStandardOutput()
-        var lines = try LogLines(session, colors: style.isColored && !json, last: count, follows: follow)
+        var lines = LogLines(session, colors: style.isColored && !json, last: count, follows: follow)
         let print: ([LogLines.Line]) throws -> Void = { try StandardOutput.write($0.flatMap { $0.bytes(json: json) }) }
-        try print(try lines.existing())
+        try lines.existing(print)
         guard follow else { return }
         let events = try SessionEvents(session, after: lines.cursor, context: context)
-        while case .events(let next) = try events.next() { try print(try lines.take(next)) }
+        while case .events(let next) = try events.next() { try lines.take(next, print) }
         try print(lines.finish())
     }
 }

@@ -65,22 +65,22 @@ struct TerminalLines {
         case 0x0A: end(into: &lines)
         case 0x0D: returns = true
         case 0x08: backspace()
-        case 0x09, 0x20...: append([byte], into: &lines)
+        case 0x09, 0x20...: put(byte, into: &lines)
         default: break
         }
     }
 
-    private mutating func append(_ bytes: [UInt8], into lines: inout [[UInt8]]) {
+    private mutating func put(_ byte: UInt8, into lines: inout [[UInt8]]) {
         if returns {
             line = style
             textRun = 0
             returns = false
         }
-        line += bytes
-        textRun += bytes.count
+        line.append(byte)
+        textRun += 1
         hasText = true
         // Not within a character.
-        if line.count > TerminalLines.longest, bytes.last.map({ $0 < 0x80 }) ?? true { end(into: &lines) }
+        if line.count > TerminalLines.longest, byte < 0x80 { end(into: &lines) }
     }
 
     private mutating func backspace() {
@@ -94,7 +94,7 @@ struct TerminalLines {
         switch Character(Unicode.Scalar(final)) {
         case "m": if keepsColors, parameters.first.map({ $0 < UInt8(ascii: "<") }) ?? true { color() }
         // Some programs go over blanks instead of writing them.
-        case "C": append([UInt8](repeating: 0x20, count: min(500, max(1, number ?? 1))), into: &lines)
+        case "C": for _ in 0..<min(500, max(1, number ?? 1)) { put(0x20, into: &lines) }
         case "G": if number ?? 1 <= 1 { returns = true }
         case "A", "B", "E", "F", "H", "f", "d", "J": if hasText { end(into: &lines) }
         default: break
