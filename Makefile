@@ -82,7 +82,7 @@ uninstall:
 bench:
 	@Scripts/install-packages.sh bench
 	@$(MAKE) --no-print-directory build
-	for product in policy-benchmark audit-benchmark http-gateway-benchmark; do $(SWIFT) build -c release --product $$product || exit; done
+	for product in policy-benchmark audit-benchmark event-log-benchmark http-gateway-benchmark; do $(SWIFT) build -c release --product $$product || exit; done
 	@Benchmarks/run.sh
 
 format:

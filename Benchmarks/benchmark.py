@@ -12,6 +12,7 @@ import types
 
 import agents
 import decisions
+import events
 import gateway
 import many
 import memory
@@ -31,6 +32,7 @@ PARTS = {
     "agents": agents.measure,
     "memory": memory.measure, "work": work.measure, "gateway": gateway.measure,
     "http": terminated.measure, "sessions": sessions.measure, "policy": decisions.policy, "audit": decisions.audit,
+    "events": events.measure,
 }
 
 

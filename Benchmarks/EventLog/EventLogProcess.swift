@@ -30,6 +30,23 @@ struct EventLogProcess {
         try writer.close()
     }
 
+    /// Appends an event for each empty line of standard input, and so many for a line with a number; prints after each how many seconds it took
+    /// until they were on the disk. The log is over when the input is.
+    func burst() throws {
+        let writer = try EventWriter.create(directory: directory)
+        try writer.append(.started)
+        try writer.flush()
+        print("ready\n")
+        while let line = readLine() {
+            let begin = EventTime.now()
+            for number in 1...max(1, Int(line) ?? 1) { try writer.append(.delta, EventLogBenchmark.fields(number)) }
+            try writer.flush()
+            print("\(Double(EventTime.now().microseconds - begin.microseconds) / 1e6)\n")
+        }
+        try writer.append(.exited)
+        try writer.close()
+    }
+
     /// Prints the number of every event, from the first on, until one of them is reached.
     func follow(until last: UInt64) throws {
         let follower = try EventFollower(directory: directory)
