@@ -68,6 +68,30 @@ import Testing
         #expect(!plain.output.contains("\u{1B}"))
     }
 
+    @Test("random output is text and colours too")
+    func fuzzed() throws {
+        let session = try WrittenSession(anyone)
+        var random = SystemRandomNumberGenerator()
+        let pieces = [
+            "\u{1B}[", "\u{1B}]", "\u{1B}P", "m", "C", "\u{8}", "\r", "\n", ";", "38;5;1", "漢", "e\u{301}", "\u{9B}", "\u{7}", "\u{1B}\\",
+        ]
+        for _ in 0..<200 {
+            for _ in 0..<50 { try session.show(pieces.randomElement(using: &random) ?? "") }
+            try session.writer.append(terminal: (0..<50).map { _ in UInt8.random(in: 0...255, using: &random) })
+        }
+        try session.append(
+            .message, ["text": String(decoding: (0..<5000).map { _ in UInt8.random(in: 0...255, using: &random) }, as: UTF8.self)])
+        try session.end()
+        for command in ["logs", "watch"] {
+            let shown = try session.coop([command, "fix-auth"], input: .terminal(rows: 24, columns: 80), environment: ["TERM": "xterm"])
+            #expect(shown.exitCode == 0 && shown.harm.isEmpty, "\(shown.harm.prefix(3))")
+            let piped = try session.coop([command, "fix-auth"])
+            #expect(piped.exitCode == 0 && piped.harm.isEmpty && !piped.outputBytes.contains(0x1B), "\(piped.harm.prefix(3))")
+        }
+        let json = try session.coop(["logs", "fix-auth", "--json"])
+        #expect(json.harm.isEmpty && json.output.split(separator: "\n").allSatisfy { $0.hasPrefix("{\"version\":1,") && $0.hasSuffix("}") })
+    }
+
     @Test("--raw: the bytes as they are to a file, what draws to a terminal")
     func raw() throws {
         let session = try WrittenSession(anyone)
