@@ -78,6 +78,32 @@ struct HostNameTests {
         }
     }
 
+    @Test("of the usual kind is read in steps of eight bytes as it is byte by byte")
+    func usual() {
+        var random = SeededGenerator(3)
+        let parts = ["a", "Z", "9", "-", ".", "example", "COM", ".x", "0x1f", "xn--", "label-of-fifteen", "_", "12345678"].map {
+            Array($0.utf8)
+        }
+        var usual = 0
+        for _ in 0..<50_000 {
+            var bytes: [UInt8] = []
+            for _ in 0..<Int.random(in: 1...9, using: &random) { bytes += random.pick(parts) }
+            if random.chance(8) { bytes[Int.random(in: bytes.indices, using: &random)] = UInt8.random(in: .min ... .max, using: &random) }
+            var (quick, careful) = ([UInt8](repeating: 0, count: bytes.count), [UInt8](repeating: 0, count: bytes.count))
+            let isUsual = bytes.withUnsafeBytes { input in
+                quick.withUnsafeMutableBytes { HostName.normaliseUsual(input, input.count, into: $0) }
+            }
+            let count = bytes.withUnsafeBytes { input in
+                careful.withUnsafeMutableBytes { try? HostName.normaliseCarefully(input, input.count, into: $0) }
+            }
+            if isUsual {
+                usual += 1
+                #expect(count == bytes.count && quick == careful)
+            }
+        }
+        #expect(usual > 2000)
+    }
+
     @Test("knows its place in the public DNS")
     func local() throws {
         for name in [

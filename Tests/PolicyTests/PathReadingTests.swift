@@ -50,6 +50,12 @@ struct PathReadingTests {
             let reading = PathReading.read(path)
             if path.withUnsafeBytes({ PathReading.isPlain($0) }) {
                 #expect(reading == .readable(literal: path, separated: path))
+                let target = path + (random.chance(2) ? Array("?a=/b/".utf8) : [])
+                let plain = target.withUnsafeBytes { PathReading.plain($0) }
+                #expect(plain?.count == path.count)
+                if path.count < 64 {
+                    #expect(plain?.slashes == path.indices.reduce(UInt64(0)) { path[$1] == UInt8(ascii: "/") ? $0 | 1 << UInt64($1) : $0 })
+                }
             } else if case .readable(let literal, let separated) = reading, literal == path, separated == path {
                 // Only a segment that begins with a dot is read carefully though it is itself.
                 #expect(String(decoding: path, as: UTF8.self).utf8Range(of: "/.") != nil)

@@ -104,22 +104,24 @@ extension CompiledNetworkPolicy {
         _ number: UInt32, _ entry: UnsafePointer<CompiledHost>, port: UInt16, _ request: inout RequestView, _ best: inout Best
     ) {
         let first = Int(entry.pointee.pathlessFirst)
-        judge(first..<first &+ Int(entry.pointee.pathlessCount), port: port, &request, &best)
-        var prefixes = pathTable.prefixes(of: request.literal, number)
+        let count = Int(entry.pointee.pathlessCount)
+        if count > 0 { judge(first..<first &+ count, port: port, &request, &best) }
+        var prefixes = pathTable.prefixes(of: request, number)
         while let prefix = prefixes.next() {
-            var step = 0
-            while let found = pathTable.next(number, prefix.hash, &step) {
-                if found.count > 1 {
-                    judge(found.first..<found.first &+ found.count, port: port, &request, &best)
-                    continue
+            switch pathTable.find(number, prefix.hash) {
+            case .lone(let lone):
+                let rule = UnsafeRawPointer(lone).assumingMemoryBound(to: CompiledRule.self)
+                if rule.pointee.rank < best.rank, isMeant(rule, port: port, &request), LoneRule.matches(lone, request.literal) {
+                    best.take(rule)
                 }
-                let rule = rules.start + found.first
-                if rule.pointee.rank < best.rank, fits(rule, port: port, &request) { best.take(rule) }
+            case .candidates(let candidates): judge(candidates, port: port, &request, &best)
+            case nil: break
             }
         }
     }
 
-    @inline(__always)
+    /// The same for some of them.
+    @inline(never)
     private func judge(_ candidates: Range<Int>, port: UInt16, _ request: inout RequestView, _ best: inout Best) {
         for position in candidates {
             let rule = rules.start + Int(pathTable.candidates[position])
@@ -131,15 +133,20 @@ extension CompiledNetworkPolicy {
     /// Whether the rule is about this request; false also if the path turns out to be unusual.
     @inline(__always)
     private func fits(_ rule: UnsafePointer<CompiledRule>, port: UInt16, _ request: inout RequestView) -> Bool {
-        guard rule.pointee.covers(port) else { return false }
-        if rule.pointee.methods != .max {
-            if request.methodBits.exact == 0 { request.methodBits = methods.bits(of: request.method) }
-            let bits = rule.pointee.action == .allow ? request.methodBits.exact : request.methodBits.folded
-            guard rule.pointee.methods & bits != 0 else { return false }
-        }
+        guard isMeant(rule, port: port, &request) else { return false }
         if rule.pointee.pathCount == 0 { return true }
         if request.path == .unread { request.readPlainPath() }
         return request.path != .unusual && matches(rule, request)
+    }
+
+    /// Whether the rule is about this port and method.
+    @inline(__always)
+    private func isMeant(_ rule: UnsafePointer<CompiledRule>, port: UInt16, _ request: inout RequestView) -> Bool {
+        guard rule.pointee.covers(port) else { return false }
+        if rule.pointee.methods == .max { return true }
+        if request.methodBits.exact == 0 { request.methodBits = methods.bits(of: request.method) }
+        let bits = rule.pointee.action == .allow ? request.methodBits.exact : request.methodBits.folded
+        return rule.pointee.methods & bits != 0
     }
 
     private func matches(_ rule: UnsafePointer<CompiledRule>, _ request: RequestView) -> Bool {

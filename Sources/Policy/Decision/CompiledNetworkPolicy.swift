@@ -50,7 +50,7 @@ public final class CompiledNetworkPolicy: Sendable {
         paths = FrozenArray(builder.paths)
         patterns = FrozenArray(builder.patterns)
         methods = MethodTable(builder.methods)
-        pathTable = PathTable(builder.pathEntries, candidates: builder.candidates, seed: seed)
+        pathTable = PathTable(builder, seed: seed)
         placed = Set(policy.hosts.map(\.host))
     }
 }

@@ -14,10 +14,17 @@ struct PathPrefixes {
     private var hash: UInt64
     private var start = 0
 
+    /// - Parameter slashes: where they are, if the path is shorter than 64 bytes; nil when that is not known.
     @inline(__always)
-    init(_ path: UnsafeRawBufferPointer, seed: UInt64, lengths: UInt64) {
+    init(_ path: UnsafeRawBufferPointer, slashes: UInt64?, seed: UInt64, lengths: UInt64) {
         (self.path, self.lengths, hash) = (path, lengths, seed)
-        pending = PathPrefixes.ends(path, from: 0) & lengths
+        if let slashes, path.count < 64 {
+            // The end counts unless a slash stands in front of it.
+            let end = (1 &<< UInt64(path.count)) & ~(slashes &<< 1)
+            pending = (slashes | end) & lengths
+        } else {
+            pending = PathPrefixes.ends(path, from: 0) & lengths
+        }
     }
 
     @inline(__always)
@@ -49,8 +56,7 @@ struct PathPrefixes {
         var offset = 0
         while offset < 64, window &+ offset < path.count {
             // The highest bit of each byte, brought together.
-            let slashes = equal(word(path, window &+ offset), 0x2F) &>> 7
-            result |= ((slashes &* 0x0102_0408_1020_4080) &>> 56) &<< UInt64(offset)
+            result |= ByteLanes.gathered(equal(word(path, window &+ offset), 0x2F)) &<< UInt64(offset)
             offset &+= 8
         }
         let end = path.count &- window

@@ -10,69 +10,107 @@ struct PathTable: ~Copyable, Sendable {
     static let threshold = 8
 
     private struct Slot: BitwiseCopyable {
-        /// The upper half of the hash.
-        var tag: UInt32 = 0
+        var hash: UInt64 = 0
         /// The number of the host, whose rules are not to be tried on another; `SuffixTable.none` in an empty slot.
         var host: UInt32 = SuffixTable.none
-        /// The position of its only rule, or where those of several stand in `candidates`.
-        var first: UInt32 = 0
-        var count: UInt32 = 0
+        var place: UInt32 = 0
     }
 
-    /// The positions of rules, sorted by rank within each slot.
+    /// What is known by a key: the host and the hash.
+    private struct Key: Hashable {
+        var host: UInt32
+        var hash: UInt64
+    }
+
+    /// What stands where a slot leads to.
+    enum Found {
+        /// One rule with one path.
+        case lone(UnsafePointer<LoneRule>)
+        /// The rules at these places of `candidates`.
+        case candidates(Range<Int>)
+    }
+
+    /// Marks a place among the lone rules; without it, a list begins there in `candidates`, with its length.
+    private static let loneMark: UInt32 = 1 << 31
+
+    /// The positions of rules, sorted by rank within each list.
     let candidates: FrozenArray<UInt32>
     private let slots: FrozenArray<Slot>
+    /// Each `LoneRule` and its pattern.
+    private let lone: FrozenArray<UInt64>
     /// Bit n: there is a key of n bytes (bit 63: of 63 or more), so that other lengths need not be looked up.
     private let lengths: UInt64
     private let seed: UInt64
 
-    /// - Parameters:
-    ///   - entries: the positions of the rules for each host and key, sorted by rank.
-    ///   - candidates: positions that stand in front of those of the entries, for other uses.
-    init(_ entries: [PathKey: [UInt32]], candidates: [UInt32], seed: UInt64) {
-        var all = candidates
+    /// Takes the positions of the rules for each host and key, and the ones that stand in front of them for other uses.
+    init(_ builder: PolicyBuilder, seed: UInt64) {
         var lengths: UInt64 = 0
+        var entries: [Key: [UInt32]] = [:]
+        for (key, positions) in builder.pathEntries {
+            entries[Key(host: key.host, hash: PathTable.hash(of: key, seed: seed)), default: []] += positions
+            lengths |= 1 << UInt64(min(63, key.bytes.count))
+        }
         var capacity = 8
         while capacity < entries.count * 4 { capacity *= 2 }
         var slots = [Slot](repeating: Slot(), count: capacity)
+        var candidates = builder.candidates
+        var lone: [UInt64] = []
         for (key, positions) in entries {
-            var hash: UInt64 = 0
-            (key.bytes + [UInt8(ascii: "/")]).withUnsafeBytes { path in
-                var prefixes = PathPrefixes(path, seed: seed ^ UInt64(key.host), lengths: .max)
-                while let prefix = prefixes.next() { if prefix.count == key.bytes.count { hash = prefix.hash } }
-            }
-            var index = Int(truncatingIfNeeded: hash) & (capacity - 1)
+            var index = Int(truncatingIfNeeded: key.hash) & (capacity - 1)
             while slots[index].host != SuffixTable.none { index = (index + 1) & (capacity - 1) }
-            slots[index] = Slot(
-                tag: UInt32(truncatingIfNeeded: hash >> 32), host: key.host, first: positions.count == 1 ? positions[0] : UInt32(all.count),
-                count: UInt32(positions.count))
-            if positions.count > 1 { all += positions }
-            lengths |= 1 << UInt64(min(63, key.bytes.count))
+            let rule = builder.rules[Int(positions[0])]
+            if positions.count == 1, rule.action == .allow, rule.pathCount == 1 {
+                slots[index] = Slot(hash: key.hash, host: key.host, place: UInt32(lone.count) | PathTable.loneMark)
+                let path = builder.paths[Int(rule.firstPath)]
+                let pattern = builder.patterns[Int(path.start)..<Int(path.start + path.count)]
+                LoneRule.append(rule, pattern, literalCount: path.literalCount, to: &lone)
+            } else {
+                slots[index] = Slot(hash: key.hash, host: key.host, place: UInt32(candidates.count))
+                // The rules of a host stand there by rank.
+                let sorted = Set(positions).sorted()
+                candidates += [UInt32(sorted.count)] + sorted
+            }
         }
-        self.candidates = FrozenArray(all)
+        self.candidates = FrozenArray(candidates)
         self.slots = FrozenArray(slots)
+        self.lone = FrozenArray(lone)
         self.lengths = lengths
         self.seed = seed
     }
 
-    /// What a path of this host is looked up by, one prefix after the other.
-    @inline(__always)
-    func prefixes(of path: UnsafeRawBufferPointer, _ host: UInt32) -> PathPrefixes {
-        PathPrefixes(path, seed: seed ^ UInt64(host), lengths: lengths)
+    private static func hash(of key: PathKey, seed: UInt64) -> UInt64 {
+        var hash: UInt64 = 0
+        (key.bytes + [UInt8(ascii: "/")]).withUnsafeBytes { path in
+            var prefixes = PathPrefixes(path, slashes: nil, seed: seed ^ UInt64(key.host), lengths: .max)
+            while let prefix = prefixes.next() { if prefix.count == key.bytes.count { hash = prefix.hash } }
+        }
+        return hash
     }
 
-    /// The rules of the next key with this hash, or perhaps of another: the position of one, or where those of several stand in `candidates`.
-    ///
-    /// - Parameter step: how many slots have been looked at; 0 at first.
+    /// What a path of this host is looked up by, one prefix after the other.
     @inline(__always)
-    func next(_ host: UInt32, _ hash: UInt64, _ step: inout Int) -> (first: Int, count: Int)? {
+    func prefixes(of request: RequestView, _ host: UInt32) -> PathPrefixes {
+        PathPrefixes(request.literal, slashes: request.slashes, seed: seed ^ UInt64(host), lengths: lengths)
+    }
+
+    /// The rules of the keys with this hash. (All of them stand at one place, so that nothing is left to look for behind it.)
+    @inline(__always)
+    func find(_ host: UInt32, _ hash: UInt64) -> Found? {
         let mask = slots.count &- 1
-        let tag = UInt32(truncatingIfNeeded: hash &>> 32)
+        var index = Int(truncatingIfNeeded: hash) & mask
         while true {
-            let slot = slots[(Int(truncatingIfNeeded: hash) &+ step) & mask]
-            if slot.host == SuffixTable.none { return nil }
-            step &+= 1
-            if slot.tag == tag, slot.host == host { return (Int(slot.first), Int(slot.count)) }
+            let slot = slots.start + index
+            if slot.pointee.host == SuffixTable.none { return nil }
+            if slot.pointee.hash == hash, slot.pointee.host == host {
+                let place = slot.pointee.place
+                if place & PathTable.loneMark != 0 {
+                    let words = lone.start + Int(place & ~PathTable.loneMark)
+                    return .lone(UnsafeRawPointer(words).assumingMemoryBound(to: LoneRule.self))
+                }
+                let first = Int(place) &+ 1
+                return .candidates(first..<first &+ Int(candidates[Int(place)]))
+            }
+            index = (index &+ 1) & mask
         }
     }
 }

@@ -21,6 +21,8 @@ struct RequestView {
     /// See `PathReading`.
     var literal = UnsafeRawBufferPointer(start: nil, count: 0)
     var separated = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// Of a plain path; see `PathReading.Plain`.
+    var slashes: UInt64 = 0
 
     init(method: UnsafeRawBufferPointer, written: UnsafeRawBufferPointer) {
         self.method = method
@@ -29,8 +31,9 @@ struct RequestView {
 
     /// Finds out whether the path is a plain one.
     mutating func readPlainPath() {
-        if let count = PathReading.plainCount(written) {
-            literal = UnsafeRawBufferPointer(start: written.baseAddress, count: count)
+        if let plain = PathReading.plain(written) {
+            literal = UnsafeRawBufferPointer(start: written.baseAddress, count: plain.count)
+            slashes = plain.slashes
             separated = literal
             path = .plain
         } else {

@@ -108,6 +108,15 @@ extension HostName {
         guard count > 0 else { throw .empty }
         guard count <= lengthLimit else { throw .tooLong }
         guard output.count >= count else { preconditionFailure("the output of a host name holds \(lengthLimit) bytes") }
+        if normaliseUsual(input, count, into: output) { return count }
+        return try normaliseCarefully(input, count, into: output)
+    }
+
+    /// The same for any name, byte by byte. Its length is checked, and it has no trailing dot.
+    @inline(never)
+    static func normaliseCarefully(
+        _ input: UnsafeRawBufferPointer, _ count: Int, into output: UnsafeMutableRawBufferPointer
+    ) throws(HostNameProblem) -> Int {
         var start = 0
         var underscore = false
         for index in 0...count {

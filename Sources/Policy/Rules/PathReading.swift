@@ -1,3 +1,4 @@
+import CBytes
 import Glibc
 
 /// The ways in which servers may read the path of a request.
@@ -21,63 +22,83 @@ enum PathReading: Equatable {
         return base.distance(to: mark)
     }
 
-    /// How many bytes of a request's target are its path, if that has only one reading, its own bytes; nil if it has others.
-    /// Allocates nothing.
-    static func plainCount(_ target: UnsafeRawBufferPointer) -> Int? {
-        guard target.first == UInt8(ascii: "/") else { return nil }
-        let count = usualCount(target)
-        if count == target.count || target[count] == UInt8(ascii: "?") { return count <= lengthLimit ? count : nil }
-        // The rest byte by byte: it holds a character that is less usual, or the path is a short one.
-        var last = target[max(0, count &- 1)]
-        for index in max(1, count)..<max(1, target.count) {
-            let byte = target[index]
-            if byte == UInt8(ascii: "?") { return index <= lengthLimit ? index : nil }
-            // Behind `/` only what can begin a segment that is neither empty nor a dot segment.
-            if !isOrdinary(byte) || (last == UInt8(ascii: "/") && (byte == UInt8(ascii: "/") || byte == UInt8(ascii: "."))) { return nil }
-            last = byte
-        }
-        return target.count <= lengthLimit ? target.count : nil
+    /// A path that has only one reading, its own bytes.
+    struct Plain {
+        /// How many bytes of the target are the path.
+        var count: Int
+        /// Bit n: at n is a slash. Bits for the whole path if it is shorter than 64 bytes; of a longer one they mean nothing.
+        var slashes: UInt64
     }
 
-    /// How many bytes at the beginning are letters, digits and `-./_` without an empty or a dot segment, in steps of eight bytes;
-    /// 0 for a short path.
+    /// The path of a request's target, if that has only one reading; nil if it has others. Allocates nothing.
+    ///
+    /// Letters, digits and `-./_` are looked at 64 bytes at a time, and what comes behind the first other character byte by byte.
     @inline(__always)
-    private static func usualCount(_ path: UnsafeRawBufferPointer) -> Int {
-        guard path.count > 8, let base = path.baseAddress else { return 0 }
-        let final = path.count &- 9
+    static func plain(_ target: UnsafeRawBufferPointer) -> Plain? {
+        guard target.first == UInt8(ascii: "/") else { return nil }
+        guard target.count >= 8, let base = target.baseAddress else { return plainByteByByte(target, from: 1, slashes: 1) }
+        let first = bits(base, min(target.count, 64))
+        var bad = first.unusual | (first.slashes &<< 1) & (first.slashes | first.dots)
+        var start = 0
+        while bad == 0 {
+            if start &+ 64 >= target.count {
+                return target.count <= lengthLimit ? Plain(count: target.count, slashes: first.slashes) : nil
+            }
+            // The last 64 bytes overlap the ones in front of them.
+            start = min(start &+ 64, target.count &- 64)
+            let next = bits(base + start, 64)
+            let carry: UInt64 = target[start &- 1] == UInt8(ascii: "/") ? 1 : 0
+            bad = next.unusual | (next.slashes &<< 1 | carry) & (next.slashes | next.dots)
+        }
+        let count = start &+ bad.trailingZeroBitCount
+        let slashes = count < 64 ? first.slashes & (1 &<< UInt64(count) &- 1) : first.slashes
+        if target[count] == UInt8(ascii: "?") { return count <= lengthLimit ? Plain(count: count, slashes: slashes) : nil }
+        return plainByteByByte(target, from: count, slashes: slashes)
+    }
+
+    /// The rest of a target, whose path has one reading in front of `start`.
+    @inline(never)
+    private static func plainByteByByte(_ target: UnsafeRawBufferPointer, from start: Int, slashes known: UInt64) -> Plain? {
+        var slashes = known
+        var last = target[start &- 1]
+        for index in start..<target.count {
+            let byte = target[index]
+            if byte == UInt8(ascii: "?") { return index <= lengthLimit ? Plain(count: index, slashes: slashes) : nil }
+            // Behind `/` only what can begin a segment that is neither empty nor a dot segment.
+            if !isOrdinary(byte) || (last == UInt8(ascii: "/") && (byte == UInt8(ascii: "/") || byte == UInt8(ascii: "."))) { return nil }
+            if byte == UInt8(ascii: "/"), index < 64 { slashes |= 1 &<< UInt64(index) }
+            last = byte
+        }
+        return target.count <= lengthLimit ? Plain(count: target.count, slashes: slashes) : nil
+    }
+
+    /// What stands where among 8…64 bytes: bit n is about byte n.
+    @inline(__always)
+    private static func bits(_ bytes: UnsafeRawPointer, _ count: Int) -> (unusual: UInt64, slashes: UInt64, dots: UInt64) {
+        if count < 16 {
+            let found = coop_path_bits(bytes, bytes + (count &- 8))
+            return (spread(found.unusual, count &- 8), spread(found.slashes, count &- 8), spread(found.dots, count &- 8))
+        }
+        var result: (unusual: UInt64, slashes: UInt64, dots: UInt64) = (0, 0, 0)
         var offset = 0
         while true {
-            // Each byte and the one behind it; the first of all is a slash.
-            let block = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-            let behind = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: offset &+ 1, as: UInt64.self))
-            if behind & Lanes.high != 0 { return offset &+ 1 }
-            let usual = Lanes.within(behind | Lanes.all(0x20), 0x61, 0x7A) | Lanes.within(behind, 0x2D, 0x39) | Lanes.equal(behind, 0x5F)
-            let doubled = Lanes.equal(block, 0x2F) & Lanes.within(behind, 0x2E, 0x2F)
-            let bad = (~usual | doubled) & Lanes.high
-            if bad != 0 { return offset &+ 1 &+ bad.trailingZeroBitCount &>> 3 }
-            if offset == final { return path.count }
-            offset = min(offset &+ 8, final)
+            let found = coop_path_bits(bytes + offset, bytes + (offset &+ 8))
+            result.unusual |= UInt64(found.unusual) &<< UInt64(offset)
+            result.slashes |= UInt64(found.slashes) &<< UInt64(offset)
+            result.dots |= UInt64(found.dots) &<< UInt64(offset)
+            if offset &+ 16 == count { return result }
+            offset = min(offset &+ 16, count &- 16)
         }
+    }
+
+    /// The lower eight bits, and the upper ones at `position`.
+    @inline(__always)
+    private static func spread(_ bits: UInt32, _ position: Int) -> UInt64 {
+        UInt64(bits & 0xFF) | UInt64(bits &>> 8) &<< UInt64(position)
     }
 
     /// Whether `path` has only one reading, its own bytes.
-    static func isPlain(_ path: UnsafeRawBufferPointer) -> Bool { plainCount(path) == path.count }
-
-    /// Eight bytes below 0x80 at once; the answer is in the highest bit of each, the other bits mean nothing.
-    private enum Lanes {
-        static let high: UInt64 = 0x8080_8080_8080_8080
-
-        @inline(__always)
-        static func all(_ byte: UInt64) -> UInt64 { byte &* 0x0101_0101_0101_0101 }
-
-        @inline(__always)
-        static func within(_ word: UInt64, _ low: UInt64, _ top: UInt64) -> UInt64 {
-            (word &+ all(0x80 &- low)) & ~(word &+ all(0x7F &- top))
-        }
-
-        @inline(__always)
-        static func equal(_ word: UInt64, _ byte: UInt64) -> UInt64 { ~((word ^ all(byte)) &+ all(0x7F)) }
-    }
+    static func isPlain(_ path: UnsafeRawBufferPointer) -> Bool { plain(path)?.count == path.count }
 
     /// Reads any path. Both buffers hold at least `path.count` bytes; allocates nothing.
     ///
