@@ -18,6 +18,8 @@ struct GatewayNetwork {
         case .gatewayRoute(let address):
             let socket = try NetlinkSocket(.route)
             try LoopbackRouting.install(address: GatewayNetwork.bytes(address), socket)
+            // Only speed depends on it.
+            try? LoopbackPackets.enlarge(socket)
         case .gatewayRules:
             guard let rules = try GatewayNetwork.rules(operation) else { return }
             let socket = try NetlinkSocket(.netfilter)

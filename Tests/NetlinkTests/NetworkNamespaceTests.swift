@@ -132,4 +132,42 @@ private func inNewNamespace<Value: Sendable>(_ body: @escaping @Sendable () thro
             #expect(try LoopbackRouting.difference(address: address, socket) == "an address that is not planned")
         }
     }
+
+    @Test("packets of lo become larger, and a stream that fills them arrives as it was sent")
+    func packets() throws {
+        try inNewNamespace {
+            let socket = try NetlinkSocket(.route)
+            func size() throws -> UInt32? {
+                var request = NetlinkWriter()
+                request.message(type: 18, flags: NetlinkFlags.dump, header: [UInt8](repeating: 0, count: 16), subject: "list of devices")
+                let devices = try socket.list(request)
+                guard let device = devices.list.first else { return nil }
+                let content = try devices.content(LoopbackPackets.sizeAttribute, in: devices.attributes(device, after: 16))
+                return content.map { Array($0).withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) } }
+            }
+            let before = try size()
+            try LoopbackPackets.enlarge(socket)
+            // A kernel before 6.3 does not know it.
+            #expect(try size() == before.map { _ in LoopbackPackets.size })
+            let listener = Descriptor(owning: try check("listen") { coop_loopback_socket(AF_INET, Int32(SOCK_STREAM.rawValue), 4000, 0) })
+            let sender = Descriptor(owning: try check("socket") { Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0) })
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = UInt16(4000).bigEndian
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            try check("connect") {
+                withUnsafePointer(to: address) {
+                    connect(
+                        sender.number, UnsafeRawPointer($0).assumingMemoryBound(to: sockaddr.self),
+                        socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            let receiver = Descriptor(owning: try check("accept") { accept(listener.number, nil, nil) })
+            let piece = (0..<(1 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 11) }
+            let sent = try check("send") { piece.withUnsafeBytes { send(sender.number, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT)) } }
+            var received = [UInt8](repeating: 0, count: sent)
+            let count = received.withUnsafeMutableBytes { recv(receiver.number, $0.baseAddress, $0.count, Int32(MSG_WAITALL)) }
+            #expect(sent > 65536 && count == sent && received.elementsEqual(piece.prefix(sent)))
+        }
+    }
 }
