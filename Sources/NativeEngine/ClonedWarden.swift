@@ -18,14 +18,26 @@ final class ClonedWarden {
     /// Our copy of the warden's end: a write never meets a closed pipe.
     private let syncReader: Descriptor
 
-    /// Namespaces that the process makes by itself, beside this one: they take the kernel longest.
-    private static let late = ["net", "mnt"]
+    /// The names in /proc/self/ns of the namespaces that a sandbox has.
+    static let namespaceNames = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"]
 
-    /// CLONE_NEW* of clone(2), by the name in /proc/self/ns.
-    static let namespaceFlags: [(name: String, flag: UInt64)] = [
-        ("user", 0x1000_0000), ("mnt", 0x0002_0000), ("pid", 0x2000_0000), ("net", 0x4000_0000), ("ipc", 0x0800_0000),
-        ("uts", 0x0400_0000), ("cgroup", 0x0200_0000), ("time", 0x80),
-    ]
+    /// Namespaces that the process makes by itself, beside this one: they take the kernel longest.
+    private static func isLate(_ name: String) -> Bool { name == "net" || name == "mnt" }
+
+    /// CLONE_NEW* of clone(2), by the name in /proc/self/ns; 0 for another name.
+    private static func flag(_ name: String) -> UInt64 {
+        switch name {
+        case "user": 0x1000_0000
+        case "mnt": 0x0002_0000
+        case "pid": 0x2000_0000
+        case "net": 0x4000_0000
+        case "ipc": 0x0800_0000
+        case "uts": 0x0400_0000
+        case "cgroup": 0x0200_0000
+        case "time": 0x80
+        default: 0
+        }
+    }
 
     /// - Parameters:
     ///   - path: the warden's program.
@@ -45,8 +57,8 @@ final class ClonedWarden {
 
         var flags: UInt64 = 0
         var lateFlags: UInt64 = 0
-        for (name, flag) in ClonedWarden.namespaceFlags where namespaces.contains(name) {
-            if ClonedWarden.late.contains(name) { lateFlags |= flag } else { flags |= flag }
+        for name in namespaces {
+            if ClonedWarden.isLate(name) { lateFlags |= ClonedWarden.flag(name) } else { flags |= ClonedWarden.flag(name) }
         }
         let argv: [UnsafeMutablePointer<CChar>?] = [strdup("coop-warden"), nil]
         // Nothing of the caller's environment reaches the sandbox; the plan and the requests carry what does.

@@ -23,7 +23,7 @@ public final class WardenStart {
 
     /// Starts a warden from the program at `wardenPath`.
     public init(wardenPath: String) throws {
-        var namespaces = try HostFacts.probeNamespaces()
+        var namespaces = HostFacts.probeNamespaces()
         #if COOP_TEST_HOOKS
             namespaces = TestOmission.apply(to: namespaces)
         #endif

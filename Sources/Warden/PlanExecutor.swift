@@ -14,6 +14,7 @@ final class PlanExecutor {
     private(set) var listeners: [(socket: ListeningSocket, descriptor: Descriptor)] = []
     /// Facts of the network that were compared with the plan.
     private(set) var networkChecks: UInt32 = 0
+    private var isNetworkProven = false
     private var root: Descriptor?
     /// What was put in the place of something so far.
     private var covers = 0
@@ -52,6 +53,14 @@ final class PlanExecutor {
                 throw SetupFailure(step: operation.name, subject: operation.summary, reason: "\(error)")
             }
         }
+    }
+
+    /// Compares the network with what was planned so far, while there is the right to list its rules. Nobody inside but this process can
+    /// change it until that right is dropped, and it does so by a planned operation only, after which it is compared again.
+    func proveNetwork() throws {
+        guard !isNetworkProven else { return }
+        networkChecks += try GatewayNetwork.verify(plan)
+        isNetworkProven = true
     }
 
     /// Closes what the set-up kept open.
@@ -129,6 +138,7 @@ final class PlanExecutor {
         case .loopback:
             try check("SIOCSIFFLAGS", "lo") { coop_loopback_up() }
         case .gatewayRoute, .listen, .gatewayRules:
+            isNetworkProven = false
             try GatewayNetwork(operation).set { listeners.append($0) }
         case .kernelSetting(let path, let value):
             try inside().open(path, flags: O_WRONLY).writeAll(value.utf8, subject: path)
@@ -137,8 +147,7 @@ final class PlanExecutor {
         case .landlock(let handled, let scopes, let rules):
             try restrictFiles(handled: handled, scopes: scopes, rules: rules)
         case .dropPrivileges(let keep):
-            // The last moment at which anything inside can change the network, and can list its rules.
-            networkChecks += try GatewayNetwork.verify(plan)
+            try proveNetwork()
             try dropPrivileges(keep: keep)
         case .seccomp(let name, let program):
             let code = program.withUnsafeBytes { coop_seccomp_install($0.baseAddress, UInt16(program.count / 8)) }

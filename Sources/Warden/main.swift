@@ -45,7 +45,10 @@ func runWarden() -> Never {
         while case .prepare(let part)? = pending.first?.frame {
             pending.removeFirst()
             try executor.run(part)
-            if pending.isEmpty { pending = try nextFrames(channel) }
+            guard pending.isEmpty else { continue }
+            // There is time: coop is still preparing the rest. What is wrong is said when it must be proven at the latest.
+            if !isReadable(channel) { try? executor.proveNetwork() }
+            pending = try nextFrames(channel)
         }
         guard case .plan(let rest) = pending.removeFirst().frame else { throw WireError("there is no plan") }
         // A command that was asked for together with the plan has brought its streams already.
@@ -96,6 +99,12 @@ func nextFrames(_ channel: FrameChannel) throws -> [(frame: Frame, descriptors: 
         guard let frames = try channel.receive() else { end(125) }
         if !frames.isEmpty { return frames }
     }
+}
+
+/// Whether something has come already.
+func isReadable(_ channel: FrameChannel) -> Bool {
+    var watched = pollfd(fd: channel.socket.number, events: Int16(POLLIN), revents: 0)
+    return poll(&watched, 1, 0) != 0
 }
 
 /// Runs the plan, or what is left of it, proves the whole, and says so.
