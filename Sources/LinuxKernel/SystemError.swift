@@ -18,6 +18,9 @@ public struct SystemError: Error, Sendable, Equatable {
     /// The kernel's reason in words: `No such file or directory`.
     public var reason: String { SystemError.text(for: errno) }
 
+    /// Whether there is no space left, or no more for this user.
+    public var isFull: Bool { errno == ENOSPC || errno == EDQUOT }
+
     /// The text of an error number (strerror_r(3)).
     public static func text(for number: Int32) -> String {
         var buffer = [CChar](repeating: 0, count: 256)

@@ -80,7 +80,9 @@ public struct CoopHome: Sendable, Equatable {
             try FileSystem.makeDirectories(directory, mode: 0o700)
         } catch {
             throw CoopError(
-                .configuration, "cannot make \(directory.printable)", error.reason, next: "export COOP_HOME=DIRECTORY   # one of your own")
+                error.isFull ? .failed : .configuration, "cannot make \(directory.printable)", error.reason,
+                next: error.isFull
+                    ? "df -h \(path.shellQuoted); df -i \(path.shellQuoted)" : "export COOP_HOME=DIRECTORY   # one of your own")
         }
         var level = directory
         while FileSystem.contains(path, level) {

@@ -29,9 +29,16 @@ public struct LoadedConfiguration: Sendable {
     public static func problems(
         project: Project?, home: CoopHome, variables: [String] = ConfigurationLayer.processVariables()
     ) throws(CoopError) -> [ConfigurationProblem] {
+        try reading(project: project, home: home, variables: variables).problems
+    }
+
+    /// Every source as far as it can be understood, and everything that is wrong: what is wrong is as if it had not been said.
+    public static func reading(
+        project: Project?, home: CoopHome, variables: [String] = ConfigurationLayer.processVariables()
+    ) throws(CoopError) -> (loaded: LoadedConfiguration, problems: [ConfigurationProblem]) {
         var problems: [ConfigurationProblem] = []
-        _ = try load(project: project, home: home, variables: variables, flags: [], problems: &problems)
-        return problems
+        let loaded = try load(project: project, home: home, variables: variables, flags: [], problems: &problems)
+        return (loaded, problems)
     }
 
     private static func load(

@@ -6,7 +6,7 @@ func describing<Value>(_ what: @autoclosure () -> String, next: String? = nil, _
     do {
         return try body()
     } catch let error as SystemError {
-        throw CoopError(.failed, what(), error.description, next: next)
+        throw CoopError(.failed, what(), error.description, next: error.isFull ? "df -h; df -i" : next)
     }
 }
 

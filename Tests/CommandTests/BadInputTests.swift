@@ -82,7 +82,19 @@ import Testing
     }
 
     static let mistakes: [(arguments: [String], code: Int32, message: String, next: String)] = [
-        (["bogus"], Int32(2), "Unexpected argument 'bogus'", "coop --help"),
+        (["bogus"], Int32(2), "there is no command `bogus`", "coop --help"),
+        (["rnu", "--", "true"], 2, "there is no command `rnu`; did you mean `run`?", "coop --help"),
+        (["project", "lst"], 2, "there is no command `lst`; did you mean `list`?", "coop project --help"),
+        (
+            ["run", "--prompt", "fix it", "--", "true"], 125, "cannot hand the prompt to true: it is no agent",
+            "coop run --prompt TEXT AGENT"
+        ),
+        (["run", "--prompt-file", "/nope", "true"], 125, "cannot hand the prompt to true", "coop run --prompt TEXT AGENT"),
+        (["profile", "list", "--agent", "claud"], 1, "did you mean `claude`?", "coop auth list"),
+        (
+            ["profile", "add", "work"], 2, "cannot tell which agent is meant",
+            "add --agent NAME, or for this project: coop config set agent NAME"
+        ),
         (["run"], 125, "there is no command to run", "coop run -- COMMAND"),
         (["run", "--"], 125, "there is no command to run", "coop run -- COMMAND"),
         (["exec"], 125, "Missing expected argument", "coop exec --help"),

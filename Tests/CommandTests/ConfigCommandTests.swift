@@ -219,6 +219,25 @@ import Testing
         #expect(try place.coop(["config", "get", "sandbox.workspace"], directory: place.home).output == "bind\n")
     }
 
+    @Test("list shows the keys, too, where something is wrong: it is where the right ones are looked up")
+    func listDamaged() throws {
+        let place = try Sandboxed(anyone)
+        for (text, problem) in [
+            ("name = \"x\"\n[sandbox]\nmemry = \"1G\"\n", "coop.toml:3:1: unknown key `sandbox.memry`"),
+            ("name = \"x\n", "coop.toml:1:8: "),
+        ] {
+            try place.write("coop.toml", text)
+            let outcome = try place.coop(["config", "list"])
+            #expect(outcome.exitCode == 3 && outcome.output.contains("sandbox.memory ") && outcome.error.contains(problem), "\(outcome)")
+            #expect(outcome.error.hasSuffix("Next: coop config edit\n"), "\(outcome)")
+            let asJSON = try place.coop(["config", "list", "--json"])
+            #expect(asJSON.exitCode == 3 && asJSON.output.contains(problem), "\(asJSON)")
+        }
+        try FileSystem.removeFile(place("coop.toml"))
+        try place.configure("x = 1\n")
+        #expect(try place.coop(["config", "list"]).error.hasSuffix("Next: coop config edit --user\n"))
+    }
+
     @Test("validate lists everything that is wrong at once")
     func validate() throws {
         let place = try Sandboxed(anyone)

@@ -104,6 +104,16 @@ import Testing
         #expect(try leftovers(place) == [])
     }
 
+    @Test("without a terminal and without an editor of the user's nothing is started")
+    func noTerminal() throws {
+        let place = try place("exit 0")
+        place.environment["EDITOR"] = nil
+        let outcome = try place.coop(["config", "edit"])
+        #expect(
+            outcome.exitCode == 126 && outcome.output.isEmpty && outcome.error.contains("there is no terminal for an editor"), "\(outcome)")
+        #expect(try leftovers(place) == [])
+    }
+
     @Test("the copy of an edit that was killed goes with the next one")
     func killed() throws {
         let place = try place("echo started; exec sleep 60")

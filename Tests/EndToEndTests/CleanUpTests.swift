@@ -145,6 +145,28 @@ import Testing
         #expect(try FileSystem.list(place.project).isEmpty)
     }
 
+    @Test("a full disk is said with what shows how full it is, and leaves nothing behind", .enabled(if: getuid() == 0))
+    func fullDisk() throws {
+        let place = try Sandboxed(.root)
+        // In a mount namespace of its own, which takes the small disk with it.
+        let script = """
+            mkdir -p "$1" && mount -t tmpfs -o size=256k,nr_inodes=60,mode=700 none "$1" || exit 9
+            export COOP_HOME="$1/c"; "$2" run -- true; "$2" run --network none -- true
+            i=0; while [ $i -lt 60 ]; do touch "$1/$i" 2>/dev/null; i=$((i + 1)); done
+            "$2" run --network none -- true; "$2" profile add work --agent codex; rm -f "$1"/[0-9]*; "$2" run --network none -- echo again
+            ls -A "$COOP_HOME/cache"
+            """
+        let outcome = try ChildProcess(
+            ["/usr/bin/unshare", "-m", "/bin/sh", "-c", script, "sh", place.root + "/disk", try BuiltPrograms.coop()],
+            environment: place.environment, directory: place.project
+        ).wait(timeout: 60)
+        #expect(outcome.exitCode == 0 && outcome.output == "again\n", "\(outcome)")
+        #expect(outcome.error.contains("cannot add the sandbox's certificate authority: "), "\(outcome)")
+        #expect(outcome.error.split(separator: "\n").filter { $0.hasPrefix("Next: df -h") }.count == 2, "\(outcome)")
+        #expect(!outcome.error.contains("export COOP_HOME"), "\(outcome)")
+        #expect(try FileSystem.list(place.project).isEmpty)
+    }
+
     @Test("a placeholder that the user has filled meanwhile stays", arguments: TestIdentity.all)
     func filledPlaceholder(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)

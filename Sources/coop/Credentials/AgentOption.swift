@@ -21,8 +21,8 @@ struct AgentOption: ParsableArguments {
         if name == nil { name = try projects(context) }
         guard let name else {
             throw CoopError(
-                .usage, "there is no agent to log in", "none was named, and the project's configuration has none",
-                next: "coop auth login --agent NAME")
+                .usage, "cannot tell which agent is meant", "none was named, and the project's configuration has none",
+                next: "add --agent NAME, or for this project: coop config set agent NAME")
         }
         if let found = try catalog.agent(named: name) { return found }
         let known = try catalog.all().map(\.name)

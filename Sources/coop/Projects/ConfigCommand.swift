@@ -105,11 +105,14 @@ struct ConfigList: ParsableCommand {
         }
         var version = 1
         var keys: [Entry]
+        /// What is wrong, with its place.
+        var problems: [String]
     }
 
     func run() throws {
         let context = try Context()
-        let loaded = try LoadedConfiguration.load(project: try context.projectIfAny(), home: context.home)
+        // Who has written a wrong key or value looks here for the right one.
+        let (loaded, problems) = try LoadedConfiguration.reading(project: try context.projectIfAny(), home: context.home)
         let effective = loaded.resolve { _ in true }.effective
         let entries = ConfigurationKey.allCases.map { key -> Report.Entry in
             let setting = effective[key]
@@ -118,12 +121,25 @@ struct ConfigList: ParsableCommand {
                 meaning: key.schema.documentation)
         }
         if json {
-            print(try JSONText.encode(Report(keys: entries)))
+            print(try JSONText.encode(Report(keys: entries, problems: problems.map { "\($0.origin): \($0.reason)" })))
         } else {
             FileHandleOutput.standardOutput(
                 Table.text(
                     [["KEY", "VALUE", "FROM", "MEANING"]]
                         + entries.map { [$0.key, ($0.value ?? "-").printable, $0.origin.printable, $0.meaning] }))
+        }
+        guard let first = problems.first else { return }
+        for problem in problems { FileHandleOutput.standardError("coop: \(problem.origin): \(problem.reason)\n") }
+        FileHandleOutput.standardError("Next: \(ConfigList.remedy(first.origin.layer))\n")
+        throw ProcessResult(code: 3)
+    }
+
+    private static func remedy(_ layer: ConfigurationOrigin.Layer) -> String {
+        switch layer {
+        case .project: "coop config edit"
+        case .local: "coop config edit --local"
+        case .user: "coop config edit --user"
+        default: "coop config validate"
         }
     }
 }

@@ -36,7 +36,14 @@ struct ConfigurationDraft {
     ///
     /// - Returns: the text afterwards.
     func edit() throws -> [UInt8] {
-        let program = [environmentVariable("VISUAL"), environmentVariable("EDITOR")].compactMap { $0 }.first { !$0.isEmpty } ?? "vi"
+        let chosen = [environmentVariable("VISUAL"), environmentVariable("EDITOR")].compactMap { $0 }.first { !$0.isEmpty }
+        // What the user has chosen may need no terminal.
+        guard chosen != nil || isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 else {
+            try discard()
+            throw CoopError(
+                .refused, "the configuration was not changed", "there is no terminal for an editor", next: "coop config set KEY VALUE")
+        }
+        let program = chosen ?? "vi"
         // As git does: the variable may hold options. The editor starts beside the copy, not in the project, whose files it might obey.
         let outcome = try ForegroundProgram.run(["/bin/sh", "-c", "cd -- \"$1\" && \(program) \"$2\"", program, directory, path])
         guard outcome == 0 else {

@@ -20,6 +20,11 @@ struct SpecBuilder {
     func build(command: [String]) throws(CoopError) -> SandboxSpec {
         let sandbox = configuration.effective.sandbox
         try refuseUnavailable()
+        if agent == nil, options.prompt != nil || options.promptFile != nil {
+            throw CoopError(
+                .usage, "cannot hand the prompt to \((command.first ?? "").printable)", "it is no agent that coop knows by name",
+                next: "coop run --prompt TEXT AGENT")
+        }
         let user = try self.user()
         let workspace = Workspace(path: project.root, mode: sandbox.workspace?.value == WorkspaceMode.none ? .none : .bind)
         guard !FileSystem.contains(workspace.path, context.home.path) else {

@@ -42,26 +42,36 @@ struct ErrorReport {
             Glibc.exit(0)
         }
         if error is CleanExit || error is ExitCode { Glibc.exit(code.rawValue) }
-        let message = Coop.message(for: error).split(separator: "\n", omittingEmptySubsequences: true).map(String.init).joined(
+        var message = Coop.message(for: error).split(separator: "\n", omittingEmptySubsequences: true).map(String.init).joined(
             separator: "; ")
-        let words = commandPath
+        let (names, known) = commandPath
+        let words = names.joined(separator: " ")
+        // The parser knows no command where it expects one, and says that of an argument.
+        if !known.isEmpty, let word = arguments.dropFirst(names.count).first, !word.hasPrefix("-"), word != "help" {
+            let near = NearestName.find(word, among: known).map { "; did you mean `\($0)`?" } ?? ""
+            message = "there is no command `\(word.printable)`\(near)"
+        }
         fail(
             CoopError(
                 .usage, "cannot understand the command line", message, next: "coop \(words.isEmpty ? "" : words.printable + " ")--help"))
     }
 
-    /// The command that was meant, as far as its words are commands of coop.
-    private var commandPath: String {
+    /// The command that was meant, as far as its words are commands of coop, and the commands that it has.
+    private var commandPath: (names: [String], subcommands: [String]) {
         var command: any ParsableCommand.Type = Coop.self
         var names: [String] = []
+        var known = ErrorReport.subcommands(of: command.configuration)
         for word in arguments {
-            let configuration = command.configuration
-            let all = configuration.subcommands + configuration.groupedSubcommands.flatMap(\.subcommands)
-            guard let next = all.first(where: { $0.configuration.commandName == word }) else { break }
+            guard let next = known.first(where: { $0.configuration.commandName == word }) else { break }
             names.append(word)
             command = next
+            known = ErrorReport.subcommands(of: command.configuration)
         }
-        return names.joined(separator: " ")
+        return (names, known.compactMap { $0.configuration.commandName })
+    }
+
+    private static func subcommands(of configuration: CommandConfiguration) -> [any ParsableCommand.Type] {
+        configuration.subcommands + configuration.groupedSubcommands.flatMap(\.subcommands)
     }
 
     private func fail(_ error: CoopError) -> Never {

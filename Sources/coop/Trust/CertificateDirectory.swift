@@ -75,7 +75,10 @@ struct CertificateDirectory {
 
     private func add(_ path: String) throws {
         let temporary = path + ".\(getpid())"
-        try make(temporary, "")
+        do { try make(temporary, "") } catch {
+            try? FileSystem.removeTree(temporary)
+            throw error
+        }
         let entry = CertificateDirectory.entry
         try CertificateDirectory.link(FileSystem.join(temporary, entry), to: CertificateDirectory.links[entry] ?? "")
         try FileSystem.rename(temporary, to: path)

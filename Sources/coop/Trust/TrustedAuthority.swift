@@ -82,7 +82,10 @@ final class TrustedAuthority {
         } catch let error as CoopError {
             throw error
         } catch {
-            throw CoopError(.failed, "cannot add the sandbox's certificate authority", "\(error)", next: "ls -lR /etc/ssl/certs")
+            let isFull = (error as? SystemError)?.isFull ?? false
+            throw CoopError(
+                .failed, "cannot add the sandbox's certificate authority", "\(error)",
+                next: isFull ? "df -h \(cache.shellQuoted); df -i \(cache.shellQuoted)" : "ls -lR /etc/ssl/certs")
         }
     }
 
