@@ -29,6 +29,7 @@ public struct Agent: Sendable, Equatable {
     public var providers: [String]
     public var prompt: Prompt?
     public var events: Events?
+    public var attention = Attention()
 
     public struct Variable: Sendable, Equatable {
         public var name: String
@@ -116,6 +117,16 @@ public struct Agent: Sendable, Equatable {
         public var flags: [String]
         /// The name of the stream's format.
         public var format: String
+    }
+
+    /// What its terminal shows while it waits for a person, as parts of single rows, in upper and lower case as they are.
+    public struct Attention: Sendable, Equatable {
+        /// It asks whether it may do something.
+        public var permission: [String] = []
+        /// It asks anything else.
+        public var question: [String] = []
+        /// How many rows are looked at, counted from the last one that is not blank.
+        public var rows = 16
     }
 
     /// The arguments with which the agent starts.

@@ -45,7 +45,7 @@ struct AgentFile {
                 hosts: try network.texts("hosts", base?.network.hosts ?? []),
                 optional: try network.texts("optional", base?.network.optional ?? [])),
             providers: try root.texts("providers", base?.providers ?? []), prompt: try prompt(root, base?.prompt),
-            events: try events(root, base?.events))
+            events: try events(root, base?.events), attention: try attention(root, base?.attention ?? Agent.Attention()))
     }
 
     /// The keys of a file before its first table, which are quicker read than all of it.
@@ -66,7 +66,7 @@ struct AgentFile {
         "name", "title", "binary", "places", "exposes", "install", "environment", "autonomy", "login", "state", "settings", "seeds",
         "network",
         "providers",
-        "prompt", "events",
+        "prompt", "events", "attention",
     ]
 
     private func seeds(_ root: AgentTable) throws(CoopError) -> [Agent.Seed]? {
@@ -120,5 +120,22 @@ struct AgentFile {
         guard root.has("events") else { return base }
         let table = try root.table("events", ["flags", "format"])
         return Agent.Events(flags: try table.texts("flags", base?.flags), format: try table.text("format", base?.format))
+    }
+
+    private func attention(_ root: AgentTable, _ base: Agent.Attention) throws(CoopError) -> Agent.Attention {
+        let table = try root.table("attention", ["permission", "question", "rows"])
+        var result = base
+        result.permission = try table.texts("permission", base.permission)
+        result.question = try table.texts("question", base.question)
+        for (key, texts) in [("permission", result.permission), ("question", result.question)] where texts.contains(where: \.isEmpty) {
+            throw table.problem(key, "may not hold an empty text, which every row holds")
+        }
+        if let node = table.value("rows") {
+            guard case .integer(let rows) = node, (1...1000).contains(rows) else {
+                throw table.problem("rows", "must be between 1 and 1000")
+            }
+            result.rows = Int(rows)
+        }
+        return result
     }
 }

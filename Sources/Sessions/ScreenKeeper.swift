@@ -93,6 +93,26 @@ final class ScreenKeeper {
         }
     }
 
+    /// Asks for the rows of the screen.
+    ///
+    /// - Parameters:
+    ///   - end: how many bytes the terminal has received.
+    ///   - then: takes the rows later, or nil when the worker cannot tell.
+    func text(at end: UInt64, flush: () throws -> Void, then: @escaping ([String]?) throws -> Void) throws {
+        if worker == nil { try flush() }
+        do {
+            if worker == nil { try start(upTo: end) }
+            try ask(.text(scrollback: false)) { answer in
+                if case .lines(let rows) = answer { try then(rows) } else { try then(nil) }
+            }
+        } catch is CoopError {
+            stop()
+            return try then(nil)
+        }
+        stayAWhile()
+        pump()
+    }
+
     private func start(upTo offset: UInt64) throws {
         let worker = try TerminalWorker()
         self.worker = worker
@@ -144,7 +164,10 @@ final class ScreenKeeper {
         guard let worker else { return }
         loop.unwatch(worker.descriptor.number)
         loop.unwatch(worker.descriptor.number, events: Int16(POLLOUT))
-        awaited = [:]
         self.worker = nil
+        let unanswered = awaited.values
+        awaited = [:]
+        // Whoever waits for an answer must not wait for ever.
+        for then in unanswered { do { try then(.tooLong) } catch { loop.fail(error) } }
     }
 }

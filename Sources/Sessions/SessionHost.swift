@@ -54,12 +54,16 @@ public final class SessionHost: TerminalHost {
             id: SessionHost.command, arguments: command, environment: [], workingDirectory: "",
             streams: [.terminal, .terminal, standardError == nil ? .terminal : .passed], controlsTerminal: true, umask: umask)
         loop.watch(channel.socket.number) { [unowned self] _ in try self.readChannel() }
-        recorder.whenChanged = { [unowned self] state in self.changed(state) }
+        recorder.observe { [unowned self] state in self.changed(state) }
         screen = ScreenKeeper(directory: recorder.directory, loop: loop) { [unowned self] reply in
             self.keys += reply
             try self.write()
         } keep: { [unowned self] snapshot, offset in
             try self.recorder.keepScreen(snapshot, at: offset, rows: self.size.rows, columns: self.size.columns)
+        }
+        recorder.look = { [unowned self] then in
+            guard let screen = self.screen else { return try then(nil) }
+            try screen.text(at: self.recorder.terminalEnd, flush: self.recorder.flush, then: then)
         }
     }
 

@@ -26,24 +26,30 @@ public final class SessionRecorder {
     /// Why the agent rang, until it goes on.
     private var wanted: String?
     private var scanner = TerminalScanner()
-    /// Called when the session's state has changed.
-    public var whenChanged: (SessionState) -> Void = { _ in }
+    private var observers: [(SessionState) -> Void] = []
+    /// What the agent's terminal shows while it waits for a person.
+    private let patterns: AttentionPatterns?
+    /// Asks for the rows of the screen as they are now, without waiting for the answer: nil when nobody can tell. Nil where there is no screen.
+    var look: ((_ then: @escaping ([String]?) throws -> Void) throws -> Void)?
     /// Takes secrets out of what is about to be written.
     public var scrub: ([UInt8]) -> [UInt8] = { $0 }
 
     /// - Parameters:
     ///   - directory: this session's alone.
     ///   - stream: reads what the agent writes in its structured mode.
+    ///   - patterns: what the agent's terminal shows while it waits for a person; nil where there is no agent.
     ///   - isDeferred: nothing is written before `begin`.
     ///   - prepare: makes the directory.
     public init(
-        directory: String, summary: SessionSummary, loop: EventLoop, stream: AgentStream?, isDeferred: Bool,
+        directory: String, summary: SessionSummary, loop: EventLoop, stream: AgentStream?,
+        patterns: AttentionPatterns? = nil, isDeferred: Bool,
         prepare: @escaping () throws(CoopError) -> Void
     ) throws(CoopError) {
         self.directory = directory
         self.summary = summary
         self.loop = loop
         self.stream = stream
+        self.patterns = patterns
         held = []
         self.prepare = prepare
         writer = try EventWriter.create(directory: directory)
@@ -166,6 +172,9 @@ public final class SessionRecorder {
 
     // MARK: - State
 
+    /// Calls `observer` when the session's state has changed, but for its end.
+    public func observe(_ observer: @escaping (SessionState) -> Void) { observers.append(observer) }
+
     /// The agent does something.
     public func active() throws(CoopError) {
         lastOutput = EventLoop.now()
@@ -185,7 +194,29 @@ public final class SessionRecorder {
         }
     }
 
-    private func rest() throws(CoopError) {
+    private func rest() throws {
+        guard let look, let patterns, !patterns.isEmpty else { return try settle(nil) }
+        let end = terminalEnd
+        try look { [unowned self] screen in
+            // What has gone on meanwhile is looked at when it rests again.
+            guard self.terminalEnd == end, !self.summary.state.isOver else { return }
+            try self.settle(screen.flatMap(patterns.find))
+        }
+    }
+
+    /// It does nothing now.
+    ///
+    /// - Parameter shown: what its screen says that it waits for.
+    private func settle(_ shown: (reason: AttentionPatterns.Reason, row: String)?) throws(CoopError) {
+        if let shown {
+            wanted = nil
+            var fields = EventFields()
+            // No secret was in what the terminal received, but the screen may have put one together from parts.
+            fields.put("text", content: scrub(Array(shown.row.utf8)))
+            if shown.reason == .question { fields.put("reason", shown.reason.rawValue) }
+            try record(shown.reason == .permission ? .permission : .attention, fields)
+            return try change(.attention, reason: shown.reason.rawValue)
+        }
         guard let reason = wanted else { return try change(.idle) }
         wanted = nil
         var fields = EventFields()
@@ -208,7 +239,7 @@ public final class SessionRecorder {
             try record(.state, fields)
         }
         try save()
-        whenChanged(state)
+        for observer in observers { observer(state) }
     }
 
     private func save() throws(CoopError) { if isKept { try summary.write(directory: directory) } }

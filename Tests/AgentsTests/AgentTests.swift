@@ -58,6 +58,21 @@ import Testing
         #expect(Array(own.dropLast()) == known && own.last == .init(path: ".mine/", title: "Mine"))
     }
 
+    @Test("what a screen shows of attention is read, and an agent of the user's can add to it")
+    func attention() throws {
+        let base = try #require(try AgentCatalog(directory: "/nonexistent").agent(named: "claude"))
+        #expect(
+            base.attention.permission.contains("Do you want to proceed?") && !base.attention.question.isEmpty && base.attention.rows == 16)
+        let changed = try agent("name = 'claude'\n[attention]\nquestion = ['Well?']\nrows = 3\n", over: base)
+        #expect(changed.attention.permission == base.attention.permission)
+        #expect(changed.attention.question == ["Well?"] && changed.attention.rows == 3)
+        #expect(try agent("name = 'x'\nbinary = 'x'\n").attention == Agent.Attention())
+        let start = "name = 'x'\nbinary = 'x'\n[attention]\n"
+        #expect(problem(start + "permission = ['']").contains("4:14: `attention.permission` may not hold an empty text"))
+        #expect(problem(start + "rows = 0").contains("4:8: `attention.rows` must be between 1 and 1000"))
+        #expect(problem(start + "permissions = []").contains("unknown key `attention.permissions`; did you mean `attention.permission`?"))
+    }
+
     @Test("each agent is left alone by each of its marks, wherever it stands, and by what is no work")
     func marks() throws {
         for agent in try AgentCatalog(directory: "/nonexistent").all() {

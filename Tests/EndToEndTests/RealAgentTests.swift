@@ -66,6 +66,25 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(try agent.place.remains() == [])
     }
 
+    @Test("in the background it needs somebody when it asks for a permission, and goes on when it has got it")
+    func permission() throws {
+        let agent = try RealAgent("claude", anyone)
+        let started = try agent.place.coop(["run", "-d", "--safe", "claude", "fix the failing test"], environment: agent.variables)
+        let session = HostedSession(agent.place, id: started.output.split(separator: "\n").first.map(String.init) ?? "")
+        // It asks before it changes the file, and before it runs the test.
+        for count in 1...2 {
+            let asks = try Deadline.poll(seconds: 120) {
+                try session.field("reason") == "permission" && session.events().count { $0.hasPrefix("permission ") } >= count
+            }
+            #expect(asks, "\(started) \((try? session.events().suffix(3)) ?? [])")
+            #expect(try agent.place.coop(["send", "--key", "enter", session.id]).exitCode == 0)
+        }
+        #expect(try session.reaches("idle", seconds: 120), "\((try? session.events().filter { !$0.hasPrefix("terminal") }) ?? [])")
+        try agent.expectDone()
+        try session.stop()
+        #expect(try agent.place.remains() == [])
+    }
+
     @Test(
         "while it works, its processes and files hold stubs", .enabled(if: getuid() == 0), arguments: ["claude", "codex"], [false, true])
     func searched(_ name: String, _ login: Bool) throws {

@@ -1,4 +1,5 @@
 import AgentEvents
+import Agents
 import Audit
 import CoopErrors
 import EventLog
@@ -25,7 +26,12 @@ struct SessionRecording {
             id: spec.id, name: spec.name, label: options.label, agent: agent?.agent.name, profile: options.profile,
             workspace: spec.workspace.path, command: spec.command, started: Int64(time(nil)), hasTerminal: hosting?.hasTerminal ?? false,
             arguments: typedWords, directory: context.currentDirectory)
-        return try SessionRecorder(directory: directory, summary: summary, loop: loop, stream: try stream(), isDeferred: true) {
+        let patterns = (agent?.agent.attention).map {
+            AttentionPatterns(permission: $0.permission, question: $0.question, rows: $0.rows)
+        }
+        return try SessionRecorder(
+            directory: directory, summary: summary, loop: loop, stream: try stream(), patterns: patterns, isDeferred: true
+        ) {
             () throws(CoopError) in try home.prepare(directory)
         }
     }

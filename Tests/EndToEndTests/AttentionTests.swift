@@ -1,0 +1,54 @@
+import LinuxKernel
+import TestSupport
+import Testing
+
+/// What a session waits for, by what its screen shows.
+@Suite struct AttentionTests {
+    /// An agent in the background that shows one screen after the other, each until a line is typed.
+    private func agent(_ place: Sandboxed, screens: [String]) throws -> HostedSession {
+        let shows = screens.map { "printf '\\033[2J\\033[H\($0)'; read x" }.joined(separator: "\n")
+        try place.write("../home/.local/bin/claude", "#!/bin/sh\n\(shows)\n", mode: 0o755)
+        let started = try place.coop(["run", "-d", "--network", "none", "claude"])
+        guard started.exitCode == 0, let id = started.output.split(separator: "\n").first else { throw TestSupportError("\(started)") }
+        return HostedSession(place, id: String(id))
+    }
+
+    @Test("a permission, a question and neither are told apart, however the screen came about", arguments: TestIdentity.all)
+    func reasons(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        let session = try agent(
+            place,
+            screens: [
+                // The text is never written in one piece.
+                #"a diff\033[5;17Hproceed?\033[5;2HDo you want to\n\n 1. Yes\n 2. No\n\007"#, #"Would you like to proceed?\n\n\n"#,
+                #"Do you want to"#,
+                // What has scrolled far up is answered.
+                #"Do you want to proceed?\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n"#,
+            ])
+        func next(_ wanted: String) throws {
+            #expect(try Deadline.poll(seconds: 30) { try session.field("reason") == wanted }, "\((try? session.events()) ?? [])")
+            #expect(try session.field("state")?.hasPrefix("attention") == true)
+            #expect(try place.coop(["send", session.id, "x"]).exitCode == 0)
+        }
+        try next("permission")
+        try next("question")
+        for _ in 1...2 {
+            #expect(try session.reaches("idle"), "\((try? session.events()) ?? [])")
+            #expect(try place.coop(["send", session.id, "x"]).exitCode == 0)
+        }
+        #expect(try session.reaches("exited (0)"))
+        let events = try session.events()
+        #expect(events.contains(#"permission {"text":" Do you want to proceed?"}"#), "\(events)")
+        #expect(events.contains(#"attention {"text":"Would you like to proceed?","reason":"question"}"#), "\(events)")
+        #expect(events.count { $0.hasPrefix("permission ") } == 1 && events.count { $0.hasPrefix("attention ") } == 1, "\(events)")
+        #expect(try place.remains() == [])
+    }
+
+    @Test("the same on the terminal of a command that is no agent means nothing")
+    func notAgent() throws {
+        let place = try Sandboxed(TestIdentity.all[0])
+        let session = try HostedSession(place, command: ["sh", "-c", "echo 'Do you want to proceed?'; read x"])
+        #expect(try session.reaches("idle"))
+        try session.stop()
+    }
+}
