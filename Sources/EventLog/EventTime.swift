@@ -15,6 +15,12 @@ public struct EventTime: Sendable, Hashable, Comparable {
 
     public static func < (left: EventTime, right: EventTime) -> Bool { left.microseconds < right.microseconds }
 
+    public var text: String {
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     /// Appends the text without quotes.
     func append(to bytes: inout [UInt8]) {
         var seconds = time_t(microseconds / 1_000_000)

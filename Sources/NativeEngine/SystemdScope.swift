@@ -322,7 +322,7 @@ extension SystemdScope {
         }
 
         /// The peer's half of the handshake: one line, `OK <its id>`.
-        private mutating func readAuthentication() throws {
+        mutating func readAuthentication() throws {
             while true {
                 if let end = received.firstIndex(of: UInt8(ascii: "\n")) {
                     let line = String(osBytes: received[..<end]).filter { $0 != "\r" }
@@ -335,7 +335,7 @@ extension SystemdScope {
             }
         }
 
-        private mutating func readMessage() throws -> DBusMessage {
+        mutating func readMessage() throws -> DBusMessage {
             while true {
                 if let length = try DBusMessage.length(of: received), received.count >= length {
                     let bytes = Array(received[..<length])
@@ -346,7 +346,7 @@ extension SystemdScope {
             }
         }
 
-        private func send(_ bytes: [UInt8]) throws(SystemError) {
+        func send(_ bytes: [UInt8]) throws(SystemError) {
             var done = 0
             while done < bytes.count {
                 let count = bytes.withUnsafeBytes { buffer in

@@ -4,6 +4,9 @@ public enum EngineChoice: String, Sendable, CaseIterable { case native, containe
 /// What can be reached, strictest first.
 public enum NetworkMode: String, Sendable, CaseIterable { case none, scoped, open }
 
+/// What a session can do that the user is told of.
+public enum NotifiedState: String, Sendable, CaseIterable { case attention, idle, exited, failed }
+
 /// How the project appears inside, strictest first.
 public enum WorkspaceMode: String, Sendable, CaseIterable { case none, overlay, worktree, bind }
 
@@ -37,6 +40,7 @@ public struct Configuration: Sendable, Equatable {
     public var sshKeys: [Setting<SSHKeySetting>] {
         items(.sshKeys) { if case .sshKey(let key) = $0.content { key } else { nil } }
     }
+    public var notify: Notify { Notify(configuration: self) }
     public var services: [Setting<ServiceSetting>] {
         items(.services) { if case .service(let service) = $0.content { service } else { nil } }
     }
@@ -107,6 +111,21 @@ public struct Configuration: Sendable, Equatable {
         public var prepare: Setting<String>? { configuration.text(.prepare) }
         /// Paths relative to the project's root; nil for the lock files that are known.
         public var inputs: [Setting<String>]? { configuration[.hookInputs] == nil ? nil : configuration.texts(.hookInputs) }
+    }
+
+    /// `[notify]`: never a repository's.
+    public struct Notify: Sendable {
+        let configuration: Configuration
+        /// What a session does when the user is told.
+        public var states: [NotifiedState] {
+            guard configuration[.notifyOn] != nil else { return [.attention, .exited, .failed] }
+            return configuration.texts(.notifyOn).compactMap { NotifiedState(rawValue: $0.value) }
+        }
+        public var desktop: Bool { configuration.text(.notifyDesktop)?.value == "true" }
+        /// A command for sh(1).
+        public var command: Setting<String>? { configuration.text(.notifyCommand) }
+        /// The address of a server.
+        public var webhook: Setting<String>? { configuration.text(.notifyWebhook) }
     }
 
     // MARK: Typed access

@@ -36,6 +36,14 @@ struct ConfigurationDecoder {
             reportUnknown(entry, parent: parent)
             return
         }
+        if key.schema.approval == .refused, layer.layer.isRepository {
+            problems.append(
+                ConfigurationProblem(
+                    key: path, origin: origin(entry.keyPosition),
+                    reason: "`\(path)` belongs into your own configuration: \(key.schema.reason)",
+                    next: "coop config set --user \(path) VALUE"))
+            return
+        }
         guard let value = value(entry.node, key.schema.form, path) else { return }
         layer.configuration[key] = Setting(value, origin(entry.node.position))
     }

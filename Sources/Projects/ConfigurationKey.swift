@@ -5,6 +5,7 @@ public enum ConfigurationKey: Int, Sendable, CaseIterable {
     case memory, cpus, pids, disk, timeout, allowSyscalls, protect, forward
     case networkMode, bundles, allow, deny, hostPorts, ca, proxy, hosts, rules
     case grants, commands, services, prepare, hookInputs, sshKeys
+    case notifyOn, notifyDesktop, notifyCommand, notifyWebhook
 
     /// The schema's entry.
     public var schema: ConfigurationSchema.Entry { ConfigurationSchema.entries[rawValue] }

@@ -13,7 +13,9 @@ public enum ConfigurationMerge {
         var result = ResolvedConfiguration(effective: Configuration(), overridden: [:], requests: [])
         let layers = layers.sorted { $0.layer < $1.layer }
         for entry in ConfigurationSchema.entries {
-            let candidates = layers.compactMap { $0.configuration[entry.key] }
+            var candidates = layers.compactMap { $0.configuration[entry.key] }
+            // Reading a repository's file has refused it already.
+            if entry.approval == .refused { candidates.removeAll { $0.origin.layer.isRepository } }
             if candidates.isEmpty {
                 if let standard = entry.standard { result.effective[entry.key] = Setting(.text(standard), .defaults) }
                 continue
@@ -63,6 +65,7 @@ public enum ConfigurationMerge {
     private static func needsApproval(_ entry: ConfigurationSchema.Entry, _ value: Value, _ standing: Value?) -> Bool {
         switch entry.approval {
         case .never: return false
+        case .refused: return true
         case .always, .perItem: return value.value != standing?.value
         case .whenWider:
             guard case .strictest(let order) = entry.merge, let rank = order.firstIndex(of: value.value.text),
@@ -132,7 +135,7 @@ public enum ConfigurationMerge {
     private static func needsApproval(_ entry: ConfigurationSchema.Entry, _ item: ConfigurationItem) -> Bool {
         switch entry.approval {
         case .never: return false
-        case .always, .whenWider: return true
+        case .always, .whenWider, .refused: return true
         case .perItem:
             switch item.content {
             case .rule(let rule): return rule.action != .deny

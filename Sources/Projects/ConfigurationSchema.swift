@@ -28,6 +28,7 @@ public enum ConfigurationSchema {
     public enum Text: Sendable, Equatable {
         case any, name, oneOf([String]), rootfs, engineGroup, variable, variablePattern, relativePath, path, hostPattern, hostName, hostPort
         case proxy, method, urlPath, secretSource, template, headerName, commandName, commandPattern, fingerprint
+        case webhook
     }
 
     /// A key inside a record.
@@ -74,6 +75,8 @@ public enum ConfigurationSchema {
         case whenWider
         /// Decided item by item: what allows or asks does, what denies does not.
         case perItem
+        /// A repository may not set it at all; one that does is wrong.
+        case refused
     }
 
     /// A key.
@@ -93,10 +96,10 @@ public enum ConfigurationSchema {
     /// The key with the given dotted path.
     static let keys: [String: ConfigurationKey] = Dictionary(uniqueKeysWithValues: entries.map { ($0.path, $0.key) })
     /// The tables that only group keys.
-    static let sections = ["sandbox", "network", "hooks", "ssh"]
+    static let sections = ["sandbox", "network", "hooks", "ssh", "notify"]
 
     /// The entry of each key, at the key's raw value.
-    public static let entries: [Entry] = topLevel + sandbox + network + records
+    public static let entries: [Entry] = topLevel + sandbox + network + records + notify
 
     static let engines = EngineChoice.allCases.map(\.rawValue)
     static let networkModes = NetworkMode.allCases.map(\.rawValue)
@@ -238,6 +241,23 @@ public enum ConfigurationSchema {
             key: .sshKeys, path: "ssh.keys", form: .records(keyFields), merge: .userFirstNames, approval: .always,
             reason: "whoever may use a key can log in as the user, so the user's own entry stays",
             documentation: "The keys of the ssh-agent that may be used inside, where it is forwarded."),
+    ]
+
+    private static let notify: [Entry] = [
+        Entry(
+            key: .notifyOn, path: "notify.on", form: .list(.oneOf(NotifiedState.allCases.map(\.rawValue))), merge: .nearest,
+            approval: .refused, reason: "whom you hear from is yours to say",
+            documentation: "What a session does when you are told."),
+        Entry(
+            key: .notifyDesktop, path: "notify.desktop", form: .flag, merge: .nearest, approval: .refused,
+            reason: "it puts words on your screen", documentation: "Whether the desktop shows it."),
+        Entry(
+            key: .notifyCommand, path: "notify.command", form: .text(.any), merge: .nearest, approval: .refused,
+            reason: "it runs on this machine, as you", documentation: "A shell command that is run on this machine."),
+        Entry(
+            key: .notifyWebhook, path: "notify.webhook", form: .text(.webhook), merge: .nearest, approval: .refused,
+            reason: "it sends what a session does to a server",
+            documentation: "An address to which it is posted; https, or http on this machine."),
     ]
 
     static let ruleFields: [Field] = [

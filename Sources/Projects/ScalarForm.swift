@@ -45,6 +45,8 @@ enum ScalarForm {
                 return .failure("`\(text.printable)` is not a number of cores; write 2 or 0.5")
             }
             return fraction(number)
+        case .flag:
+            return text == "true" || text == "false" ? .success(.text(text)) : .failure("`\(text.printable)` is not true or false")
         default: return .failure("`\(text.printable)` is not a single value")
         }
     }

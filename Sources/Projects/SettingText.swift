@@ -33,6 +33,7 @@ struct SettingText {
             if let whole = Int64(text) { return .integer(whole) }
             if case .success(.number(let number)) = ScalarForm.value(text, form) { return .float(number) }
             return .string(text)
+        case .flag: return text == "true" || text == "false" ? .boolean(text == "true") : .string(text)
         default: return .string(text)
         }
     }

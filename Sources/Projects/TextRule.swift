@@ -48,6 +48,7 @@ enum TextRule {
                 text.hasPrefix("SHA256:") && digits.count == 43
                 && digits.allSatisfy { $0.isDigit || $0.isLetter || $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "/") }
             return valid ? nil : "`\(text.printable)` is not the fingerprint of a key; `ssh-add -l` prints SHA256:…"
+        case .webhook: return webhookProblem(text)
         case .commandName: return nameProblem(text)
         case .commandPattern: return hasControls(text) ? "it may not hold control characters" : nil
         }
@@ -162,6 +163,24 @@ enum TextRule {
             return hostProblem(String(rest), wildcard: false, port: .optional)
         }
         return "`\(text.printable)` is not a proxy; write http://HOST:PORT"
+    }
+
+    /// Requests are made by the same means as those of logins, which says what an address may hold.
+    private static func webhookProblem(_ text: String) -> String? {
+        for scheme in ["https://", "http://"] where text.hasPrefix(scheme) {
+            let rest = text.dropFirst(scheme.count)
+            let authority = rest.prefix { $0 != "/" && $0 != "?" }
+            if !text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) || text.contains("\\") || text.contains("#") || authority.contains("@")
+                || authority.contains("[")
+            {
+                return "the address holds characters that it may not have"
+            }
+            if let problem = hostProblem(String(authority), wildcard: false, port: .optional) { return problem }
+            let host = authority.prefix { $0 != ":" }.lowercased()
+            if scheme == "http://", host != "localhost", host != "127.0.0.1" { return "only https is safe, but to this machine itself" }
+            return nil
+        }
+        return "it must begin with https://"
     }
 
     private static func secretSourceProblem(_ text: String) -> String? {

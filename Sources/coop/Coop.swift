@@ -26,7 +26,7 @@ struct Coop: ParsableCommand {
                 subcommands: [
                     PsCommand.self, InfoCommand.self, AttachCommand.self, DetachCommand.self, SendCommand.self, WatchCommand.self,
                     SubscribeCommand.self, LogsCommand.self, WaitCommand.self, StopCommand.self, RestartCommand.self, RmCommand.self,
-                    PruneCommand.self, SuperviseCommand.self, TerminalWorkerCommand.self,
+                    PruneCommand.self, SuperviseCommand.self, TerminalWorkerCommand.self, NotifyCommand.self,
                 ]),
             CommandGroup(
                 name: "Projects and trust", subcommands: [InitCommand.self, ProjectCommand.self, TrustCommand.self, ConfigCommand.self]),

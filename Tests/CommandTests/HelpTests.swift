@@ -78,7 +78,7 @@ enum Contract {
         ] {
             #expect(output.contains(group))
         }
-        for hidden in ["supervise", "terminal-worker", "probe", "refresh-login"] { #expect(!output.contains("  \(hidden)")) }
+        for hidden in ["supervise", "terminal-worker", "probe", "refresh-login", "notify"] { #expect(!output.contains("  \(hidden)")) }
     }
 
     @Test("run and shell have the options of the contract, and each is explained", arguments: ["run", "shell", "explain"])

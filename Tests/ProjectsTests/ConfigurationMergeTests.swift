@@ -144,6 +144,10 @@ struct ConfigurationMergeTests {
                 .sshKeys, project: "[\(sshKey("a")), \(sshKey("b"))]", user: "[\(sshKey("a", ", confirm = false"))]",
                 "\(fingerprint("a")) without asking", approved: "\(fingerprint("a")) without asking, \(fingerprint("b"))", requests: 1),
             row(.sshKeys, local: "[\(sshKey("a"))]", "", approved: fingerprint("a"), requests: 1),
+            row(.notifyOn, env: "idle, failed", user: "['exited']", "idle, failed"), row(.notifyOn, user: "['exited']", "exited"),
+            row(.notifyDesktop, env: "false", user: "true", "false"), row(.notifyDesktop, user: "true", "true"), row(.notifyDesktop, nil),
+            row(.notifyCommand, env: "e", user: "'u'", "e"), row(.notifyCommand, flag: ["f"], user: "'u'", "f"),
+            row(.notifyWebhook, env: "https://e/", user: "'https://u/'", "https://e/"), row(.notifyWebhook, nil),
         ]
 
     static func fingerprint(_ digit: String) -> String { "SHA256:" + String(repeating: digit, count: 43) }
@@ -158,6 +162,8 @@ struct ConfigurationMergeTests {
         for entry in ConfigurationSchema.entries {
             let rows = Self.table.filter { $0.key == entry.key }
             #expect(rows.count >= 2, "\(entry.path) has no test")
+            // A file of the repository's that holds such a key cannot even be read.
+            if entry.approval == .refused { continue }
             #expect(
                 rows.contains { $0.project != nil || $0.local != nil } && rows.contains { $0.user != nil || $0.flag != nil },
                 "\(entry.path)")
@@ -192,6 +198,34 @@ struct ConfigurationMergeTests {
         if ![.unite, .uniteNames, .userFirstNames].contains(row.key.schema.merge) {
             #expect(narrow.overridden[row.key]?.count ?? 0 >= sources - 1)
         }
+    }
+
+    @Test("what is the user's alone is an error in a repository's file, with its place")
+    func refused() throws {
+        let scratch = try Scratch()
+        let text = "[notify]\non = ['idle']\ndesktop = true\ncommand = 'x'\nwebhook = 'https://example.com/'\n"
+        let project = try scratch.project("name = 'x'\n" + text, local: text)
+        let problems = try LoadedConfiguration.problems(project: project, home: scratch.home(), variables: [])
+        #expect(
+            problems.map { "\($0.origin) \($0.key)" } == [
+                "coop.toml:3:1 notify.on", "coop.toml:4:1 notify.desktop", "coop.toml:5:1 notify.command", "coop.toml:6:1 notify.webhook",
+                "coop.local.toml:2:1 notify.on", "coop.local.toml:3:1 notify.desktop", "coop.local.toml:4:1 notify.command",
+                "coop.local.toml:5:1 notify.webhook",
+            ])
+    }
+
+    @Test(
+        "an address for notifications is https, or of this machine",
+        arguments: [
+            ("https://hooks.example.com/a?b=c", true), ("http://127.0.0.1:80/", true), ("http://localhost/x", true),
+            ("http://example.com/", false),
+            ("https://u:p@example.com/", false), ("ftp://example.com/", false), ("example.com", false), ("https://", false),
+            ("https://example.com/a b", false), ("http://localhost.example.com/", false), ("http://127.0.0.1@example.com/", false),
+        ])
+    func webhook(_ address: String, _ isRight: Bool) throws {
+        let scratch = try Scratch()
+        try scratch.write("home/.coop/config.toml", "notify.webhook = '\(address)'\n")
+        #expect(try LoadedConfiguration.problems(project: nil, home: scratch.home(), variables: []).isEmpty == isRight)
     }
 
     @Test("requests say in plain words what is asked, and where")

@@ -38,6 +38,8 @@ final class SandboxRun {
     private let forwards: ForwardSession
     /// Writes the session's log; nil for a sandbox in which an agent logs in.
     private let recorder: SessionRecorder?
+    /// Tells the user what the session does, where that was asked for.
+    private let notifier: Notifier?
     private let sandbox: LaunchedSandbox
     private var supervisor: Supervisor?
     private var control: Descriptor?
@@ -150,6 +152,11 @@ final class SandboxRun {
                 : try SessionRecording(
                     context: context, options: options, spec: spec, project: project, agent: agent, hosting: hosting
                 ).recorder(loop: loop)
+            notifier = recorder.flatMap { [loop] recorder in
+                // What a person runs in the foreground, and no agent, they wait for.
+                guard agent != nil || (hosting.map { $0.mode != .keep } ?? false) else { return nil }
+                return Notifier(configuration.effective.notify, log: FileSystem.join(recorder.directory, "coop.log"), loop: loop)
+            }
             hook = try PrepareHook(configuration.effective, options: options, spec: spec, project: project, home: context.home)
             self.sandbox = launched
             self.work = begun
@@ -229,6 +236,7 @@ final class SandboxRun {
         let client = CommandClient(
             socket: Descriptor(owning: ends[1]), loop: loop, plan: plan, attends: !options.noInput, observer: observer)
         try client.start(spec.command)
+        notifier?.isOpen = true
         try recorder?.change(.working)
         try loop.run()
         if let failure = supervisor.failure { throw failure }
@@ -251,7 +259,10 @@ final class SandboxRun {
         sigemptyset(&none)
         sigprocmask(SIG_SETMASK, &none, nil)
         try recorder?.begin()
-        let host = try hosting.start(spec.command, supervisor: supervisor, recorder: recorder, loop: loop, ready: ready)
+        let host = try hosting.start(spec.command, supervisor: supervisor, recorder: recorder, loop: loop) { [unowned self] in
+            try ready()
+            self.notifier?.isOpen = true
+        }
         supervisor.whenOver = { [loop] in
             try host?.settle()
             loop.stop()
@@ -268,6 +279,7 @@ final class SandboxRun {
         egress?.whenDecided = { details in try recorder.record(.egress, SessionRecording.fields(details)) }
         supervisor.whenExecuted = { id, command in try recorder.executed(id, command) }
         supervisor.whenExecutionEnded = { id, end in try recorder.executionEnded(id, end) }
+        if let notifier { recorder.observe { [unowned recorder] _ in notifier.changed(recorder.summary) } }
     }
 
     /// How the command ended, once it has.
@@ -336,6 +348,7 @@ final class SandboxRun {
         egress?.end()
         attempt { try conclude(failure ?? first) }
         attempt { if work.isSettled { try session.remove() } }
+        if let recorder, recorder.isKept { notifier?.ended(recorder.summary) }
         if let first { throw first }
     }
 }
