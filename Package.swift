@@ -150,7 +150,7 @@ let package = Package(
         .testTarget(
             name: "SessionReadingTests",
             dependencies: ["CLinux", "CoopErrors", "EventLog", "LinuxKernel", "Sandbox", "Sessions", "TestSupport"],
-            exclude: ["subscribers.py"]),
+            exclude: ["bot.py", "subscribers.py"]),
         .target(
             name: "AgentEvents", dependencies: ["CoopErrors", "EventLog", "LinuxKernel", "TOML"], exclude: ["Data"],
             plugins: ["EmbedData"]),
