@@ -160,6 +160,8 @@ public final class WebSocketServer {
                 return
             }
             client.connection.sent(count)
+            // Its answer to a ping comes behind everything that it has not read yet: who takes something is there.
+            client.lastHeard = WebSocketServer.now()
         }
         if client.connection.isFinished, client.connection.output.isEmpty, !client.isLeaving {
             client.isLeaving = true
