@@ -14,7 +14,7 @@ async def main():
     server = subprocess.Popen([coop, "subscribe", session], stdout=subprocess.PIPE, text=True)
     where = json.loads(server.stdout.readline())
     answers = iter(["Ada", "42"])
-    async with websockets.connect(where["url"], extra_headers={"Authorization": "Bearer " + where["token"]}) as events:
+    async with websockets.connect(where["url"] + "?token=" + where["token"]) as events:
         async for line in events:
             event = json.loads(line)
             if event["type"] == "state" and event["state"] == "idle":

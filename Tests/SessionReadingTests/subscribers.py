@@ -7,11 +7,13 @@ import websockets
 
 url, token, count, last = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 first = int(sys.argv[5]) if len(sys.argv) > 5 else 1
-headers = {"Authorization": f"Bearer {token}"}
+# Version 14 has another name for it.
+option = "additional_headers" if int(websockets.__version__.split(".")[0]) >= 14 else "extra_headers"
+headers = {option: {"Authorization": f"Bearer {token}"}}
 
 
-async def connect(**options):
-    return await websockets.connect(url, extra_headers=headers, max_size=None, open_timeout=60, ping_interval=None, **options)
+async def connect(address=url, **options):
+    return await websockets.connect(address, max_size=None, open_timeout=60, ping_interval=None, **headers, **options)
 
 
 async def complete(client, start=first):
@@ -27,11 +29,14 @@ async def complete(client, start=first):
 
 async def main():
     clients = await asyncio.gather(*(connect() for _ in range(count)))
-    # Reads nothing before all others have everything.
-    slow = await connect(max_queue=1, read_limit=1024)
+    # Reads nothing before all others have everything, and has hardly any room for it.
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.connect(("127.0.0.1", int(url.split(":")[2].strip("/"))))
+    slow = await connect(max_queue=1, sock=narrow)
     print("connected", flush=True)
     await asyncio.gather(*(complete(client) for client in clients))
-    late = await websockets.connect(f"{url}?from={last}", extra_headers=headers)
+    late = await connect(f"{url}?from={last}")
     await complete(late, last)
     await complete(slow)
     print("complete")
