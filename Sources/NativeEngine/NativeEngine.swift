@@ -34,6 +34,7 @@ public struct NativeEngine: Engine {
         var layers: [LayerReport]
         var plan: LaunchPlan
         var cgroup: CgroupSettings
+        var limits: LimitDecision
     }
 
     private func probe() throws -> HostFacts {
@@ -55,7 +56,8 @@ public struct NativeEngine: Engine {
             plan = TestOmission.apply(to: plan)
         #endif
         return Prepared(
-            facts: facts, layers: LayerReports.make(spec: spec, facts: facts, limits: limits), plan: plan, cgroup: limits.cgroup)
+            facts: facts, layers: LayerReports.make(spec: spec, facts: facts, limits: limits), plan: plan, cgroup: limits.cgroup,
+            limits: limits)
     }
 
     public func launch(_ spec: SandboxSpec) throws -> LaunchedSandbox {
@@ -82,6 +84,16 @@ public struct NativeEngine: Engine {
                 try journal(cgroup.directories)
             }
             let warden = try start.handOver(prepared.plan)
+            // Whoever looked in haste looks now, beside the warden: no command is started before this is over.
+            if !isOmitting, started != nil, try HostFacts.findMaskedProc() {
+                kill(warden.pid, SIGKILL)
+                var status: Int32 = 0
+                while waitpid(warden.pid, &status, 0) < 0 && errno == EINTR {}
+                var facts = prepared.facts
+                facts.procIsMasked = true
+                try LayerReports.refuseMissing(
+                    LayerReports.make(spec: spec, facts: facts, limits: prepared.limits), degraded: spec.degraded)
+            }
             return LaunchedSandbox(
                 channel: warden.channel, pid: warden.pid, environment: spec.environment.map { "\($0.name)=\($0.value)" },
                 workingDirectory: spec.workingDirectory, listeners: prepared.plan.listeners

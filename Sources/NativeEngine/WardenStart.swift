@@ -11,7 +11,8 @@ import WardenProtocol
 /// configuration. Without the rest of its plan the warden starts nothing, and it ends when this object or this process goes
 /// away.
 public final class WardenStart {
-    private(set) var facts: HostFacts
+    /// Looked at in haste, where it was started early: whether parts of /proc are masked is not known.
+    let facts: HostFacts
     /// What it has been told to do already.
     private(set) var beginning: LaunchPlan?
     private let clone: ClonedWarden
@@ -32,7 +33,6 @@ public final class WardenStart {
         do {
             let users = try UserMapping.probe()
             mapping = try IdentityMapping(users, of: clone.pid)
-            // What the beginning does not depend on is looked at once the warden has it.
             var facts = try HostFacts.probe(users: users, looksForMaskedProc: false)
             #if COOP_TEST_HOOKS
                 facts = TestOmission.apply(to: facts)
@@ -47,7 +47,6 @@ public final class WardenStart {
             // It fits into the socket's buffer, where the program finds it when it begins.
             try clone.channel.sendIfOpen(.prepare(beginning))
             try advance()
-            self.facts.procIsMasked = try HostFacts.findMaskedProc()
         } catch {
             clone.end()
             throw error

@@ -46,9 +46,15 @@ struct InsidePath {
     func directory(_ path: String) throws(SystemError) -> Descriptor {
         // A link on the way, or something else in the place, is dealt with component by component.
         if let found = try? open(path), try isDirectory(found, path) { return found }
+        let names = FileSystem.components(of: path)
+        guard !names.contains(where: { $0 == ".." || $0 == "." }) else { throw SystemError("mkdir", path, errno: EINVAL) }
+        // Mostly only the last one is missing.
+        let parent = FileSystem.parent(of: path)
+        if names.count > 1, let name = names.last, let found = try? open(parent), try isDirectory(found, parent) {
+            return try step(from: found, to: name, path: path)
+        }
         var current = try open("/")
-        for name in FileSystem.components(of: path) {
-            guard name != "..", name != "." else { throw SystemError("mkdir", path, errno: EINVAL) }
+        for name in names {
             current = try step(from: current, to: name, path: path)
         }
         return current
