@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import CoopErrors
 import Glibc
 import LinuxKernel
@@ -58,6 +59,7 @@ struct Coop: ParsableCommand {
 
     static func main() {
         reserveStreams()
+        nameProcess()
         let arguments = (1..<Int(CommandLine.argc)).compactMap { index in
             CommandLine.unsafeArgv[index].map { String(osBytes: UnsafePointer($0)) }
         }
@@ -81,6 +83,14 @@ struct Coop: ParsableCommand {
 }
 
 extension Coop {
+    /// Coop starts itself by a path that is not its name; lists of processes are to show it all the same (prctl(2), PR_SET_NAME).
+    private static func nameProcess() {
+        guard CommandLine.argc > 1, ["supervise", "terminal-worker"].contains(CommandLine.unsafeArgv[1].map { String(cString: $0) }) else {
+            return
+        }
+        "coop".withCString { name in _ = coop_prctl(PR_SET_NAME, UInt(bitPattern: name), 0, 0, 0) }
+    }
+
     /// A stream that the caller has closed becomes an empty one: its number would otherwise go to the next file that is
     /// opened, and what is written to standard error would end up there.
     private static func reserveStreams() {

@@ -4,6 +4,7 @@ import Glibc
 import LinuxKernel
 import Sandbox
 import Sessions
+import Vault
 
 struct InfoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,17 +21,12 @@ struct InfoCommand: ParsableCommand {
         help: ArgumentHelp("The session: a name, an id or the beginning of an id.", valueName: "ID"), completion: NameCompletion.sessions)
     var id: String
 
-    private struct Report: Encodable {
-        var version = 1
-        var session: SessionEntry
-    }
-
     func run() throws {
         let context = try Context()
         try Sweep(context: context).run()
         let entry = try entry(context)
         if json {
-            print(try JSONText.encode(Report(session: entry)))
+            print(JSONValue.object([.init("version", .number("1")), .init("session", entry.json)]).text(indented: true))
             return
         }
         var lines: [(String, String)] = [("id", entry.id)]

@@ -3,6 +3,7 @@ import Glibc
 import LinuxKernel
 import Sandbox
 import Sessions
+import Vault
 
 struct PsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -19,17 +20,13 @@ struct PsCommand: ParsableCommand {
 
     @Flag(help: "Print JSON.") var json = false
 
-    private struct Listing: Encodable {
-        var version = 1
-        var sandboxes: [SessionEntry]
-    }
-
     func run() throws {
         let context = try Context()
         try Sweep(context: context).run()
         let entries = try SessionEntry.all(context: context, ended: all)
         if json {
-            print(try JSONText.encode(Listing(sandboxes: entries)))
+            let listing = JSONValue.object([.init("version", .number("1")), .init("sandboxes", .array(entries.map(\.json)))])
+            print(listing.text(indented: true))
             return
         }
         var rows = [["ID", "NAME", "STATE", "AGENT", "AGE", "TOKENS", "WORKSPACE", "COMMAND"]]

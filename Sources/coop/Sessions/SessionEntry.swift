@@ -2,9 +2,10 @@ import CoopErrors
 import LinuxKernel
 import Sandbox
 import Sessions
+import Vault
 
 /// One session as lists show it, from the record of its sandbox while it lives and the summary of its log.
-struct SessionEntry: Encodable {
+struct SessionEntry {
     var id: String
     var name: String?
     var state: String
@@ -86,6 +87,38 @@ struct SessionEntry: Encodable {
             outputTokens = summary.outputTokens
         }
         if summary.cost > 0 { costUSD = Double(summary.cost) / 1_000_000 }
+    }
+
+    /// As JSON, the names in order. What writes any `Encodable` takes fifteen microseconds for each.
+    var json: JSONValue {
+        var members: [JSONValue.Member] = []
+        func put(_ name: String, _ value: JSONValue?) { if let value { members.append(.init(name, value)) } }
+        func text(_ value: String?) -> JSONValue? { value.map { .string($0) } }
+        func number(_ value: (some CustomStringConvertible)?) -> JSONValue? { value.map { .number($0.description) } }
+        put("agent", text(agent))
+        put("code", number(code))
+        put("command", .array(command.map { .string($0) }))
+        put("costUSD", number(costUSD))
+        put("ended", number(ended))
+        put("engine", text(engine))
+        put("hasTerminal", .boolean(hasTerminal))
+        put("id", text(id))
+        put("inputTokens", number(inputTokens))
+        put("label", text(label))
+        put("log", text(log))
+        put("name", text(name))
+        put("outputTokens", number(outputTokens))
+        put("profile", text(profile))
+        put("project", text(project))
+        put("reason", text(reason))
+        put("since", number(since))
+        put("started", number(started))
+        put("state", text(state))
+        put("supervisor", number(supervisor))
+        put("task", text(task))
+        put("warden", number(warden))
+        put("workspace", text(workspace))
+        return .object(members)
     }
 
     /// `exited (1)`, as a person reads it.
