@@ -18,7 +18,8 @@ import Testing
         Case(
             name: "vim",
             words: [
-                FileSystem.isExecutable("/usr/bin/vim") ? "vim" : "vim.tiny", "-u", "NONE", "-i", "NONE", "-n", "+set number nowrap", "text",
+                FileSystem.isExecutable("/usr/bin/vim") ? "vim" : "vim.tiny", "-u", "NONE", "-i", "NONE", "-n", "+set number nowrap",
+                "text",
             ], keys: ["/wide", "Enter"],
             ready: "/wide"),
         Case(name: "less", words: ["less", "-R", "text"], keys: ["Space"], ready: "line 60"),

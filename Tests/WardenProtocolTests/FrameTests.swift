@@ -103,7 +103,11 @@ struct Generator {
         case 20: .connected(id: number(), errno: number())
         case 21: .attach(rows: number(), columns: number(), isReadOnly: Bool.random(using: &random))
         case 22: .resize(rows: number(), columns: number())
-        case 23: .type(TypedInput(pieces: list(4) { Bool.random(using: &$0.random) ? .text($0.bytes()) : .keys($0.bytes()) }, whenIdle: true))
+        case 23:
+            .type(
+                TypedInput(
+                    pieces: list(4) { Bool.random(using: &$0.random) ? .text($0.bytes()) : .keys($0.bytes()) },
+                    whenIdle: Bool.random(using: &random)))
         case 24: .detachAll
         case 25: .attached(offset: number(), rows: number(), columns: number())
         case 26: .resized(rows: number(), columns: number())
