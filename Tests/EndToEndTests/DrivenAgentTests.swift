@@ -1,0 +1,53 @@
+import Glibc
+import LinuxKernel
+import TestSupport
+import Testing
+
+/// The real agents as sessions in the background: watched, and driven by what a script has.
+extension RealAgentTests {
+    private static let anyone = TestIdentity.ordinary.first ?? .root
+
+    @Test("an interactive agent that nobody looks at takes a task by send, and its end is seen", arguments: ["claude", "codex"])
+    func driven(_ name: String) throws {
+        let agent = try RealAgent(name, Self.anyone)
+        let place = agent.place
+        let started = try place.coop(["run", "-d"] + agent.arguments(nil).dropFirst(), environment: agent.variables)
+        #expect(started.exitCode == 0, "\(started)")
+        let session = HostedSession(place, id: String(started.output.dropLast()))
+        defer { _ = try? place.coop(["stop", session.id]) }
+        let idle = try place.coop(["wait", session.id, "--for", "idle", "--timeout", "60s"], timeout: 90)
+        #expect(idle.exitCode == 0, "\(idle)")
+        _ = try place.coop(["send", "--when-idle", session.id, "fix the failing test"])
+        #expect(
+            try Deadline.poll(seconds: 90) {
+                try session.terminal.contains("test passes now") || place.text("prices.py").contains("+= price")
+            })
+        _ = try place.coop(["wait", session.id, "--for", "idle", "--timeout", "60s"], timeout: 90)
+        try agent.expectDone()
+        let watched = try place.coop(["watch", session.id, "--json"], input: .null, timeout: 1)
+        #expect(watched.output.contains("\"type\":\"input\"") && watched.output.contains("fix the failing test"), "\(watched)")
+        _ = try place.coop(["send", session.id, name == "codex" ? "/quit" : "/exit"])
+        #expect(try session.reaches("exited (0)"), "\(try session.field("state") ?? "")")
+        #expect(try place.remains() == [])
+    }
+
+    @Test("an agent with a task in the background tells what it does as events", arguments: ["claude", "codex"])
+    func structured(_ name: String) throws {
+        let agent = try RealAgent(name, Self.anyone)
+        let place = agent.place
+        let started = try place.coop(["run", "-d"] + agent.arguments("fix the failing test").dropFirst(), environment: agent.variables)
+        #expect(started.exitCode == 0, "\(started)")
+        let session = HostedSession(place, id: String(started.output.dropLast()))
+        let end = try place.coop(["wait", session.id, "--timeout", "120s"], timeout: 150)
+        #expect(end.exitCode == 0, "\(end)")
+        try agent.expectDone()
+        let events = try session.events()
+        for type in ["message", "tool_call", "tool_result", "usage", "egress"] {
+            #expect(events.contains { $0.hasPrefix(type + " ") }, "\(type) in \(events)")
+        }
+        #expect(try session.field("tokens") != nil)
+        let watched = try place.coop(["watch", session.id])
+        #expect(watched.exitCode == 0 && watched.output.contains("The test passes now."), "\(watched)")
+        #expect(try place.remains() == [])
+    }
+}
