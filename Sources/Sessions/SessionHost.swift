@@ -156,6 +156,8 @@ public final class SessionHost: TerminalHost {
     private func take(keys bytes: [UInt8]) throws {
         if let text = typed.take(bytes, isSecret: isSecret) { try recordInput(text, by: "terminal") }
         keys += bytes
+        // The arrows and what a terminal reports by itself begin with ESC.
+        if bytes.first != 0x1B || bytes.count == 1 { try recorder.answered() }
         try write()
     }
 
@@ -311,6 +313,7 @@ public final class SessionHost: TerminalHost {
             keys += isPaste ? Array("\u{1B}[200~".utf8) + SessionHost.withoutMarks(body) + Array("\u{1B}[201~".utf8) : body
         case .keys(let bytes): keys += bytes
         }
+        try recorder.answered()
         try write()
         guard !pieces.isEmpty else { return }
         isTyping = true

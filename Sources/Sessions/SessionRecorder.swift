@@ -12,6 +12,9 @@ import WardenProtocol
 public final class SessionRecorder {
     /// How long an agent must be silent to be taken for idle, in milliseconds.
     public static let quiet: UInt64 = 2000
+    /// How long between two looks at the screen of one that is not silent, and of one that asks and blinks. Milliseconds.
+    private static let pause: UInt64 = 1500
+    private static let askingPause: UInt64 = 5000
 
     public let directory: String
     public private(set) var summary: SessionSummary
@@ -21,6 +24,11 @@ public final class SessionRecorder {
     /// What happened before it was clear that the run is worth a log.
     private var held: [(type: EventType, fields: EventFields, time: EventTime)]?
     private var lastOutput: UInt64 = 0
+    /// What the screen said at the last look that it waits for, and whether that has become the state: what blinks while it waits is
+    /// no work then.
+    private var glimpsed: AttentionPatterns.Reason?
+    private var isAsking = false
+    private var lastLook: UInt64 = 0
     private var timer: Int?
     private let prepare: () throws(CoopError) -> Void
     /// Why the agent rang, until it goes on.
@@ -178,22 +186,32 @@ public final class SessionRecorder {
     /// The agent does something.
     public func active() throws(CoopError) {
         lastOutput = EventLoop.now()
-        if summary.state != .working { try change(.working) }
+        if summary.state != .working, !isAsking { try change(.working) }
         if timer == nil { arm(SessionRecorder.quiet) }
+    }
+
+    /// Somebody has pressed a key that may answer what it asks.
+    func answered() throws(CoopError) {
+        glimpsed = nil
+        guard isAsking else { return }
+        isAsking = false
+        try active()
     }
 
     private func arm(_ milliseconds: UInt64) {
         timer = loop.after(milliseconds: milliseconds) { [unowned self] in
             self.timer = nil
-            let silence = EventLoop.now() - self.lastOutput
-            if silence < SessionRecorder.quiet {
-                self.arm(SessionRecorder.quiet - silence)
-            } else if !self.summary.state.isOver {
-                try self.rest()
-            }
+            guard !self.summary.state.isOver else { return }
+            let now = EventLoop.now()
+            let silence = now - self.lastOutput
+            guard silence < SessionRecorder.quiet else { return try self.rest() }
+            self.arm(SessionRecorder.quiet - silence)
+            let pause = self.isAsking ? SessionRecorder.askingPause : SessionRecorder.pause
+            if now - self.lastLook >= pause { try self.glance() }
         }
     }
 
+    /// The agent is silent.
     private func rest() throws {
         guard let look, let patterns, !patterns.isEmpty else { return try settle(nil) }
         let end = terminalEnd
@@ -204,12 +222,33 @@ public final class SessionRecorder {
         }
     }
 
+    /// The agent is not silent, but some blink while they wait.
+    private func glance() throws {
+        guard let look, let patterns, !patterns.isEmpty else { return }
+        lastLook = EventLoop.now()
+        try look { [unowned self] screen in
+            guard let screen, !self.summary.state.isOver else { return }
+            guard let shown = patterns.find(in: screen) else {
+                self.glimpsed = nil
+                guard self.isAsking else { return }
+                self.isAsking = false
+                return try self.change(.working)
+            }
+            // Twice the same: text that runs through is gone by then.
+            if self.glimpsed == shown.reason { try self.settle(shown) }
+            self.glimpsed = shown.reason
+        }
+    }
+
     /// It does nothing now.
     ///
     /// - Parameter shown: what its screen says that it waits for.
     private func settle(_ shown: (reason: AttentionPatterns.Reason, row: String)?) throws(CoopError) {
+        let wasAsking = isAsking
+        isAsking = shown != nil
         if let shown {
             wanted = nil
+            if wasAsking, summary.reason == shown.reason.rawValue { return }
             var fields = EventFields()
             // No secret was in what the terminal received, but the screen may have put one together from parts.
             fields.put("text", content: scrub(Array(shown.row.utf8)))

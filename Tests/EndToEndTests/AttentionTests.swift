@@ -44,6 +44,32 @@ import Testing
         #expect(try place.remains() == [])
     }
 
+    @Test("one that blinks while it asks needs attention all the same, until somebody answers", arguments: TestIdentity.ordinary)
+    func blinking(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        try place.write(
+            "../home/.local/bin/claude",
+            """
+            #!/bin/bash
+            printf '\\033[2J\\033[5;1HDo you want to proceed?'
+            until read -t 0.3 x; do printf '\\033[H*\\033[6;1H'; read -t 0.3 x && break; printf '\\033[H \\033[6;1H'; done
+            printf '\\033[2J\\033[Hworking'
+            until read -t 0.3 x; do printf '.'; done
+            """, mode: 0o755)
+        let started = try place.coop(["run", "-d", "--network", "none", "claude"])
+        let session = HostedSession(place, id: started.output.split(separator: "\n").first.map(String.init) ?? "")
+        #expect(try Deadline.poll(seconds: 30) { try session.field("reason") == "permission" })
+        let before = try session.terminal.utf8.count
+        #expect(try Deadline.poll(seconds: 30) { try session.terminal.utf8.count > before + 100 })
+        #expect(try session.field("reason") == "permission")
+        #expect(try place.coop(["send", session.id, "x"]).exitCode == 0)
+        #expect(try Deadline.poll(seconds: 30) { try session.terminal.contains("working....................") })
+        #expect(try session.field("state")?.hasPrefix("working") == true)
+        #expect(try session.events().count { $0.hasPrefix("permission ") } == 1)
+        #expect(try place.coop(["send", session.id, "x"]).exitCode == 0)
+        #expect(try session.reaches("exited"))
+    }
+
     @Test("the same on the terminal of a command that is no agent means nothing")
     func notAgent() throws {
         let place = try Sandboxed(TestIdentity.all[0])
