@@ -77,4 +77,32 @@ import Testing
         #expect(try session.reaches("idle"))
         try session.stop()
     }
+
+    @Test("what changed in the workspace is told when the session becomes silent and when it ends", arguments: TestIdentity.all)
+    func files(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        try place.write("old", "1\n")
+        try place.write("same", "1\n")
+        try place.write("sub/old", "1\n")
+        try place.write("../outside/file", "1\n")
+        #expect(try place.hostShell("git init -q").exitCode == 0)
+        let script = """
+            echo 2 > old; mkdir new; echo 2 > new/file; touch -d 2001-01-01 sub/old; git config a.b c; mkdir node_modules; echo 2 > node_modules/x
+            ln -s ../outside link; read x; echo 3 > old; rm same; read x; echo 4 > last
+            """
+        let session = try HostedSession(place, command: ["sh", "-c", script])
+        func files() throws -> [String] { try session.events().filter { $0.hasPrefix("file ") }.map { String($0.dropFirst(5)) }.sorted() }
+        func line(_ path: String, _ change: String) -> String { #"{"path":"\#(path)","change":"\#(change)"}"# }
+        var expected = [line("link", "created"), line("new/file", "created"), line("old", "changed"), line("sub/old", "changed")]
+        #expect(try Deadline.poll(seconds: 30) { try files() == expected }, "\((try? files()) ?? [])")
+        #expect(try place.coop(["send", session.id, "x"]).exitCode == 0)
+        expected = (expected + [line("old", "changed")]).sorted()
+        #expect(try Deadline.poll(seconds: 30) { try files() == expected }, "\((try? files()) ?? [])")
+        try place.write("../outside/file", "2\n")
+        #expect(try place.coop(["send", session.id, "x"]).exitCode == 0)
+        #expect(try session.reaches("exited (0)"))
+        expected = (expected + [line("last", "created")]).sorted()
+        #expect(try files() == expected)
+        #expect(try session.events().last?.hasPrefix("exited ") == true)
+    }
 }

@@ -40,6 +40,7 @@ final class SandboxRun {
     private let recorder: SessionRecorder?
     /// Tells the user what the session does, where that was asked for.
     private let notifier: Notifier?
+    private var changes: ChangeRecorder?
     private let sandbox: LaunchedSandbox
     private var supervisor: Supervisor?
     private var control: Descriptor?
@@ -279,6 +280,7 @@ final class SandboxRun {
         egress?.whenDecided = { details in try recorder.record(.egress, SessionRecording.fields(details)) }
         supervisor.whenExecuted = { id, command in try recorder.executed(id, command) }
         supervisor.whenExecutionEnded = { id, end in try recorder.executionEnded(id, end) }
+        if spec.workspace.mode == .bind { changes = ChangeRecorder(root: spec.workspace.path, recorder: recorder, loop: loop) }
         if let notifier { recorder.observe { [unowned recorder] _ in notifier.changed(recorder.summary) } }
     }
 
@@ -346,6 +348,7 @@ final class SandboxRun {
         attempt { try sandbox.release() }
         grants?.gate.close()
         egress?.end()
+        attempt { try changes?.finish() }
         attempt { try conclude(failure ?? first) }
         attempt { if work.isSettled { try session.remove() } }
         if let recorder, recorder.isKept { notifier?.ended(recorder.summary) }
