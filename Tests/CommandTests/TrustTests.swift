@@ -135,13 +135,23 @@ import Testing
         let place = try place(first, identity)
         let command = ["run", "--", "sh", "-c", "echo \"<$SHOWN $LATER>\""]
         let values = ["SHOWN": "shown", "LATER": "later"]
-        let coop = try place.start(command, environment: values, input: .terminal(rows: 24, columns: 200))
-        #expect(try coop.waitForOutput("[v]iew the files"), "\(coop.outputText)")
-        // Between the list and the answer somebody asks for more.
-        try place.write("coop.toml", "name = \"x\"\n[sandbox]\nenv_allow = [\"SHOWN\", \"LATER\"]\n")
-        try coop.send("y\n")
-        let outcome = try coop.wait()
-        #expect(outcome.exitCode == 0 && outcome.output.contains("<shown >"), "\(outcome)")
+        // With a terminal of its own the sandbox is another process's, which reads the files again and takes none but approved bytes.
+        for isHosted in [false, true] {
+            try place.write("coop.toml", first)
+            _ = try place.coop(["trust", "--revoke"])
+            let words = isHosted ? command : ["run", "--no-tty"] + command.dropFirst()
+            let coop = try place.start(words, environment: values, input: .terminal(rows: 24, columns: 200))
+            #expect(try coop.waitForOutput("[v]iew the files"), "\(coop.outputText)")
+            // Between the list and the answer somebody asks for more.
+            try place.write("coop.toml", "name = \"x\"\n[sandbox]\nenv_allow = [\"SHOWN\", \"LATER\"]\n")
+            try coop.send("y\n")
+            let outcome = try coop.wait()
+            if isHosted {
+                #expect(outcome.exitCode == 126 && !outcome.output.contains("<shown"), "\(outcome)")
+            } else {
+                #expect(outcome.exitCode == 0 && outcome.output.contains("<shown >"), "\(outcome)")
+            }
+        }
         // What was approved is not what lies there now.
         try place.coop(command, environment: values).expectError(
             126, "+ pass on the variable LATER", "pass on the variable SHOWN of your environment (coop.toml:3:14), approved before",

@@ -238,8 +238,9 @@ private let anyone = TestIdentity.ordinary.first ?? .root
               ask() { curl -s -m 60 --noproxy "*" -o /dev/null -w "%{http_code}\n" "$1"; }
               ask http://plain.example.com/before; ask "http://denied.example.com/[1-5000]" | sort | uniq -c; ask http://plain.example.com/after'
             """, timeout: 300)
-        #expect(outcome.output.hasPrefix("200\n") && outcome.output.hasSuffix("000\n"), "\(outcome)")
-        #expect(outcome.error.contains("audit"), "\(outcome)")
+        // Whichever log is full first, the session's or the audit: nothing leaves any more.
+        #expect(outcome.output.hasPrefix("200\n") && !outcome.output.dropFirst(4).contains("200"), "\(outcome)")
+        #expect(outcome.error.contains("audit") || outcome.error.contains("cannot write the session's event log"), "\(outcome)")
         #expect(try upstream.requests() == ["plain GET /before plain.example.com"])
         #expect(try place.coop(["audit", "export"]).output.contains("\"path\":\"/before\""))
         let verified = try place.coop(["audit", "verify"])

@@ -179,7 +179,7 @@ import Testing
         #expect(try place.remains() == [])
         let listing = try place.coop(["ps", "--json"])
         #expect(
-            listing.output.contains("\"version\" : 1") && listing.output.replacing(" ", with: "").contains("\"sandboxes\":["), "\(listing)")
+            listing.output.contains("\"version\": 1") && listing.output.replacing(" ", with: "").contains("\"sandboxes\":["), "\(listing)")
     }
 
     @Test("a sandbox that runs in the foreground can be joined and stopped, too", arguments: TestIdentity.all)

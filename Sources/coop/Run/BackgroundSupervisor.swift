@@ -22,7 +22,12 @@ struct BackgroundSupervisor {
         defer { posix_spawn_file_actions_destroy(&actions) }
         // A prompt is read by the supervisor, which makes the command line of it.
         if options.promptFile != "-" { posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0) }
-        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_RDWR, 0)
+        // What the hook says that prepares the project is for the person who waits; the id alone is standard output.
+        switch mode {
+        case .attached: break
+        case .detached, .pipes: posix_spawn_file_actions_adddup2(&actions, 2, 1)
+        case .keep: posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_RDWR, 0)
+        }
         posix_spawn_file_actions_adddup2(&actions, writer.number, 3)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -46,10 +51,13 @@ struct BackgroundSupervisor {
             throw CoopError(.failed, "cannot start a supervisor", SystemError.text(for: code), next: "coop doctor")
         }
         close(writer)
-        let answer = String(decoding: try reader.readAll(limit: 65536, subject: "supervisor"), as: UTF8.self)
+        let signals = try SignalRelay(to: pid)
+        let answer = String(decoding: try signals.whileReading(reader), as: UTF8.self)
         guard answer.hasPrefix("ready ") else {
+            let code = Int32(answer.split(separator: " ").last ?? "") ?? 125
+            if signals.wasInterrupted { Interrupt.dieOf(SIGINT) }
             // The supervisor has said why on standard error already.
-            throw ProcessResult(code: Int32(answer.split(separator: " ").last ?? "") ?? 125)
+            throw ProcessResult(code: code)
         }
         return String(answer.dropFirst(6))
     }

@@ -75,6 +75,7 @@ struct SuperviseCommand: ParsableCommand {
         guard let null = try? Descriptor.open("/dev/null", O_RDWR) else { return }
         coop_dup3(null.number, answer.number, O_CLOEXEC)
         coop_dup3(null.number, 0, 0)
+        coop_dup3(null.number, 1, 0)
         // What is still to be said is for whoever asks later what went wrong.
         let errors = log.flatMap { try? Descriptor.open($0, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, mode: 0o600) } ?? null
         coop_dup3(errors.number, 2, 0)
@@ -82,7 +83,9 @@ struct SuperviseCommand: ParsableCommand {
 
     /// A hook's own code is passed on; whoever started this process may be gone.
     private static func answer(_ answer: Descriptor, _ error: any Error) {
-        let code = (error as? ProcessResult)?.code ?? (error as? CoopError).map { $0.code == .notFound ? 127 : 125 } ?? 125
+        let code =
+            (error as? ProcessResult)?.code ?? (error as? CoopError).map { $0.code == .notFound ? 127 : $0.code == .refused ? 126 : 125 }
+            ?? 125
         try? answer.writeAll("failed \(code)".utf8, subject: "the command that started it")
     }
 }
