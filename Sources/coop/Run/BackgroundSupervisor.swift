@@ -3,6 +3,7 @@ import CLinux
 import CoopErrors
 import Glibc
 import LinuxKernel
+import Projects
 import Sandbox
 
 /// Starts a supervisor that outlives this process, in a session of its own.
@@ -46,6 +47,8 @@ struct BackgroundSupervisor {
         defer { for pointer in argv { free(pointer) } }
         var pid: pid_t = 0
         HostPath.restore()
+        // Whoever starts it may have no terminal to speak of (cron); the session has one, which does what xterm's does.
+        if mode == .detached, ["", "dumb"].contains(environmentVariable("TERM") ?? "") { setenv("TERM", "xterm-256color", 1) }
         let code = posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, argv, environ)
         guard code == 0 else {
             throw CoopError(.failed, "cannot start a supervisor", SystemError.text(for: code), next: "coop doctor")
