@@ -16,7 +16,11 @@ struct AttachedTerminal {
 
     /// As the terminal at which the session was started: ends with the command's code when it ends.
     func run(owned command: [String]) throws {
-        switch try show(ownsCommand: true) {
+        let outcome = try show(ownsCommand: true)
+        // Where its supervisor was killed, or could not clear everything away, this process does, and says so: nothing is to be left to a
+        // next command that may never come.
+        if outcome != .detached { try Sweep(context: context).run() }
+        switch outcome {
         case .detached: FileHandleOutput.standardError("[detached; coop attach \(id)]\n")
         case .ended(let end): throw ProcessResult(code: try timedOut ?? CommandOutcome.code(of: end, command: command))
         case .lost: throw ProcessResult(code: try timedOut ?? CommandOutcome.code(of: nil, command: command))
