@@ -250,6 +250,7 @@ public final class SessionHost: TerminalHost {
     }
 
     public func detachAll() throws {
+        // One that cannot be told is gone, and keeps nobody else from being told.
         for attachment in attachments.values { try? attachment.send(.detached, []) }
     }
 
@@ -263,6 +264,7 @@ public final class SessionHost: TerminalHost {
         if let master { coop_set_window(master.number, rows, columns) }
         screen?.resized(rows: rows, columns: columns)
         try recordSize()
+        // As above: its end is seen by the next reading.
         for attachment in attachments.values { try? attachment.send(.resized(rows: rows, columns: columns), []) }
     }
 

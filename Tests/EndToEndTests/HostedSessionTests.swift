@@ -194,6 +194,18 @@ import Testing
         #expect(try place.remains() == [])
     }
 
+    @Test("a session whose record is damaged is named, and can be removed")
+    func damaged() throws {
+        let place = try Sandboxed(TestIdentity.all[0])
+        let session = try HostedSession(place, command: ["true"])
+        #expect(try session.reaches("exited (0)"))
+        try FileSystem.replace(try session.directory + "/summary", with: "nonsense\n".utf8)
+        let listed = try place.coop(["ps", "-a", "--json"])
+        #expect(listed.output.contains(session.id) && listed.output.contains("cannot be read"), "\(listed)")
+        #expect(try place.coop(["logs", session.id]).exitCode == 0)
+        #expect(try place.coop(["rm", session.id]).output == session.id + "\n")
+    }
+
     @Test("further commands are recorded, and an agent's stream becomes events")
     func recorded() throws {
         let place = try Sandboxed(TestIdentity.all[0])

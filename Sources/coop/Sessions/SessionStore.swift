@@ -16,7 +16,9 @@ struct SessionStore {
         for directory in try directories() {
             for id in try names(in: directory.path) where !id.hasPrefix(".") {
                 let path = FileSystem.join(directory.path, id)
-                guard let summary = SessionSummary.read(directory: path), summary.id == id else { continue }
+                let known = SessionSummary.read(directory: path).flatMap { $0.id == id ? $0 : nil }
+                // One whose record is damaged is still there, to be looked at and removed; one that is only being made has no log yet.
+                guard let summary = known ?? (FileSystem.kind(FileSystem.join(path, "tip")) == .file ? damaged(id) : nil) else { continue }
                 result.append(StoredSession(directory: path, project: directory.project, summary: summary, isLive: live.contains(id)))
             }
         }
@@ -40,6 +42,14 @@ struct SessionStore {
         }
         let short = text.utf8.count < 4 ? ", and the beginning of an id needs four characters" : ""
         throw CoopError(.notFound, "there is no session `\(text.printable)`", "no name or id matches\(short)", next: "coop ps -a")
+    }
+
+    private func damaged(_ id: String) -> SessionSummary {
+        var summary = SessionSummary(
+            id: id, name: nil, agent: nil, workspace: "?", command: [], started: 0, hasTerminal: false, arguments: [], directory: "")
+        summary.state = .failed
+        summary.reason = "its record (summary) cannot be read"
+        return summary
     }
 
     /// The place of a new session's log.
