@@ -106,6 +106,19 @@ let package = Package(
         .testTarget(name: "VaultTests", dependencies: ["Vault", "Substitution", "CoopErrors", "LinuxKernel", "TestSupport"]),
         .target(name: "Workspaces", dependencies: ["CLinux", "CoopErrors", "LinuxKernel"]),
         .testTarget(name: "WorkspacesTests", dependencies: ["Workspaces", "CoopErrors", "LinuxKernel"]),
+        // What is done in a working tree, and how it reaches the user's: changes, what they would make the host do, how they land.
+        .target(
+            name: "Review", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Workspaces"],
+            resources: [.embedInCode("Landing/Data")], swiftSettings: testHooks),
+        .target(
+            name: "Overlays", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Review", "Workspaces"], swiftSettings: testHooks),
+        .target(
+            name: "Tasks", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Review", "Workspaces"], swiftSettings: testHooks),
+        .testTarget(name: "ReviewTests", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Review", "TestSupport", "Workspaces"]),
+        .testTarget(
+            name: "OverlaysTests", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Overlays", "Review", "TestSupport", "Workspaces"]),
+        .testTarget(
+            name: "TasksTests", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Review", "Tasks", "TestSupport", "Workspaces"]),
         .target(
             name: "Audit",
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", .product(name: "Crypto", package: "swift-crypto")]),
@@ -180,7 +193,7 @@ let package = Package(
                 "AgentEvents", "Agents", "Audit", "Certificates", "CLinux", "ConfigurationImport", "CoopErrors", "Egress", "EventLog",
                 "Forwarding", "GatewayProtocol", "LinuxKernel", "NativeEngine", "Policy", "Projects", "Sandbox", "Seccomp", "Sessions",
                 "Substitution", "TOML", "TerminalModel", "Vault", "WardenProtocol", "WebSocket", "Workspaces",
-                "ConfinedTerminal",
+                "ConfinedTerminal", "Overlays", "Review", "Tasks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: testHooks, linkerSettings: staticExecutable + staticFoundation),

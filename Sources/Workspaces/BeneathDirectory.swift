@@ -6,13 +6,13 @@ import LinuxKernel
 /// RESOLVE_NO_SYMLINKS for every name, however deep.
 package struct BeneathDirectory: Sendable {
     /// O_PATH (open(2)), which glibc defines only with _GNU_SOURCE; the same number on x86-64 and arm64.
-    static let pathOnly: Int32 = 0o10_000_000
+    package static let pathOnly: Int32 = 0o10_000_000
 
-    let descriptor: Descriptor
+    package let descriptor: Descriptor
     /// For messages.
-    let path: String
+    package let path: String
 
-    init(descriptor: Descriptor, path: String) {
+    package init(descriptor: Descriptor, path: String) {
         self.descriptor = descriptor
         self.path = path
     }
@@ -23,7 +23,7 @@ package struct BeneathDirectory: Sendable {
     }
 
     /// Opens `name` below, `.` for the directory itself.
-    func open(_ name: String, _ flags: Int32, mode: mode_t = 0) throws(SystemError) -> Descriptor {
+    package func open(_ name: String, _ flags: Int32, mode: mode_t = 0) throws(SystemError) -> Descriptor {
         let subject = FileSystem.join(path, name)
         // A rename elsewhere in the tree can make the kernel give up with EAGAIN (openat2(2)).
         for _ in 0..<64 {
@@ -36,12 +36,12 @@ package struct BeneathDirectory: Sendable {
         throw SystemError("openat2", subject, errno: EAGAIN)
     }
 
-    func directory(_ name: String) throws(SystemError) -> BeneathDirectory {
+    package func directory(_ name: String) throws(SystemError) -> BeneathDirectory {
         BeneathDirectory(descriptor: try open(name, O_RDONLY | O_DIRECTORY), path: FileSystem.join(path, name))
     }
 
     /// The same for what may be this directory itself: `.` opens nothing.
-    func holder(_ name: String) throws(SystemError) -> BeneathDirectory { name == "." ? self : try directory(name) }
+    package func holder(_ name: String) throws(SystemError) -> BeneathDirectory { name == "." ? self : try directory(name) }
 
     /// The bytes of a regular file; nil when there is none. Anything else under that name is an error (`ELOOP`, `EINVAL`).
     package func read(_ name: String, limit: Int) throws(SystemError) -> [UInt8]? {
@@ -70,7 +70,7 @@ package struct BeneathDirectory: Sendable {
     }
 
     /// The status of a single component in this directory, links not followed; nil when nothing is there.
-    func status(_ name: String) throws(SystemError) -> stat? {
+    package func status(_ name: String) throws(SystemError) -> stat? {
         var result = stat()
         if name.withOSBytes({ fstatat(descriptor.number, $0, &result, AT_SYMLINK_NOFOLLOW) }) == 0 { return result }
         if errno == ENOENT || errno == ENOTDIR { return nil }
@@ -78,7 +78,7 @@ package struct BeneathDirectory: Sendable {
     }
 
     /// The text of a link that is a single component in this directory.
-    func readLink(_ name: String) -> String? {
+    package func readLink(_ name: String) -> String? {
         var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX) + 1)
         let count = name.withOSBytes { name in
             buffer.withUnsafeMutableBytes { raw in
@@ -90,7 +90,7 @@ package struct BeneathDirectory: Sendable {
     }
 
     /// The names and kinds in this directory; nil as kind where the file system does not say.
-    func entries(limit: Int = .max) throws(SystemError) -> [(name: String, kind: FileKind?)] {
+    package func entries(limit: Int = .max) throws(SystemError) -> [(name: String, kind: FileKind?)] {
         let copy = try open(".", O_RDONLY | O_DIRECTORY)
         let number = try check("dup", path) { fcntl(copy.number, F_DUPFD_CLOEXEC, 3) }
         guard let handle = fdopendir(number) else {
