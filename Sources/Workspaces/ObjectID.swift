@@ -11,6 +11,9 @@ public struct ObjectID: Sendable, Hashable, CustomStringConvertible {
         hex = String(text)
     }
 
+    /// A name that is written in coop's own source.
+    init(wellFormed hex: String) { self.hex = hex }
+
     /// Whether this is the name that means "no object".
     public var isZero: Bool { hex.utf8.allSatisfy { $0 == 0x30 } }
 
