@@ -66,7 +66,7 @@ public struct CommitImport: Sendable {
         self.stateDirectory = stateDirectory
         self.isLive = isLive
         self.limits = limits
-        self.git = HostGit(privateGit.repository, executable: git, expected: privateGit.identity)
+        self.git = HostGit(privateGit.repository, executable: git, expected: privateGit.identity, views: stateDirectory)
     }
 
     /// Whether anything was done inside that an import would take over. Reads files, runs nothing.

@@ -2,7 +2,7 @@ import Glibc
 import LinuxKernel
 
 /// Reads whole files in one go: the size is known from fstat(2), so that nothing is copied or grown on the way.
-enum FileBytes {
+package enum FileBytes {
     /// - Parameter limit: more bytes than this fail with `EFBIG`.
     static func read(_ file: Descriptor, limit: Int, subject: String) throws(SystemError) -> [UInt8] {
         var status = stat()
@@ -33,7 +33,7 @@ enum FileBytes {
     }
 
     /// A file's bytes, nil when there is none.
-    static func contents(_ path: String, limit: Int = 64 << 20) throws(SystemError) -> [UInt8]? {
+    package static func contents(_ path: String, limit: Int = 64 << 20) throws(SystemError) -> [UInt8]? {
         do {
             return try read(try Descriptor.open(path, O_RDONLY), limit: limit, subject: path)
         } catch  where error.errno == ENOENT || error.errno == ENOTDIR {

@@ -2,7 +2,7 @@ import CoopErrors
 import LinuxKernel
 
 /// Turns a system call's failure into an error that says what coop was doing.
-func describing<Value>(_ what: @autoclosure () -> String, next: String? = nil, _ body: () throws -> Value) throws -> Value {
+package func describing<Value>(_ what: @autoclosure () -> String, next: String? = nil, _ body: () throws -> Value) throws -> Value {
     do {
         return try body()
     } catch let error as SystemError {
@@ -11,7 +11,7 @@ func describing<Value>(_ what: @autoclosure () -> String, next: String? = nil, _
 }
 
 /// The last line of what a program complained about, short enough for one line of an error.
-func complaint(_ outcome: HostProcess.Outcome) -> String {
+package func complaint(_ outcome: HostProcess.Outcome) -> String {
     let lines = outcome.errors.split(separator: UInt8(ascii: "\n")).map { String(osBytes: $0) }
     let chosen = lines.first { $0.hasPrefix("fatal:") || $0.hasPrefix("error:") } ?? lines.last
     guard let chosen else { return "\(outcome.status)" }

@@ -22,6 +22,16 @@ public struct GitRepository: Sendable, Equatable {
     /// The object directories, the repository's own first, then those named by alternates.
     public var objectDirectories: [String]
 
+    package init(
+        workTree: String, link: Link, gitDirectory: String, commonDirectory: String, objectDirectories: [String]
+    ) {
+        self.workTree = workTree
+        self.link = link
+        self.gitDirectory = gitDirectory
+        self.commonDirectory = commonDirectory
+        self.objectDirectories = objectDirectories
+    }
+
     /// Directories of alternates followed; git itself follows five levels.
     static let alternatesDepth = 5
     static let alternatesLimit = 64
@@ -147,7 +157,7 @@ public struct GitRepository: Sendable, Equatable {
     }
 
     /// What must be the same at the end of a session as at its start.
-    struct Identity: Sendable, Equatable {
+    package struct Identity: Sendable, Equatable {
         var configuration: [[UInt8]]
         var inodes: [String]
     }

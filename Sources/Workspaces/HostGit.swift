@@ -1,10 +1,12 @@
 import CoopErrors
 import Glibc
 import LinuxKernel
+import Synchronization
 
 /// Git on the host, on the user's real repository, hardened. Every git call of coop's goes through this type.
 ///
-/// - The environment is built from nothing; system and global configuration are not read.
+/// - The environment is built from nothing; system and global configuration are not read, and of the repository's own what
+///   ``GitView`` lists.
 /// - The repository is named (`--git-dir`), never searched for, so that nothing the sandbox made is taken for one.
 /// - Only commands that run nothing from configuration, hooks or attributes are used, and what could is switched off besides.
 /// - No command reads the contents of the working tree, so that no filter of a `.gitattributes` can run.
@@ -13,12 +15,22 @@ public struct HostGit: Sendable {
     /// The git program.
     public let executable: String
     private let expected: GitRepository.Identity?
+    private let view: LazyView
+    private let user: GitUserConfiguration
 
-    /// - Parameter expected: how the repository was when the session started; nil before there is one.
-    init(_ repository: GitRepository, executable: String, expected: GitRepository.Identity?) {
+    /// - Parameters:
+    ///   - expected: how the repository was when the session started; nil before there is one.
+    ///   - views: a directory of coop's own for ``GitView``.
+    ///   - user: the user's own settings, where files are checked out or compared.
+    package init(
+        _ repository: GitRepository, executable: String, expected: GitRepository.Identity? = nil, views: String,
+        user: GitUserConfiguration = .none
+    ) {
         self.repository = repository
         self.executable = executable
         self.expected = expected
+        view = LazyView(directory: views)
+        self.user = user
     }
 
     /// The first `git` of a search path.
@@ -31,19 +43,30 @@ public struct HostGit: Sendable {
     }
 
     /// Extra settings of one call.
-    struct Setting: Sendable {
+    package struct Setting: Sendable {
         /// New objects go here instead of into the repository (GIT_OBJECT_DIRECTORY).
-        var objectDirectory: String?
+        package var objectDirectory: String?
         /// This index instead of the repository's (GIT_INDEX_FILE).
-        var indexFile: String?
+        package var indexFile: String?
         /// A working tree that holds nothing.
-        var workTree: String?
-        var input: [UInt8] = []
-        var limits = HostProcess.Limits()
+        package var workTree: String?
+        package var input: [UInt8] = []
+        package var limits = HostProcess.Limits()
+
+        package init(
+            objectDirectory: String? = nil, indexFile: String? = nil, workTree: String? = nil, input: [UInt8] = [],
+            limits: HostProcess.Limits = HostProcess.Limits()
+        ) {
+            self.objectDirectory = objectDirectory
+            self.indexFile = indexFile
+            self.workTree = workTree
+            self.input = input
+            self.limits = limits
+        }
     }
 
     /// Runs git and returns its standard output, or throws what it complained about.
-    func run(_ arguments: [String], _ setting: Setting = Setting()) throws -> [UInt8] {
+    package func run(_ arguments: [String], _ setting: Setting = Setting()) throws -> [UInt8] {
         let outcome = try attempt(arguments, setting)
         guard outcome.status.isSuccess else {
             throw CoopError(
@@ -53,11 +76,12 @@ public struct HostGit: Sendable {
     }
 
     /// Runs git and returns how it ended.
-    func attempt(_ arguments: [String], _ setting: Setting = Setting()) throws -> HostProcess.Outcome {
+    package func attempt(_ arguments: [String], _ setting: Setting = Setting()) throws -> HostProcess.Outcome {
         try verify()
         return try describing("cannot run git \(arguments.first ?? "")") {
-            try HostProcess.run(
-                executable, fixedArguments(setting) + arguments, environment: environment(setting), input: setting.input,
+            let view = try view.path(repository, executable, user)
+            return try HostProcess.run(
+                executable, fixedArguments(setting) + arguments, environment: environment(setting, view), input: setting.input,
                 limits: setting.limits)
         }
     }
@@ -66,13 +90,15 @@ public struct HostGit: Sendable {
     func start(_ arguments: [String], input: Descriptor?, _ setting: Setting) throws -> HostProcess {
         try verify()
         return try describing("cannot run git \(arguments.first ?? "")") {
-            try HostProcess.start(
-                executable, fixedArguments(setting) + arguments, environment: environment(setting), input: input, limits: setting.limits)
+            let view = try view.path(repository, executable, user)
+            return try HostProcess.start(
+                executable, fixedArguments(setting) + arguments, environment: environment(setting, view), input: input,
+                limits: setting.limits)
         }
     }
 
     /// Refuses to go on when the repository is another one, or has gained configuration that could run something.
-    func verify() throws {
+    package func verify() throws {
         guard let expected else { return }
         let what = "cannot use the git repository of \(repository.workTree.printable)"
         let now = try describing(what) { try repository.identity() }
@@ -117,14 +143,14 @@ public struct HostGit: Sendable {
         "push.gpgSign=false", "log.showSignature=false", "safe.bareRepository=all", "advice.detachedHead=false",
     ]
 
-    private func environment(_ setting: Setting) -> [String] {
+    private func environment(_ setting: Setting, _ view: String) -> [String] {
         var result = [
             "PATH=/usr/bin:/bin", "HOME=/nonexistent", "XDG_CONFIG_HOME=/nonexistent", "LC_ALL=C", "TZ=UTC",
             "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_SYSTEM=/dev/null", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_ATTR_NOSYSTEM=1",
             "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1",
             "GIT_ALLOW_PROTOCOL=none", "GIT_CEILING_DIRECTORIES=/", "GIT_PAGER=cat", "GIT_EDITOR=false", "GIT_ASKPASS=false",
             "GIT_SSH_COMMAND=false", "GIT_PROTOCOL_FROM_USER=0", "GIT_LITERAL_PATHSPECS=1", "GIT_COMMITTER_NAME=coop",
-            "GIT_COMMITTER_EMAIL=coop@localhost",
+            "GIT_COMMITTER_EMAIL=coop@localhost", "GIT_COMMON_DIR=\(view)",
         ]
         if let directory = setting.objectDirectory, let own = repository.objectDirectories.first {
             result.append("GIT_OBJECT_DIRECTORY=\(directory)")
@@ -143,5 +169,21 @@ public struct HostGit: Sendable {
             if character == "\n" { result += "\\n" } else { result.unicodeScalars.append(character) }
         }
         return result + "\""
+    }
+}
+
+/// Makes the view of a repository when git is run for the first time: most sessions change nothing.
+private final class LazyView: Sendable {
+    private let directory: String
+    private let made = Mutex<String?>(nil)
+
+    init(directory: String) { self.directory = directory }
+
+    func path(_ repository: GitRepository, _ git: String, _ user: GitUserConfiguration) throws -> String {
+        if let path = made.withLock({ $0 }) { return path }
+        let view = try GitView(of: repository, in: directory)
+        try view.prepare(user: user, git: git)
+        made.withLock { $0 = view.path }
+        return view.path
     }
 }

@@ -6,32 +6,39 @@ import LinuxKernel
 ///
 /// What it reads and writes goes through files in memory (memfd_create(2)) rather than pipes: nothing can block on a full pipe,
 /// and no SIGPIPE can reach coop.
-struct HostProcess {
+package struct HostProcess {
     /// How a process ended.
-    enum Status: Sendable, Equatable {
+    package enum Status: Sendable, Equatable {
         case exited(Int32)
         case signalled(Int32)
 
-        var isSuccess: Bool { self == .exited(0) }
+        package var isSuccess: Bool { self == .exited(0) }
     }
 
     /// What a finished process left.
-    struct Outcome: Sendable {
-        var status: Status
-        var output: [UInt8]
-        var errors: [UInt8]
+    package struct Outcome: Sendable {
+        package var status: Status
+        package var output: [UInt8]
+        package var errors: [UInt8]
     }
 
     /// Bounds of one process (setrlimit(2)); they hold for whatever it starts too.
-    struct Limits: Sendable {
+    package struct Limits: Sendable {
         /// Bytes of private memory (RLIMIT_DATA), nil for the inherited limit.
-        var memory: UInt64?
+        package var memory: UInt64?
         /// Bytes of one written file (RLIMIT_FSIZE).
-        var fileSize: UInt64?
+        package var fileSize: UInt64?
         /// Bytes kept of standard output; more is an error.
-        var output: Int = 64 << 20
+        package var output: Int = 64 << 20
         /// Milliseconds until the process is killed.
-        var timeout: Int = 600_000
+        package var timeout: Int = 600_000
+
+        package init(memory: UInt64? = nil, fileSize: UInt64? = nil, output: Int = 64 << 20, timeout: Int = 600_000) {
+            self.memory = memory
+            self.fileSize = fileSize
+            self.output = output
+            self.timeout = timeout
+        }
     }
 
     private let process: pid_t

@@ -51,7 +51,7 @@ public enum PrivateGitDirectory {
             if usesFiles, let read = try RefSnapshot.read(repository) {
                 snapshot = read
             } else {
-                snapshot = try RefSnapshot.read(asking: HostGit(repository, executable: try git(), expected: nil))
+                snapshot = try RefSnapshot.read(asking: HostGit(repository, executable: try git(), views: directory + ".views"))
             }
 
             for part in ["", "/hooks", "/info", "/objects", "/objects/info", "/objects/pack", "/refs", "/refs/heads", "/refs/tags"] {

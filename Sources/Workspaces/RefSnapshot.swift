@@ -28,7 +28,7 @@ public struct RefSnapshot: Sendable, Equatable {
     static let refLimit = 200_000
 
     /// Reads HEAD, loose and packed references of a files-format repository; nil when something there needs git itself.
-    static func read(_ repository: GitRepository) throws(SystemError) -> RefSnapshot? {
+    package static func read(_ repository: GitRepository) throws(SystemError) -> RefSnapshot? {
         let common = repository.commonDirectory
         if FileSystem.kind(FileSystem.join(common, "reftable"), followLinks: false) != nil { return nil }
         guard let headBytes = try FileBytes.contents(FileSystem.join(repository.gitDirectory, "HEAD"), limit: 4096),
@@ -46,7 +46,7 @@ public struct RefSnapshot: Sendable, Equatable {
     }
 
     /// The text of a HEAD file.
-    static func parseHead(_ bytes: [UInt8]) -> Head? {
+    package static func parseHead(_ bytes: [UInt8]) -> Head? {
         let text = String(osBytes: bytes.prefix { $0 != UInt8(ascii: "\n") })
         if text.hasPrefix("ref:") {
             let name = String(text.dropFirst(4).drop { $0 == " " || $0 == "\t" })
@@ -112,7 +112,7 @@ public struct RefSnapshot: Sendable, Equatable {
     }
 
     /// The same by git, for a repository that keeps its references in another form.
-    static func read(asking git: HostGit) throws -> RefSnapshot {
+    package static func read(asking git: HostGit) throws -> RefSnapshot {
         let listing = try git.run(["for-each-ref", "--format=%(objectname) %(objecttype) %(refname) %(symref)"])
         guard let parsed = RefListing.parse(listing, limit: refLimit) else {
             throw CoopError(

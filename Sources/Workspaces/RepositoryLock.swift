@@ -4,11 +4,11 @@ import LinuxKernel
 
 /// One import at a time into one repository, however many sessions end at once. The lock file lies in coop's own state, because
 /// the workspace and the private git directory can be written by a sandbox.
-struct RepositoryLock {
+package struct RepositoryLock {
     private let file: Descriptor
 
     /// Waits for the lock; it is released when the value goes away, or the process ends in whatever way (flock(2)).
-    init(of repository: GitRepository, in stateDirectory: String) throws(SystemError) {
+    package init(of repository: GitRepository, in stateDirectory: String) throws(SystemError) {
         try FileSystem.makeDirectories(stateDirectory)
         guard let status = try FileSystem.status(repository.commonDirectory) else {
             throw SystemError("stat", repository.commonDirectory, errno: ENOENT)

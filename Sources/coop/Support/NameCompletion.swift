@@ -27,6 +27,13 @@ enum NameCompletion {
         }
     }
 
+    static var tasks: CompletionKind {
+        .custom { (_: [String], _: Int, _: String) in
+            guard let context = try? Context(), let project = try? context.project() else { return [] }
+            return ((try? ProjectTasks.store(context, project).all()) ?? []).map(\.name.text)
+        }
+    }
+
     static var agents: CompletionKind {
         .custom { (_: [String], _: Int, _: String) in
             guard let home = try? CoopHome.locate() else { return [] }

@@ -1,0 +1,127 @@
+import CoopErrors
+import Glibc
+import LinuxKernel
+import Workspaces
+
+/// What is kept about one task, in a small file beside its working tree.
+///
+/// A line for each field: its name, a space, its value. In values `\` is `\\` and a line end is `\n`. Unknown names are passed over.
+public struct TaskRecord: Sendable, Equatable {
+    public static let fileName = "task"
+    private static let header = "coop-task 1"
+
+    public var name: TaskName
+    /// Everything of this task: `$COOP_HOME/projects/KEY/tasks/NAME`. Not in the file, which may have moved with its project.
+    public var directory: String
+    /// The name of the working tree in ``directory``: that of the repository's own.
+    public var leaf: String
+    /// Git's name of the worktree: the part below `worktrees` of the repository.
+    public var worktree: String
+    /// The branch that it was made from, `refs/heads/main`; nil where that was no branch (a detached HEAD, a tag, a commit).
+    public var baseBranch: String?
+    /// The commit that it was made from.
+    public var baseCommit: ObjectID
+    /// Seconds since 1970.
+    public var created: Int64
+    /// The tip of the branch when it was last merged, by whatever way of merging; nil before.
+    public var merged: ObjectID?
+
+    public init(
+        name: TaskName, directory: String, leaf: String, worktree: String, baseBranch: String?, baseCommit: ObjectID, created: Int64,
+        merged: ObjectID? = nil
+    ) {
+        self.name = name
+        self.directory = directory
+        self.leaf = leaf
+        self.worktree = worktree
+        self.baseBranch = baseBranch
+        self.baseCommit = baseCommit
+        self.created = created
+        self.merged = merged
+    }
+
+    /// The working tree.
+    public var tree: String { FileSystem.join(directory, leaf) }
+
+    // MARK: - The file
+
+    /// Reads the record in a task's directory; nil when there is none.
+    ///
+    /// - Throws: `CoopError` of kind `failed` for one that cannot be understood.
+    static func read(directory: String) throws(CoopError) -> TaskRecord? {
+        let path = FileSystem.join(directory, fileName)
+        let bytes: [UInt8]
+        do { bytes = try FileSystem.read(path, limit: 1 << 16) } catch {
+            if error.errno == ENOENT || error.errno == ENOTDIR { return nil }
+            throw CoopError(.failed, "cannot read the record of a task", "\(error)", next: "ls -la \(directory.printable)")
+        }
+        guard let record = TaskRecord(parsing: bytes, directory: directory) else {
+            throw CoopError(
+                .failed, "cannot read the record of the task \(FileSystem.lastComponent(of: directory).printable)",
+                "\(path.printable) is not one", next: "cat \(path.printable)")
+        }
+        return record
+    }
+
+    /// Replaces the file as a whole.
+    func write() throws(SystemError) {
+        try FileSystem.replace(FileSystem.join(directory, TaskRecord.fileName), with: encoded)
+    }
+
+    var encoded: [UInt8] {
+        var lines = TaskRecord.header + "\n"
+        func put(_ key: String, _ value: String?) {
+            guard let value else { return }
+            lines += key + " "
+            for character in value.unicodeScalars {
+                switch character {
+                case "\\": lines += "\\\\"
+                case "\n": lines += "\\n"
+                default: lines.unicodeScalars.append(character)
+                }
+            }
+            lines += "\n"
+        }
+        put("name", name.text)
+        put("leaf", leaf)
+        put("worktree", worktree)
+        put("base_branch", baseBranch)
+        put("base_commit", baseCommit.hex)
+        put("created", String(created))
+        put("merged", merged?.hex)
+        return lines.osBytes
+    }
+
+    init?(parsing bytes: [UInt8], directory: String) {
+        var lines = bytes.split(separator: 0x0A)[...]
+        guard let first = lines.popFirst(), first.elementsEqual(TaskRecord.header.utf8) else { return nil }
+        var fields: [String: String] = [:]
+        for line in lines {
+            guard let space = line.firstIndex(of: 0x20) else { continue }
+            fields[String(decoding: line[..<space], as: UTF8.self)] = TaskRecord.value(line[(space + 1)...])
+        }
+        guard let name = fields["name"].flatMap({ try? TaskName($0) }), let leaf = fields["leaf"], !leaf.isEmpty, !leaf.contains("/"),
+            leaf != ".", leaf != "..", let worktree = fields["worktree"], !worktree.isEmpty, !worktree.contains("/"), worktree != ".",
+            worktree != "..", let commit = fields["base_commit"].flatMap({ ObjectID($0) })
+        else { return nil }
+        self.init(
+            name: name, directory: directory, leaf: leaf, worktree: worktree, baseBranch: fields["base_branch"], baseCommit: commit,
+            created: fields["created"].flatMap { Int64($0) } ?? 0, merged: fields["merged"].flatMap { ObjectID($0) })
+    }
+
+    private static func value(_ escaped: ArraySlice<UInt8>) -> String {
+        var result: [UInt8] = []
+        var isEscape = false
+        for byte in escaped {
+            if isEscape {
+                result.append(byte == UInt8(ascii: "n") ? 0x0A : byte)
+                isEscape = false
+            } else if byte == UInt8(ascii: "\\") {
+                isEscape = true
+            } else {
+                result.append(byte)
+            }
+        }
+        return String(osBytes: result)
+    }
+}
