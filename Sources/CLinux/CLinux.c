@@ -2,6 +2,7 @@
 // library's own types for whoever imports it.
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include "CLinuxFiles.h"
 
 #include <net/if.h>
 #include <netinet/in.h>
@@ -370,4 +371,20 @@ int coop_file_identity(int descriptor, struct coop_file_identity *identity) {
     identity->born_seconds = found.stx_btime.tv_sec;
     identity->born_nanoseconds = found.stx_btime.tv_nsec;
     return 0;
+}
+
+#ifndef STATX_MNT_ID
+#define STATX_MNT_ID 0x00001000U
+#endif
+
+uint64_t coop_mount_id(int descriptor) {
+    // The mount's number follows the device numbers (struct statx), whatever the installed header knows of it.
+    struct {
+        struct statx head;
+        uint64_t room[16];
+    } found = {0};
+    if (statx(descriptor, "", AT_EMPTY_PATH, STATX_MNT_ID, &found.head) != 0 || !(found.head.stx_mask & STATX_MNT_ID)) return 0;
+    uint64_t number;
+    memcpy(&number, (const char *)&found.head + 0x90, sizeof number);
+    return number;
 }
