@@ -5,6 +5,9 @@ public struct OverlayDirectory: Sendable, Equatable {
     /// `$COOP_HOME/projects/KEY/sessions/ID/overlay`, mode 0700.
     public var path: String
 
+    /// The directory's name in the session's own.
+    public static let name = "overlay"
+
     public init(path: String) { self.path = path }
 
     /// Everything that differs from the tree below, as overlayfs keeps it (the kernel's filesystems/overlayfs.rst).

@@ -1,0 +1,34 @@
+import CoopErrors
+import LinuxKernel
+import Overlays
+import Projects
+import Sessions
+
+extension StoredSession {
+    /// The session's overlay; nil for one that worked without, or whose overlay has been removed.
+    func overlay() throws(CoopError) -> OverlaySession? {
+        try OverlaySession.open(OverlayDirectory(path: FileSystem.join(directory, OverlayDirectory.name)))
+    }
+}
+
+extension SessionStore {
+    /// The session that a text means, or without one the project's latest that has changes to look at, and its overlay.
+    ///
+    /// - Throws: `not-found` when there is none, or it has no overlay.
+    func overlay(_ text: String?, project: Project) throws(CoopError) -> (session: StoredSession, overlay: OverlaySession) {
+        if let text {
+            let session = try find(text)
+            if let overlay = try session.overlay() { return (session, overlay) }
+            throw CoopError(
+                .notFound, "the session \(session.id.printable) has no changes to look at",
+                "it did not work in an overlay, or they were discarded",
+                next: "coop run --workspace overlay -- …")
+        }
+        for session in try all().reversed() where session.project == project.key.text {
+            if let overlay = try session.overlay(), try overlay.hasChanges() { return (session, overlay) }
+        }
+        throw CoopError(
+            .notFound, "no session of this project has changes to look at", "none of its overlays differs from the tree",
+            next: "coop run --workspace overlay -- …")
+    }
+}
