@@ -25,6 +25,8 @@ public struct TaskRecord: Sendable, Equatable {
     public var created: Int64
     /// The tip of the branch when it was last merged, by whatever way of merging; nil before.
     public var merged: ObjectID?
+    /// The commit that the merge made, or moved the other branch to.
+    public var mergedAs: ObjectID?
 
     public init(
         name: TaskName, directory: String, leaf: String, worktree: String, baseBranch: String?, baseCommit: ObjectID, created: Int64,
@@ -89,6 +91,7 @@ public struct TaskRecord: Sendable, Equatable {
         put("base_commit", baseCommit.hex)
         put("created", String(created))
         put("merged", merged?.hex)
+        put("merged_as", mergedAs?.hex)
         return lines.osBytes
     }
 
@@ -107,6 +110,7 @@ public struct TaskRecord: Sendable, Equatable {
         self.init(
             name: name, directory: directory, leaf: leaf, worktree: worktree, baseBranch: fields["base_branch"], baseCommit: commit,
             created: fields["created"].flatMap { Int64($0) } ?? 0, merged: fields["merged"].flatMap { ObjectID($0) })
+        mergedAs = fields["merged_as"].flatMap { ObjectID($0) }
     }
 
     private static func value(_ escaped: ArraySlice<UInt8>) -> String {

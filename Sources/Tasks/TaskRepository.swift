@@ -112,13 +112,28 @@ public struct TaskRepository: Sendable {
         return (parts[0], parts[1])
     }
 
-    /// How many commits of a task's branch are on no other branch, tag or remote branch.
+    /// How many commits of a task's branch are on no other branch, tag or remote branch, neither themselves nor as what a merge made of them.
     public func unmergedCommits(of record: TaskRecord) throws -> Int {
-        guard let tip = try tip(of: record), tip != record.merged else { return 0 }
+        guard let tip = try tip(of: record) else { return 0 }
+        if tip == record.merged, let result = record.mergedAs, try git.attempt(["cat-file", "-e", result.hex]).status.isSuccess,
+            try commits(of: result, onlyIn: record) == 0
+        {
+            return 0
+        }
+        return try commits(of: tip, onlyIn: record)
+    }
+
+    /// How many commits `tip` has that no branch but the task's, tag or remote branch has.
+    private func commits(of tip: ObjectID, onlyIn record: TaskRecord) throws -> Int {
         let answer = try git.run([
-            "rev-list", "--count", tip.hex, "--not", "--exclude=\(record.name.reference)", "--branches", "--tags", "--remotes",
+            "rev-list", "--count", tip.hex, "--not", "--exclude=\(record.name.branch)", "--branches", "--tags", "--remotes",
         ])
-        return Int(String(decoding: answer, as: UTF8.self).filter { $0 != "\n" }) ?? 0
+        guard let count = Int(String(decoding: answer, as: UTF8.self).filter { $0 != "\n" }) else {
+            throw CoopError(
+                .failed, "cannot count the commits of \(record.name.branch)", "git's answer was not understood",
+                next: "git -C \(repository.workTree.printable) log \(record.name.branch)")
+        }
+        return count
     }
 
     /// `main` for `refs/heads/main`.

@@ -136,11 +136,10 @@ package struct IsolatedGit: Sendable {
     }
 
     /// Puts a commit and whatever it needs that the repository lacks into the repository; written to the disk when this returns.
-    package func store(_ commit: ObjectID, known: [ObjectID]) throws {
+    package func store(_ commit: ObjectID, known: [ObjectID], in git: HostGit) throws {
         let revisions = [commit.hex + "\n"] + known.map { "^\($0.hex)\n" }
         let pack = try run(
             ["pack-objects", "--revs", "--stdout", "-q", "--delta-base-offset"], Setting(input: Array(revisions.joined().utf8)))
-        let git = HostGit(repository, executable: executable, expected: nil)
         _ = try git.run(["-c", "core.fsync=all", "unpack-objects", "-q"], HostGit.Setting(input: pack))
     }
 

@@ -72,12 +72,18 @@ final class Repository {
             environment: ["TZ": "UTC", "GIT_AUTHOR_DATE": "2026-01-02T03:04:05Z", "GIT_COMMITTER_DATE": "2026-01-02T03:04:05Z"])
     }
 
+    /// Git on the repository as coop runs it.
+    func host() throws -> HostGit {
+        guard let repository = try GitRepository.find(at: work) else { throw TestSupportError("no repository") }
+        return HostGit(repository, executable: "/usr/bin/git", views: FileSystem.join(directory, "views"))
+    }
+
     /// The merge of `coop/a` into `trunk`, computed and stored.
     func merge(_ method: MergeMethod, _ number: Int = 0) throws -> MergeResult {
         let (tip, target) = (try id("coop/a"), try id("trunk"))
         let git = try isolated(number, head: target)
         let result = try TaskMerge(git: git, branch: "coop/a", tip: tip, target: "trunk", targetTip: target).compute(method)
-        if case .done(let done) = result { try git.store(done.commit, known: [tip, target]) }
+        if case .done(let done) = result { try git.store(done.commit, known: [tip, target], in: host()) }
         return result
     }
 }
