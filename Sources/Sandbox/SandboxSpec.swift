@@ -87,10 +87,13 @@ public struct Workspace: Codable, Sendable, Equatable {
 
     public var path: String
     public var mode: Mode
+    /// The task whose working tree it is; nil for the user's own.
+    public var task: String?
 
-    public init(path: String, mode: Mode) {
+    public init(path: String, mode: Mode, task: String? = nil) {
         self.path = path
         self.mode = mode
+        self.task = task
     }
 }
 

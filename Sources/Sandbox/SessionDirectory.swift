@@ -19,10 +19,12 @@ public struct SessionRecord: Codable, Sendable, Equatable {
     public var engine: String
     /// The directory of its log; it may not exist yet.
     public var log: String?
+    /// The task that it works in.
+    public var task: String?
 
     public init(
         id: String, name: String?, supervisor: Int32, warden: Int32, started: Int64, workspace: String, command: [String],
-        engine: String, log: String? = nil
+        engine: String, log: String? = nil, task: String? = nil
     ) {
         self.id = id
         self.name = name
@@ -33,6 +35,7 @@ public struct SessionRecord: Codable, Sendable, Equatable {
         self.command = command
         self.engine = engine
         self.log = log
+        self.task = task
     }
 }
 

@@ -4,8 +4,6 @@ import LinuxKernel
 import Workspaces
 
 /// What is kept about one task, in a small file beside its working tree.
-///
-/// A line for each field: its name, a space, its value. In values `\` is `\\` and a line end is `\n`. Unknown names are passed over.
 public struct TaskRecord: Sendable, Equatable {
     public static let fileName = "task"
     private static let header = "coop-task 1"
@@ -71,38 +69,16 @@ public struct TaskRecord: Sendable, Equatable {
     }
 
     var encoded: [UInt8] {
-        var lines = TaskRecord.header + "\n"
-        func put(_ key: String, _ value: String?) {
-            guard let value else { return }
-            lines += key + " "
-            for character in value.unicodeScalars {
-                switch character {
-                case "\\": lines += "\\\\"
-                case "\n": lines += "\\n"
-                default: lines.unicodeScalars.append(character)
-                }
-            }
-            lines += "\n"
-        }
-        put("name", name.text)
-        put("leaf", leaf)
-        put("worktree", worktree)
-        put("base_branch", baseBranch)
-        put("base_commit", baseCommit.hex)
-        put("created", String(created))
-        put("merged", merged?.hex)
-        put("merged_as", mergedAs?.hex)
-        return lines.osBytes
+        FieldLines.encode(
+            TaskRecord.header,
+            [
+                ("name", name.text), ("leaf", leaf), ("worktree", worktree), ("base_branch", baseBranch), ("base_commit", baseCommit.hex),
+                ("created", String(created)), ("merged", merged?.hex), ("merged_as", mergedAs?.hex),
+            ])
     }
 
     init?(parsing bytes: [UInt8], directory: String) {
-        var lines = bytes.split(separator: 0x0A)[...]
-        guard let first = lines.popFirst(), first.elementsEqual(TaskRecord.header.utf8) else { return nil }
-        var fields: [String: String] = [:]
-        for line in lines {
-            guard let space = line.firstIndex(of: 0x20) else { continue }
-            fields[String(decoding: line[..<space], as: UTF8.self)] = TaskRecord.value(line[(space + 1)...])
-        }
+        guard let fields = FieldLines.decode(TaskRecord.header, bytes) else { return nil }
         guard let name = fields["name"].flatMap({ try? TaskName($0) }), let leaf = fields["leaf"], !leaf.isEmpty, !leaf.contains("/"),
             leaf != ".", leaf != "..", let worktree = fields["worktree"], !worktree.isEmpty, !worktree.contains("/"), worktree != ".",
             worktree != "..", let commit = fields["base_commit"].flatMap({ ObjectID($0) })
@@ -111,21 +87,5 @@ public struct TaskRecord: Sendable, Equatable {
             name: name, directory: directory, leaf: leaf, worktree: worktree, baseBranch: fields["base_branch"], baseCommit: commit,
             created: fields["created"].flatMap { Int64($0) } ?? 0, merged: fields["merged"].flatMap { ObjectID($0) })
         mergedAs = fields["merged_as"].flatMap { ObjectID($0) }
-    }
-
-    private static func value(_ escaped: ArraySlice<UInt8>) -> String {
-        var result: [UInt8] = []
-        var isEscape = false
-        for byte in escaped {
-            if isEscape {
-                result.append(byte == UInt8(ascii: "n") ? 0x0A : byte)
-                isEscape = false
-            } else if byte == UInt8(ascii: "\\") {
-                isEscape = true
-            } else {
-                result.append(byte)
-            }
-        }
-        return String(osBytes: result)
     }
 }

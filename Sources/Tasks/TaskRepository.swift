@@ -112,6 +112,13 @@ public struct TaskRepository: Sendable {
         return (parts[0], parts[1])
     }
 
+    /// The newest commit that both have; nil when they have nothing in common.
+    package func mergeBase(_ left: ObjectID, _ right: ObjectID) throws -> ObjectID? {
+        let outcome = try git.attempt(["merge-base", left.hex, right.hex])
+        guard outcome.status.isSuccess else { return nil }
+        return ObjectID(String(decoding: outcome.output.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+    }
+
     /// How many commits of a task's branch are on no other branch, tag or remote branch, neither themselves nor as what a merge made of them.
     public func unmergedCommits(of record: TaskRecord) throws -> Int {
         guard let tip = try tip(of: record) else { return 0 }
@@ -143,6 +150,12 @@ public struct TaskRepository: Sendable {
         }
         return reference
     }
+
+    /// Whether names of branches that differ only in case are one to the repository's file system (core.ignorecase).
+    var ignoresCase: Bool { repository.ignoresCase }
+
+    /// What of the settings of the user's worktree a further one gets too.
+    func worktreeSettings() throws -> GitWorktreeSettings { try GitWorktreeSettings(of: repository, user: user, git: program) }
 
     // MARK: - Files
 

@@ -51,7 +51,7 @@ package struct GitView: Sendable {
     private func unlinkIfThere(_ path: String) -> Int32 { path.withOSBytes { unlink($0) == 0 || errno == ENOENT ? 0 : -1 } }
 
     /// What may stay: how the repository is stored, and how its files look in a working tree.
-    private static let keys: Set<String> = [
+    static let keys: Set<String> = [
         "extensions.objectformat", "extensions.refstorage", "extensions.partialclone", "core.filemode", "core.ignorecase",
         "core.symlinks", "core.precomposeunicode", "core.autocrlf", "core.eol", "core.checkstat", "core.trustctime",
         "core.sparsecheckout", "core.sparsecheckoutcone", "index.sparse", "core.sharedrepository", "core.protecthfs", "core.protectntfs",

@@ -48,18 +48,21 @@ public struct HostGit: Sendable {
         package var objectDirectory: String?
         /// This index instead of the repository's (GIT_INDEX_FILE).
         package var indexFile: String?
-        /// A working tree that holds nothing.
+        /// A working tree; where nothing is said about it, one that holds nothing.
         package var workTree: String?
+        /// Further settings, `name=value`, of git's own that run nothing (git(1), -c).
+        package var options: [String] = []
         package var input: [UInt8] = []
         package var limits = HostProcess.Limits()
 
         package init(
-            objectDirectory: String? = nil, indexFile: String? = nil, workTree: String? = nil, input: [UInt8] = [],
+            objectDirectory: String? = nil, indexFile: String? = nil, workTree: String? = nil, options: [String] = [], input: [UInt8] = [],
             limits: HostProcess.Limits = HostProcess.Limits()
         ) {
             self.objectDirectory = objectDirectory
             self.indexFile = indexFile
             self.workTree = workTree
+            self.options = options
             self.input = input
             self.limits = limits
         }
@@ -129,7 +132,7 @@ public struct HostGit: Sendable {
     private func fixedArguments(_ setting: Setting) -> [String] {
         var result = ["--no-pager", "--git-dir=\(repository.gitDirectory)"]
         if let tree = setting.workTree { result.append("--work-tree=\(tree)") }
-        for option in HostGit.options { result += ["-c", option] }
+        for option in HostGit.options + setting.options { result += ["-c", option] }
         return result
     }
 

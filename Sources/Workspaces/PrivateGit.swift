@@ -25,6 +25,9 @@ public struct PrivateGit: Sendable, Equatable {
     /// Paths relative to the workspace that the host's git trusts because its configuration names them (core.hooksPath,
     /// include.path, core.attributesFile, …): they have to be protected like the editor settings.
     public var trustedPaths: [String]
+    /// The only reference that the session may move, its task's branch: that one it may also rewrite. Nil for a session in the user's own
+    /// tree, which moves branches forward.
+    public var ownBranch: String?
 
     /// The host's index at the start; nil when there was none.
     var index: Fingerprint?
@@ -56,6 +59,7 @@ public struct PrivateGit: Sendable, Equatable {
         field("format", objectFormat.rawValue)
         field("ignorecase", ignoresCase ? "1" : "0")
         for path in trustedPaths { field("trusted", path) }
+        if let ownBranch { field("own", ownBranch) }
         if let index { field("index", index.description) }
         for inode in identity.inodes { field("inode", inode) }
         for bytes in identity.configuration { field("config", bytes) }
@@ -110,6 +114,7 @@ public struct PrivateGit: Sendable, Equatable {
             case "format": result.objectFormat = ObjectFormat(rawValue: value) ?? .sha1
             case "ignorecase": result.ignoresCase = value == "1"
             case "trusted": result.trustedPaths.append(value)
+            case "own": result.ownBranch = value
             case "index": result.index = Fingerprint(description: value)
             case "inode": result.identity.inodes.append(value)
             case "config": result.identity.configuration.append(Array(raw))

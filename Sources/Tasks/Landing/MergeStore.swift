@@ -94,6 +94,8 @@ package struct MergeStore: Sendable {
         for id in try FileSystem.list(directory).sorted() {
             do {
                 let path = FileSystem.join(directory, id)
+                // One that is just being made is not locked for a moment.
+                if id.hasPrefix("."), let status = try FileSystem.status(path), time(nil) - status.st_mtim.tv_sec < 60 { continue }
                 guard let lock = try MergeStore.lock(path) else { continue }
                 defer { withExtendedLifetime(lock) {} }
                 if let journal = try journal(id) {

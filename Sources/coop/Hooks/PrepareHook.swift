@@ -16,7 +16,8 @@ struct PrepareHook {
 
     /// - Returns: nil where there is no hook, or none is wanted.
     init?(
-        _ configuration: Configuration, options: RunOptions, spec: SandboxSpec, project: Project, home: CoopHome
+        _ configuration: Configuration, options: RunOptions, spec: SandboxSpec, project: Project, task: TaskRun? = nil,
+        home: CoopHome
     ) throws(CoopError) {
         guard let command = spec.prepare, let setting = configuration.hooks.prepare else { return nil }
         self.command = command
@@ -27,7 +28,8 @@ struct PrepareHook {
             command: command, named: configuration.hooks.inputs.map { $0.map(\.value) }, settings: configuration.sandbox.env, spec: spec)
         // What it makes in memory is gone with the sandbox: then there is nothing to be kept.
         let isKept = spec.workspace.mode == .bind && spec.home.source != nil && spec.excludes.isEmpty && !options.rerunHooks
-        let directory = home.directory(of: project.key)
+        // A task's tree has its own result.
+        let directory = task?.record.directory ?? home.directory(of: project.key)
         if isKept { try home.prepare(directory) }
         record = isKept ? PrepareRecord(directory: directory) : nil
     }

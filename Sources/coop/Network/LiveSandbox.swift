@@ -17,7 +17,7 @@ struct LiveSandbox {
         let sessions = Sessions(context: context)
         if let id { return [LiveSandbox(record: try sessions.find(id), run: context.run)] }
         let project = try context.project()
-        return try sessions.all().filter { $0.workspace == project.root }.map { LiveSandbox(record: $0, run: context.run) }
+        return try sessions.all().filter { $0.isOf(project, context) }.map { LiveSandbox(record: $0, run: context.run) }
     }
 
     /// All of this user's.

@@ -13,7 +13,8 @@ struct LiveProject {
         do {
             return try SessionDirectory.ids(in: context.run).filter { id in
                 guard SessionDirectory.isLive(run: context.run, id: id) else { return false }
-                return try WorkspaceSession.root(run: context.run, id: id) == record.path
+                guard let root = try WorkspaceSession.root(run: context.run, id: id) else { return false }
+                return root == record.path || FileSystem.contains(context.home.directory(of: record.key), root)
             }
         } catch {
             throw CoopError(.failed, "cannot look at the running sandboxes", "\(error)", next: "coop ps")

@@ -26,7 +26,7 @@ struct CommandWords {
 
     private static let options = [
         "--mount", "--env", "--env-file", "--env-bundle", "--input-file", "--project", "--env-allow", "--env-block", "--network", "--allow",
-        "--deny", "--engine", "--workspace",
+        "--deny", "--engine", "--workspace", "--task", "--base",
         "--workdir", "--memory",
         "--cpus", "--pids", "--disk", "--timeout", "--name", "--seccomp", "--allow-syscalls", "--degraded", "--ephemeral", "--keep",
         "--tty", "--no-tty", "--json", "--no-input", "--verbose", "--help",

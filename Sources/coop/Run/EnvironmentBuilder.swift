@@ -14,7 +14,8 @@ struct EnvironmentBuilder {
     let grants: SandboxGrants?
 
     func build(
-        path: String, user: User, home: String, workingDirectory: String, id: String, network: Network, worktree: WorktreePlace?
+        path: String, user: User, home: String, workingDirectory: String, id: String, network: Network, worktree: WorktreePlace?,
+        task: String? = nil
     ) throws(CoopError) -> [EnvironmentVariable] {
         var result: [String: EnvironmentVariable] = [:]
         func set(_ name: String, _ value: String, _ origin: String) {
@@ -31,6 +32,7 @@ struct EnvironmentBuilder {
         set("TMPDIR", "/tmp", "coop")
         set("PWD", workingDirectory, "coop")
         set("COOP_SESSION", id, "coop")
+        if let task { set("COOP_TASK", task, "coop") }
         if let worktree {
             set("COOP_WORKTREE", worktree.label, "coop")
             set("COOP_PORT_OFFSET", String(worktree.portOffset), "coop")

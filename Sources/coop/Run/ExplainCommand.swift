@@ -31,11 +31,12 @@ struct ExplainCommand: ParsableCommand {
         if command.isEmpty { command = [try ShellCommand.shell()] }
         let agent = try AgentRun.find(command, options: arguments.options, context: context)
         let configuration = try context.configuration(of: project, flags: arguments.options.flags, agent: agent)
+        let task = try TaskRun.name(arguments.options, configuration.effective).map { try TaskRun.describe($0, context: context) }
         let builder = SpecBuilder(
             context: context, project: project, configuration: configuration, options: arguments.options, id: SessionDirectory.newID(),
             grants: try SandboxGrants.make(
                 context: context, project: project, configuration: configuration.effective,
-                profile: try arguments.options.profileName()), agent: agent)
+                profile: try arguments.options.profileName()), agent: agent, task: task)
         var spec = try builder.build(command: command)
         try InputFiles(arguments.options.inputFile, context: context, project: project)
             .describe(in: FileSystem.join(FileSystem.join(context.run, spec.id), "inputs"), spec: &spec)
@@ -43,7 +44,7 @@ struct ExplainCommand: ParsableCommand {
             try TrustedAuthority.describe(in: &spec, cache: context.home.directory(.cache))
         }
         try WorkspaceSession.describe(
-            spec: &spec, context: context, project: project,
+            spec: &spec, context: context, project: project, task: task,
             protect: configuration.effective.sandbox.protect.map(\.value))
         var explanation = try NativeEngine(wardenPath: try WardenProgram.locate()).explain(spec)
         explanation.notes = IneffectiveSettings.notes(configuration.effective) + ForwardSession.warnings(spec).map(\.text)
@@ -64,6 +65,7 @@ struct ExplainCommand: ParsableCommand {
         var result = "command    \(spec.command.map(\.printable).joined(separator: " "))\n"
         result += "engine     \(explanation.engine)\n"
         result += "workspace  \(spec.workspace.path.printable) (\(spec.workspace.mode.rawValue))\n"
+        if let task = spec.workspace.task { result += "task       \(task.printable), branch coop/\(task.printable)\n" }
         result += "starts in  \(spec.workingDirectory.printable)\n"
         result += "home       \(spec.home.path.printable) (\(spec.home.source.map { "private, kept in \($0.printable)" } ?? "in memory"))\n"
         result += "network    \(spec.network.mode.rawValue)\n"

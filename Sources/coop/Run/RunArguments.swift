@@ -37,8 +37,16 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("The engine: native.", valueName: "ENGINE"))
     var engine: String?
 
-    @Option(help: ArgumentHelp("How the project appears: bind or none.", valueName: "MODE"))
+    @Option(help: ArgumentHelp("How the project appears: bind, worktree or none.", valueName: "MODE"))
     var workspace: String?
+
+    @Option(
+        help: ArgumentHelp("Work in this task: a branch coop/NAME with a working tree of its own, made if need be.", valueName: "NAME"),
+        completion: NameCompletion.tasks)
+    var task: String?
+
+    @Option(help: ArgumentHelp("Make a new task from this branch, not from the one that is checked out.", valueName: "BRANCH"))
+    var base: String?
 
     @Option(help: ArgumentHelp("The directory to start in.", valueName: "PATH"))
     var workdir: String?
@@ -132,7 +140,7 @@ struct RunArguments: ParsableArguments {
             mount: mount, env: env, envFile: envFile, envBundle: envBundle, envAllow: envAllow, envBlock: envBlock, network: network,
             allow: allow, deny: deny,
             ask: ask, engine: engine,
-            workspace: workspace, workdir: workdir, memory: memory, cpus: cpus, pids: pids, disk: disk, timeout: timeout, name: name,
+            workspace: workspace, task: task, base: base, workdir: workdir, memory: memory, cpus: cpus, pids: pids, disk: disk, timeout: timeout, name: name,
             label: label,
             forward: forward, seccomp: seccomp, allowSyscalls: allowSyscalls, degraded: degraded, ephemeral: ephemeral, keep: keep,
             detach: detach,

@@ -19,6 +19,9 @@ struct RunOptions {
     var ask = false
     var engine: String?
     var workspace: String?
+    var task: String?
+    /// What a new task is made from.
+    var base: String?
     var workdir: String?
     var memory: String?
     var cpus: String?

@@ -20,6 +20,8 @@ final class SandboxRun {
     private let context: Context
     private let options: RunOptions
     private let project: Project
+    /// The task that it works in; others are kept out as long as it lives.
+    private let task: TaskRun?
     private let session: SessionDirectory
     private let work: WorkspaceSession
     let spec: SandboxSpec
@@ -79,6 +81,10 @@ final class SandboxRun {
             throw CoopError(.usage, "cannot name the sandbox \(name.printable)", "another one has that name", next: "coop ps")
         }
         let id = SessionDirectory.newID()
+        task = login == nil
+            ? try TaskRun.name(options, configuration.effective).map {
+                try TaskRun.begin($0, session: id, options: options, context: context)
+            } : nil
         session = try SessionDirectory.create(in: context.run, id: id)
         let authority: TrustedAuthority?
         let forwards: ForwardSession
@@ -95,7 +101,8 @@ final class SandboxRun {
                     context: context, project: project, configuration: configuration.effective, profile: try options.profileName(),
                     runs: true)
             let builder = SpecBuilder(
-                context: context, project: project, configuration: configuration, options: options, id: id, grants: grants, agent: agent)
+                context: context, project: project, configuration: configuration, options: options, id: id, grants: grants, agent: agent,
+                task: task)
             spec = try builder.build(command: command)
             if let grants {
                 // A run that could not work does not start, and what programs and keyrings say is known before the first request.
@@ -120,7 +127,7 @@ final class SandboxRun {
                 try EarlyStart.current.proceed(with: .files, of: spec)
             }
             let begun = try WorkspaceSession.prepare(
-                spec: &spec, session: session, context: context, project: project,
+                spec: &spec, session: session, context: context, project: project, task: task,
                 protect: configuration.effective.sandbox.protect.map(\.value))
             work = begun
             forwards = try ForwardSession(spec, configuration.effective, session: session, home: context.home)
@@ -158,7 +165,7 @@ final class SandboxRun {
                 guard agent != nil || (hosting.map { $0.mode != .keep } ?? false) else { return nil }
                 return Notifier(configuration.effective.notify, log: FileSystem.join(recorder.directory, "coop.log"), loop: loop)
             }
-            hook = try PrepareHook(configuration.effective, options: options, spec: spec, project: project, home: context.home)
+            hook = try PrepareHook(configuration.effective, options: options, spec: spec, project: project, task: task, home: context.home)
             self.sandbox = launched
             self.work = begun
         } catch {
@@ -183,7 +190,8 @@ final class SandboxRun {
     private func supervise() throws -> Supervisor {
         let record = SessionRecord(
             id: spec.id, name: spec.name, supervisor: getpid(), warden: sandbox.pid, started: Int64(time(nil)),
-            workspace: spec.workspace.path, command: spec.command, engine: NativeEngine.name, log: recorder?.directory)
+            workspace: spec.workspace.path, command: spec.command, engine: NativeEngine.name, log: recorder?.directory,
+            task: spec.workspace.task)
         try session.publish(record.text.osBytes)
         let supervisor = Supervisor(sandbox: sandbox, loop: loop, keep: options.keep)
         let control = try session.listen()

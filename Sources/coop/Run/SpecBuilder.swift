@@ -16,6 +16,8 @@ struct SpecBuilder {
     let grants: SandboxGrants?
     /// Nil for an ordinary command.
     let agent: AgentRun?
+    /// Nil for a run in the user's own tree.
+    var task: TaskRun?
 
     func build(command: [String]) throws(CoopError) -> SandboxSpec {
         let sandbox = configuration.effective.sandbox
@@ -26,16 +28,18 @@ struct SpecBuilder {
                 next: "coop run --prompt TEXT AGENT")
         }
         let user = try self.user()
-        let workspace = Workspace(path: project.root, mode: sandbox.workspace?.value == WorkspaceMode.none ? .none : .bind)
-        guard !FileSystem.contains(workspace.path, context.home.path) else {
+        let workspace = Workspace(
+            path: task?.record.tree ?? project.root, mode: task == nil && sandbox.workspace?.value == WorkspaceMode.none ? .none : .bind,
+            task: task?.record.name.text)
+        guard !FileSystem.contains(project.root, context.home.path) else {
             throw CoopError(
-                .refused, "cannot use \(workspace.path.printable) as the workspace", "coop's own directory lies in it",
+                .refused, "cannot use \(project.root.printable) as the workspace", "coop's own directory lies in it",
                 next: "export COOP_HOME to a directory outside the project")
         }
         let homeSource = options.ephemeral ? nil : context.home.directory(.home, of: project.key)
         var mounts = try self.mounts(workspace: workspace)
         let toolchains = Toolchain.resolve(
-            path: HostPath.callers, home: context.home.userHome, environment: environmentVariable
+            path: callersPath, home: context.home.userHome, environment: environmentVariable
         ) { directory in
             SpecBuilder.systemDirectories.contains { FileSystem.contains($0, directory) }
                 || FileSystem.contains(workspace.path, directory) || mounts.contains { FileSystem.contains($0.target, directory) }
@@ -58,11 +62,11 @@ struct SpecBuilder {
             network.policy.asks = true
         }
         if let grants { network.policy = try grants.applied(to: network.policy) }
-        let worktree = try ProjectRegistry(home: context.home).worktree(of: project)
+        let worktree = try ProjectRegistry(home: context.home).worktree(of: task.map { Project(at: $0.record.tree) } ?? project)
         let forwards = try ForwardBuilder(userHome: context.home.userHome, session: FileSystem.join(context.run, id)).build(sandbox.forward)
         var environment = try builder.build(
             path: searched(toolchains.path, installation), user: user, home: context.home.userHome, workingDirectory: workingDirectory,
-            id: id, network: network, worktree: worktree)
+            id: id, network: network, worktree: worktree, task: task?.record.name.text)
         for variable in forwards.variables where !environment.contains(where: { $0.name == variable.name && $0.origin.hasPrefix("-e") }) {
             environment.removeAll { $0.name == variable.name }
             environment.append(variable)
@@ -107,11 +111,14 @@ struct SpecBuilder {
                 || before.contains { FileSystem.contains($0.target, path) }
         }
         let found = Installation.find(
-            program, home: home, path: HostPath.callers, reason: "agent \(agent.agent.name)", isVisible: isVisible)
+            program, home: home, path: callersPath, reason: "agent \(agent.agent.name)", isVisible: isVisible)
         mounts += found.mounts
         mounts += agent.exposed(home: home) { path in isVisible(path) || found.mounts.contains { FileSystem.contains($0.target, path) } }
         return found
     }
+
+    /// PATH as coop was started with it; what of it lies in the user's own tree is, in a task, in the task's.
+    private var callersPath: String { task?.searched(HostPath.callers) ?? HostPath.callers }
 
     /// PATH with the directories in which the interpreters of an agent were found.
     private func searched(_ path: String, _ installation: Installation?) -> String {
@@ -136,8 +143,8 @@ struct SpecBuilder {
         if let root = effective.sandbox.rootfs, root.value != "host" {
             throw unavailable("the root file system \(root.value)", root.origin, "use host")
         }
-        if let mode = effective.sandbox.workspace, mode.value == .overlay || mode.value == .worktree {
-            throw unavailable("the workspace mode \(mode.value.rawValue)", mode.origin, "use bind or none")
+        if task == nil, let mode = effective.sandbox.workspace, mode.value == .overlay {
+            throw unavailable("the workspace mode \(mode.value.rawValue)", mode.origin, "use bind, worktree or none")
         }
     }
 
@@ -177,10 +184,15 @@ struct SpecBuilder {
 
     private func workingDirectory(workspace: Workspace) throws(CoopError) -> String {
         guard let asked = options.workdir else {
-            return workspace.mode == .none ? workspace.path : project.currentDirectory
+            if workspace.mode == .none { return workspace.path }
+            guard let task else { return project.currentDirectory }
+            // What git does not know of is not in the task's tree.
+            let there = task.counterpart(of: project.currentDirectory)
+            return FileSystem.kind(there) == .directory ? there : FileSystem.kind(task.root) == .directory ? task.root : workspace.path
         }
         guard !asked.isEmpty else { throw CoopError(.usage, "cannot start in ``", "--workdir is empty", next: "coop run --workdir . -- …") }
-        return FileSystem.normalize(FileSystem.join(context.currentDirectory, asked))
+        let place = FileSystem.normalize(FileSystem.join(context.currentDirectory, asked))
+        return task?.counterpart(of: place) ?? place
     }
 
     // MARK: - Mounts
@@ -257,7 +269,7 @@ struct SpecBuilder {
         var result: [String] = []
         var files: [Protection] = []
         for setting in configuration.effective.sandbox.excludes {
-            let path = FileSystem.normalize(FileSystem.join(workspace.path, setting.value))
+            let path = FileSystem.normalize(FileSystem.join(task?.root ?? workspace.path, setting.value))
             guard path != workspace.path, FileSystem.contains(workspace.path, path),
                 !FileSystem.components(of: setting.value).contains("..")
             else {

@@ -59,7 +59,7 @@ struct WhyCommand: ParsableCommand {
 
     /// What the live sandboxes of the project say, where rules may have changed since their start. One that does not answer is left out.
     private func live(_ host: String, context: Context, project: Project) throws -> [Reason.Live] {
-        let records = try Sessions(context: context).all().filter { $0.workspace == project.root }
+        let records = try Sessions(context: context).all().filter { $0.isOf(project, context) }
         return records.compactMap { record in
             guard let state = try? LiveSandbox(record: record, run: context.run).ask(.report), state.gateway else { return nil }
             let found = Reason.host(host, policy: state.policy)

@@ -42,14 +42,15 @@ final class WorkspaceSession {
 
     /// Prepares the host and adds what the sandbox gets to see to the spec.
     static func prepare(
-        spec: inout SandboxSpec, session: SessionDirectory, context: Context, project: Project, protect: [String]
+        spec: inout SandboxSpec, session: SessionDirectory, context: Context, project: Project, task: TaskRun? = nil, protect: [String]
     ) throws -> WorkspaceSession {
         guard spec.workspace.mode == .bind else { return WorkspaceSession(session: session, context: context, record: nil) }
         let root = spec.workspace.path
-        let found = try Preparation(spec: spec, agents: AgentRun.protected(context), protect: protect, session: session.file(gitName))
+        let found = try Preparation(
+            spec: spec, agents: AgentRun.protected(context), protect: protect, session: session.file(gitName), task: task)
         try found.git?.save(to: session.file(gitRecordName))
         let record = WorkspaceRecord(
-            root: root, project: project.key.text, hadRepository: found.git != nil, knownRepositories: found.repositories,
+            root: root, project: project.key.text, task: task?.record.name.text, hadRepository: found.git != nil, knownRepositories: found.repositories,
             visible: SpecBuilder.systemDirectories + spec.mounts.map(\.target), start: WorkspaceScan.now())
         let journal = try PlaceholderJournal.create(for: found.plan, session: session.id, in: placeholderDirectory(context))
         found.apply(to: &spec)
@@ -64,12 +65,16 @@ final class WorkspaceSession {
     }
 
     /// Adds to the spec what `prepare` would, and leaves nothing on the host.
-    static func describe(spec: inout SandboxSpec, context: Context, project: Project, protect: [String]) throws {
+    static func describe(
+        spec: inout SandboxSpec, context: Context, project: Project, task: TaskRun? = nil, protect: [String]
+    ) throws {
         guard spec.workspace.mode == .bind else { return }
         try context.home.prepare(context.run)
         let session = try SessionDirectory.create(in: context.run, id: spec.id)
         do {
-            try Preparation(spec: spec, agents: AgentRun.protected(context), protect: protect, session: session.file(gitName))
+            try Preparation(
+                spec: spec, agents: AgentRun.protected(context), protect: protect, session: session.file(gitName), task: task
+            )
                 .apply(to: &spec)
         } catch {
             try? session.remove()
@@ -195,13 +200,14 @@ final class WorkspaceSession {
 
     /// A file of coop's own that the sandbox wrote is not believed until it is approved again.
     private func distrust(_ changes: [ProtectionPlan.Change], record: WorkspaceRecord) throws {
-        let project = try ProjectLocator(home: context.home).project(at: record.root)
+        // What a task's tree says of coop is nobody's configuration.
+        let project = record.task == nil ? try ProjectLocator(home: context.home).project(at: record.root) : nil
         for change in changes {
             guard change.kind == .written else {
                 WorkspaceSession.say("\(change.path) is another file than at the start: \(change.reason)")
                 continue
             }
-            if change.path == "coop.toml" || change.path == "coop.local.toml" {
+            if let project, change.path == "coop.toml" || change.path == "coop.local.toml" {
                 try RecordedTrust(home: context.home).loseTrust(change.path, in: project, session: session.id)
                 WorkspaceSession.say("\(change.path) was written by the sandbox and is not trusted; look at it, then: coop trust")
             } else {
@@ -249,6 +255,8 @@ struct WorkspaceRecord: Decodable {
     var root: String
     /// The project's key.
     var project: String
+    /// The task whose tree it is.
+    var task: String?
     var hadRepository: Bool
     /// Repositories in the workspace that existed at the start.
     var knownRepositories: [String]
@@ -257,9 +265,13 @@ struct WorkspaceRecord: Decodable {
     var startSeconds: Int
     var startNanoseconds: Int
 
-    init(root: String, project: String, hadRepository: Bool, knownRepositories: [String], visible: [String], start: timespec) {
+    init(
+        root: String, project: String, task: String? = nil, hadRepository: Bool, knownRepositories: [String], visible: [String],
+        start: timespec
+    ) {
         self.root = root
         self.project = project
+        self.task = task
         self.hadRepository = hadRepository
         self.knownRepositories = knownRepositories
         self.visible = visible
@@ -280,7 +292,7 @@ struct WorkspaceRecord: Decodable {
     /// As JSON. What writes any `Encodable` would take a good part of a millisecond for these few members.
     var text: String {
         JSONValue([
-            "root": .string(root), "project": .string(project), "hadRepository": .boolean(hadRepository),
+            "root": .string(root), "project": .string(project), "task": task.map { .string($0) } ?? .null, "hadRepository": .boolean(hadRepository),
             "knownRepositories": .array(knownRepositories.map { .string($0) }), "visible": .array(visible.map { .string($0) }),
             "startSeconds": .number(String(startSeconds)), "startNanoseconds": .number(String(startNanoseconds)),
         ]).text()
@@ -296,14 +308,18 @@ private struct Preparation {
     /// Why a path is protected.
     private let reasons: [String: String]
 
-    init(spec: SandboxSpec, agents: [ProtectedPaths.Entry], protect: [String], session directory: String) throws {
+    init(
+        spec: SandboxSpec, agents: [ProtectedPaths.Entry], protect: [String], session directory: String, task: TaskRun?
+    ) throws {
         let root = spec.workspace.path
         self.root = root
-        if let repository = try GitRepository.find(at: root) {
+        if let repository = try task?.worktree ?? GitRepository.find(at: root) {
             let variables = Dictionary(EnvironmentBuilder.host().map { ($0.name, $0.value) }) { first, _ in first }
-            git = try PrivateGitDirectory.prepare(repository, at: directory, user: GitUserConfiguration(environment: variables)) {
+            var prepared = try PrivateGitDirectory.prepare(repository, at: directory, user: GitUserConfiguration(environment: variables)) {
                 try HostGit.find(path: environmentVariable("PATH") ?? "/usr/bin:/bin")
             }
+            prepared.ownBranch = task?.record.name.reference
+            git = prepared
         } else {
             git = nil
         }

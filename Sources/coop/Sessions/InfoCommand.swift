@@ -37,6 +37,7 @@ struct InfoCommand: ParsableCommand {
         add("reason", entry.reason)
         add("agent", entry.agent)
         add("profile", entry.profile)
+        add("task", entry.task.map { "\($0), branch coop/\($0)" })
         add("workspace", context.home.abbreviated(entry.workspace))
         add("command", entry.command.map(\.shellQuoted).joined(separator: " "))
         add("started", InfoCommand.moment(entry.started))

@@ -51,7 +51,7 @@ struct SessionEntry {
         self.init(
             summary
                 ?? SessionSummary(
-                    id: record.id, name: record.name, agent: nil, workspace: record.workspace, command: record.command,
+                    id: record.id, name: record.name, task: record.task, agent: nil, workspace: record.workspace, command: record.command,
                     started: record.started, hasTerminal: false, arguments: [], directory: ""))
         if summary == nil { state = SessionState.working.rawValue }
         supervisor = record.supervisor

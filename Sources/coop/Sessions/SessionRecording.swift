@@ -23,7 +23,7 @@ struct SessionRecording {
         let directory = SessionStore(context: context).directory(of: spec.id, project: project.key)
         let home = context.home
         let summary = SessionSummary(
-            id: spec.id, name: spec.name, label: options.label, agent: agent?.agent.name, profile: options.profile,
+            id: spec.id, name: spec.name, label: options.label, task: spec.workspace.task, agent: agent?.agent.name, profile: options.profile,
             workspace: spec.workspace.path, command: spec.command, started: Int64(time(nil)), hasTerminal: hosting?.hasTerminal ?? false,
             arguments: typedWords, directory: context.currentDirectory)
         let patterns = (agent?.agent.attention).map {

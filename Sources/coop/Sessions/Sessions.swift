@@ -1,7 +1,15 @@
 import CoopErrors
 import Glibc
 import LinuxKernel
+import Projects
 import Sandbox
+
+extension SessionRecord {
+    /// Whether it works on the project's own tree, or on that of a task of it.
+    func isOf(_ project: Project, _ context: Context) -> Bool {
+        workspace == project.root || FileSystem.contains(context.home.directory(.tasks, of: project.key), workspace)
+    }
+}
 
 /// The live sandboxes of this user.
 struct Sessions {

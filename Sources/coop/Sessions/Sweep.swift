@@ -12,6 +12,7 @@ struct Sweep {
 
     func run() throws {
         try recoverAfterBoot()
+        try finishTasks()
         for name in try SessionDirectory.directories(in: context.run) {
             guard let remains = try SessionDirectory.adopt(run: context.run, id: name) else { continue }
             do {
@@ -23,6 +24,14 @@ struct Sweep {
                 FileHandleOutput.standardError(
                     "coop: cannot finish the killed sandbox \(name.printable): \("\(error)".printableLines)\nNext: coop doctor\n")
             }
+        }
+    }
+
+    /// A task that was being made or removed.
+    private func finishTasks() throws {
+        do { try ProjectTasks.recover(context) } catch {
+            FileHandleOutput.standardError(
+                "coop: cannot finish what a killed command began with a task: \("\(error)".printableLines)\nNext: coop task list\n")
         }
     }
 

@@ -27,12 +27,24 @@ struct ProjectTasks {
         TaskStore(directory: context.home.directory(.tasks, of: project.key))
     }
 
+    /// Where it is written down what is being made or removed.
+    static func journals(_ context: Context) -> String { FileSystem.join(context.home.path, "state/tasks") }
+
     private static func repository(_ context: Context) throws -> TaskRepository {
+        try repository(of: context.project().root, context)
+    }
+
+    private static func repository(of root: String, _ context: Context) throws -> TaskRepository {
         let state = FileSystem.join(context.home.path, "state/git")
         try context.home.prepare(state)
         let variables = Dictionary(EnvironmentBuilder.host().map { ($0.name, $0.value) }) { first, _ in first }
         return try TaskRepository(
-            of: try context.project().root, git: try HostGit.find(path: environmentVariable("PATH") ?? "/usr/bin:/bin"),
+            of: root, git: try HostGit.find(path: environmentVariable("PATH") ?? "/usr/bin:/bin"),
             stateDirectory: state, user: GitUserConfiguration(environment: variables))
+    }
+
+    /// Finishes what killed commands began; with nothing to do this lists one directory.
+    static func recover(_ context: Context) throws {
+        try TaskWorktree.recover(journals: journals(context)) { try repository(of: $0, context) }
     }
 }
