@@ -31,7 +31,7 @@ struct Coop: ParsableCommand {
                 ]),
             CommandGroup(
                 name: "Projects and trust", subcommands: [InitCommand.self, ProjectCommand.self, TrustCommand.self, ConfigCommand.self]),
-            CommandGroup(name: "Work", subcommands: [TaskCommand.self]),
+            CommandGroup(name: "Work", subcommands: [TaskCommand.self, ApplyCommand.self, DiscardCommand.self, UndoCommand.self]),
             CommandGroup(
                 name: "Credentials",
                 subcommands: [

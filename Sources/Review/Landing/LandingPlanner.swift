@@ -58,18 +58,21 @@ public struct LandingPlanner {
             return
         }
         let current = try now.map { _ in try FileVersion.read(change.path, in: root) }
-        func take(_ version: FileVersion?, isMerged: Bool = false) {
+        func take(_ version: FileVersion?, of change: Change, isMerged: Bool = false) {
             let edit = TreeEdit(path: change.path, expected: now, version: version)
             plan.items.append(LandingPlan.Item(change: change, now: current, edit: edit, isMerged: isMerged))
         }
         func conflict(_ reason: String) { plan.conflicts.append(LandingPlan.Conflict(path: change.path, reason: reason)) }
         if case .other(let what)? = change.after?.kind { return conflict("\(what) cannot be carried over") }
-        if try isUntouched(change, now) { return take(change.after) }
+        if try isUntouched(change, now) { return take(change.after, of: change) }
+        // What is compared is what counts, whatever a session that goes on makes of it.
+        var change = change
+        change.after = try frozen(change.after)
         if let current, let after = change.after, try isSame(current, after) {
             plan.settled.append(change)
             return
         }
-        if try isSame(current, change.before) { return take(change.after) }
+        if try isSame(current, change.before) { return take(change.after, of: change) }
         guard let after = change.after else { return conflict("it was changed here, and is removed") }
         guard let current else { return conflict("it was removed here, and is changed") }
         guard let before = change.before else {
@@ -81,9 +84,16 @@ public struct LandingPlanner {
         }
         switch try merge(before, current, after) {
         case .same: plan.settled.append(change)
-        case .version(let version): take(version, isMerged: true)
+        case .version(let version): take(version, of: change, isMerged: true)
         case .conflict(let reason): conflict(reason)
         }
+    }
+
+    /// The version with its content read, where that is not too much.
+    private func frozen(_ version: FileVersion?) throws -> FileVersion? {
+        guard let version, version.kind == .file, version.size <= UInt64(LandingPlanner.longestText) else { return version }
+        let bytes = try version.content(limit: LandingPlanner.longestText)
+        return .bytes(bytes, mode: version.mode, attributes: version.attributes)
     }
 
     private enum Merged {

@@ -56,6 +56,13 @@ public struct LandingRecord: Sendable {
         return result.sorted { PathBytes($0.path) < PathBytes($1.path) }
     }
 
+    /// What was the base of its paths before, for an overlay that offers the changes again: what came out of the tree, or what was kept
+    /// beside it.
+    public func formerBases() throws -> [(path: String, version: FileVersion?)] {
+        let kept = try FormerBases.read(FileSystem.join(directory, "bases"))
+        return try reversed().map { ($0.path, kept[PathBytes($0.path)] ?? $0.after) }
+    }
+
     /// Whether a path still is what this landing made of it.
     ///
     /// - Parameter now: what is there now.

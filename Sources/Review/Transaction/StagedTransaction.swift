@@ -59,6 +59,18 @@ public final class StagedTransaction {
         }
     }
 
+    /// Keeps with the landing what the base of paths was, where that is not what is in the tree now.
+    ///
+    /// - Throws: `CoopError` when it cannot be written.
+    public func keep(formerBases files: [(path: String, version: FileVersion)]) throws {
+        guard transaction.keepsUndo, !files.isEmpty else { return }
+        do {
+            try FileSystem.replace(FileSystem.join(directory, "bases"), with: try FormerBases.encode(files))
+        } catch {
+            throw TransactionFailure.describe(error, note: transaction.note, root: transaction.root)
+        }
+    }
+
     /// Makes the edits.
     ///
     /// - Parameter completing: called once the whole tree is new, for what goes with it, a ref that moves. It must be a single step that is

@@ -1,7 +1,9 @@
+import CoopErrors
 import Glibc
 import LinuxKernel
 import NativeEngine
 import Projects
+import Review
 import Sandbox
 import Sessions
 
@@ -13,6 +15,7 @@ struct Sweep {
     func run() throws {
         try recoverAfterBoot()
         try finishTasks()
+        try finishLandings()
         for name in try SessionDirectory.directories(in: context.run) {
             guard let remains = try SessionDirectory.adopt(run: context.run, id: name) else { continue }
             do {
@@ -33,6 +36,23 @@ struct Sweep {
             FileHandleOutput.standardError(
                 "coop: cannot finish what a killed command began with a task: \("\(error)".printableLines)\nNext: coop task list\n")
         }
+    }
+
+    /// Brings a tree in which a landing was cut off to what it was, or to what it was to become.
+    private func finishLandings() throws {
+        let merges = CutOffMerges(context: context)
+        let (recovered, failures) = try context.landings.recover(isCompleted: merges.isCompleted)
+        for landing in recovered {
+            guard let root = landing.root, let note = landing.note, note.kind != .merge else { continue }
+            let outcome = landing.outcome == .finished ? "has been finished" : "has been taken back; the tree is as it was"
+            FileHandleOutput.standardError(
+                "coop: a cut-off \(note.kind.rawValue) of \(note.subject.printable) in \(root.printable) \(outcome)\n")
+        }
+        for error in failures {
+            let next = (error as? CoopError)?.next ?? "ls -la \(context.landings.directory.printable)"
+            FileHandleOutput.standardError("coop: cannot finish a cut-off landing: \("\(error)".printableLines)\nNext: \(next)\n")
+        }
+        try merges.finish()
     }
 
     /// The log of a session whose supervisor was killed says so.

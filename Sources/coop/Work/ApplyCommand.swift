@@ -1,0 +1,96 @@
+import ArgumentParser
+import CoopErrors
+import Glibc
+import LinuxKernel
+import Review
+
+struct ApplyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "apply", abstract: "Take what a session did in its overlay into your own tree.",
+        discussion: """
+            Examples:
+              coop apply                        everything, of this project's latest session with changes
+              coop apply fix-auth src docs/a.md what it did there and below
+              coop apply -p                     piece by piece
+              coop apply --yes --accept 'package.json'
+            """)
+
+    @Flag(name: .shortAndLong, help: "Choose piece by piece.") var patch = false
+    @Flag(help: "Do not ask whether to apply.") var yes = false
+    @Option(
+        help: ArgumentHelp(
+            "Accept what the host would execute or trust at these paths; `*`, `**` and `?` stand for anything.", valueName: "PATTERN"))
+    var accept: [String] = []
+    @Flag(help: "Only say what would be done.") var dryRun = false
+    @Flag(help: "Print JSON.") var json = false
+    @Argument(
+        help: ArgumentHelp(
+            "A session (a name, an id or the beginning of an id), and paths; without one this project's latest.", valueName: "ID|PATH"),
+        completion: NameCompletion.sessions)
+    var words: [String] = []
+
+    private struct Report: Encodable {
+        var version = 1
+        var session: String
+        var isDryRun: Bool
+        var changes: [LandingText.Item]
+        var alreadyThere: [String]
+        var conflicts: [LandingText.Conflict]
+    }
+
+    func run() throws {
+        if patch && json {
+            throw CoopError(.usage, "cannot use -p with --json", "the pieces are chosen by a person", next: "coop apply --json PATH")
+        }
+        let context = try Context()
+        try Sweep(context: context).run()
+        let selection = try WorkSelection(words, context: context, command: "coop apply")
+        let all = try selection.overlay.changes()
+        var changes = try ChangeSelection.select(selection.paths, from: all, next: "coop diff \(selection.name)")
+        let what = "cannot apply the changes of \(selection.name.printable)"
+        if patch { changes = try HunkChoice(what: what).choose(from: changes) }
+        let landing = try OverlayLanding(context: context, selection: selection, changes: changes)
+        let text = LandingText(plan: landing.plan)
+        if dryRun { return try report(selection, landing.plan, text) }
+        guard landing.plan.conflicts.isEmpty else {
+            throw text.refusal(what, next: "coop apply \(selection.name) PATH   # without these")
+        }
+        guard !landing.plan.items.isEmpty else {
+            try landing.settle()
+            return try report(selection, landing.plan, text)
+        }
+        let staged = try landing.stage()
+        if !json { for line in text.lines() { FileHandleOutput.standardError(line + "\n") } }
+        // Choosing the pieces was the answer.
+        if !yes && !patch {
+            guard Terminal.canAsk else {
+                throw CoopError(
+                    .refused, what, "there is nobody to ask", next: "coop apply --yes \(words.map(\.shellQuoted).joined(separator: " "))")
+            }
+            let tree = context.home.abbreviated(landing.overlay.root).printable
+            guard Terminal.confirm("Apply \(LandingText.count(landing.plan.items.count)) to \(tree)?") else {
+                throw CoopError(.refused, what, "you said no", next: "coop diff \(selection.name)")
+            }
+        }
+        _ = try landing.commit(staged)
+        try report(selection, landing.plan, text)
+    }
+
+    private func report(_ selection: WorkSelection, _ plan: LandingPlan, _ text: LandingText) throws {
+        if json {
+            let report = Report(
+                session: selection.session.id, isDryRun: dryRun, changes: text.items, alreadyThere: plan.settled.map(\.path),
+                conflicts: text.conflicts)
+            print(try JSONText.encode(report))
+        } else if dryRun {
+            let style = TextStyle.ofStandardOutput()
+            for line in text.lines(style: style) { print(line) }
+            for conflict in plan.conflicts { print("\(style(.red, "C")) \(conflict.path.printable): \(conflict.reason)") }
+        } else if plan.items.isEmpty {
+            print(plan.settled.isEmpty ? "Nothing to apply." : "Nothing to apply: your tree has it already.")
+        } else {
+            print("Applied \(LandingText.count(plan.items.count)). To take them back: coop undo")
+        }
+        if dryRun && !plan.conflicts.isEmpty { throw ProcessResult(code: 1) }
+    }
+}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import CoopErrors
+import LinuxKernel
+import Overlays
+import Review
+
+struct DiscardCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "discard", abstract: "Drop what a session did in its overlay.",
+        discussion: """
+            Examples:
+              coop discard                      all of it, of this project's latest session with changes
+              coop discard fix-auth docs        what it did there; it is not offered any more
+            """)
+
+    @Flag(help: "Do not ask.") var yes = false
+    @Flag(help: "Print JSON.") var json = false
+    @Argument(
+        help: ArgumentHelp(
+            "A session (a name, an id or the beginning of an id), and paths; without one this project's latest.", valueName: "ID|PATH"),
+        completion: NameCompletion.sessions)
+    var words: [String] = []
+
+    private struct Report: Encodable {
+        var version = 1
+        var session: String
+        var discarded: [String]
+    }
+
+    func run() throws {
+        let context = try Context()
+        try Sweep(context: context).run()
+        let selection = try WorkSelection(words, context: context, command: "coop discard")
+        let what = "cannot discard the changes of \(selection.name.printable)"
+        let all = try selection.overlay.changes()
+        let changes =
+            selection.paths.isEmpty ? all : try ChangeSelection.select(selection.paths, from: all, next: "coop diff \(selection.name)")
+        if selection.paths.isEmpty && selection.session.isLive {
+            throw CoopError(
+                .notReady, what, "it is running, and works with them", next: "coop stop \(selection.session.id)")
+        }
+        if !yes {
+            let shown = changes.prefix(20).map { "  \($0.path.printable)\n" }.joined()
+            let more = changes.count > 20 ? "  and \(changes.count - 20) more\n" : ""
+            FileHandleOutput.standardError("This goes, for good:\n\(shown)\(more)")
+            guard Terminal.canAsk else {
+                throw CoopError(
+                    .refused, what, "there is nobody to ask whether they may go",
+                    next: "coop discard --yes \(words.map(\.shellQuoted).joined(separator: " "))")
+            }
+            guard Terminal.confirm("Discard \(LandingText.count(changes.count))?") else {
+                throw CoopError(.refused, what, "you said no", next: "coop diff \(selection.name)")
+            }
+        }
+        if selection.paths.isEmpty {
+            try selection.overlay.discard()
+        } else {
+            // What the session has there becomes what it began with: no difference, while it may go on with it.
+            try selection.overlay.accept(changes.map { AcceptedVersion(path: $0.path, version: $0.after) })
+        }
+        if json {
+            print(try JSONText.encode(Report(session: selection.session.id, discarded: changes.map(\.path))))
+        } else {
+            print("Discarded \(LandingText.count(changes.count)).")
+        }
+    }
+}
