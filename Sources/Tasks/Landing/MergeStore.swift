@@ -86,8 +86,11 @@ package struct MergeStore: Sendable {
 
     /// Finishes what killed processes have left of merges, or takes it back. With nothing to do it costs the listing of a directory.
     ///
+    /// - Parameter landings: one whose tree is still to be recovered stays until that is done.
     /// - Returns: what there was, and the errors of those that stay for the next time.
-    package func recover(git: () throws -> String, views: String) throws -> (recovered: [Recovered], failures: [any Error]) {
+    package func recover(landings: LandingStore, git: () throws -> String, views: String) throws -> (
+        recovered: [Recovered], failures: [any Error]
+    ) {
         guard FileSystem.kind(directory) == .directory else { return ([], []) }
         var recovered: [Recovered] = []
         var failures: [any Error] = []
@@ -99,6 +102,7 @@ package struct MergeStore: Sendable {
                 guard let lock = try MergeStore.lock(path) else { continue }
                 defer { withExtendedLifetime(lock) {} }
                 if let journal = try journal(id) {
+                    if try landings.isPending({ $0.kind == .merge && $0.detail == id }) { continue }
                     recovered.append(try finish(journal, id: id, git: try git(), views: views))
                 }
                 try FileSystem.removeTree(path)

@@ -19,7 +19,7 @@ struct CutOffMerges {
     func finish() throws {
         // Usually there is nothing.
         guard FileSystem.kind(context.merges.directory) == .directory else { return }
-        let (recovered, failures) = try context.merges.recover(git: git, views: try views())
+        let (recovered, failures) = try context.merges.recover(landings: context.landings, git: git, views: try views())
         for merge in recovered {
             let outcome = merge.isDone ? "has been finished" : "has been taken back; everything is as it was"
             FileHandleOutput.standardError("coop: a cut-off merge of \(merge.task.printable) \(outcome)\n")

@@ -10,7 +10,9 @@ struct TaskCommand: ParsableCommand {
               coop run --task fix-login claude
               coop task list
               cd "$(coop task path fix-login)"
+              coop task divergence
+              coop task merge fix-login
               coop task rm fix-login
             """,
-        subcommands: [TaskList.self, TaskPath.self])
+        subcommands: [TaskList.self, TaskDivergenceCommand.self, TaskMergeCommand.self, TaskPath.self])
 }
