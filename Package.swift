@@ -108,7 +108,7 @@ let package = Package(
         .testTarget(name: "WorkspacesTests", dependencies: ["Workspaces", "CoopErrors", "LinuxKernel"]),
         // What is done in a working tree, and how it reaches the user's: changes, what they would make the host do, how they land.
         .target(
-            name: "Review", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Workspaces"],
+            name: "Review", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "TOML", "Workspaces"],
             resources: [.embedInCode("Landing/Data")], swiftSettings: testHooks),
         .target(
             name: "Overlays", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Review", "Workspaces"], swiftSettings: testHooks),

@@ -19,6 +19,8 @@ public struct AuditEntryType: RawRepresentable, Sendable, Hashable {
     public static let hook = AuditEntryType(rawValue: "hook")
     /// Rules that changed.
     public static let policy = AuditEntryType(rawValue: "policy")
+    /// Whether something that the host would execute or trust was let into a tree of the user's.
+    public static let landing = AuditEntryType(rawValue: "landing")
     /// The beginning or the end of a session.
     public static let session = AuditEntryType(rawValue: "session")
 

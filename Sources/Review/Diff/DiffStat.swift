@@ -25,7 +25,7 @@ public struct DiffStat: Sendable {
         case .same: break
         }
         // A path with another kind of thing is one path.
-        if let last = files.last, last.path == file.path, last.bytes == nil, file.bytes == nil {
+        if let last = files.last, last.path.utf8.elementsEqual(file.path.utf8), last.bytes == nil, file.bytes == nil {
             files[files.count - 1].insertions += file.insertions
             files[files.count - 1].deletions += file.deletions
         } else {

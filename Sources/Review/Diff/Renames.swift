@@ -8,15 +8,16 @@ public enum Renames {
     /// The changes with every move as one of them, at the new path: its `before` is what was at the old one. Moves are those that the changes
     /// name themselves (``Change/origin``), and files that are gone and new with the same bytes.
     public static func paired(_ changes: [Change]) -> [Change] {
-        var removed: [String: Int] = [:]
+        // By bytes: names that differ in their Unicode normalisation are equal strings, and two files.
+        var removed: [[UInt8]: Int] = [:]
         for (index, change) in changes.enumerated() where change.after == nil && change.before?.hasContent == true {
-            removed[change.path] = index
+            removed[change.path.osBytes] = index
         }
         var result = changes
         var taken: Set<Int> = []
         for (index, change) in changes.enumerated() {
             guard let origin = change.origin else { continue }
-            if change.before == nil, let source = removed[origin], let before = changes[source].before, let after = change.after,
+            if change.before == nil, let source = removed[origin.osBytes], let before = changes[source].before, let after = change.after,
                 before.kind.isSameSort(as: after.kind), taken.insert(source).inserted
             {
                 result[index].before = before
