@@ -54,6 +54,18 @@ public final class TaskLock: Sendable {
             next: "coop attach \(id)   # or: coop exec \(id) -- COMMAND")
     }
 
+    /// The session's lock for whoever finishes what a killed session has left; nil while another one works in the task.
+    public static func idle(_ name: TaskName, in store: TaskStore) throws(SystemError) -> TaskLock? {
+        let path = store.lockPath(of: name, .session)
+        let file = try Descriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+        if flock(file.number, LOCK_EX | LOCK_NB) != 0 {
+            if errno == EWOULDBLOCK || errno == EINTR { return nil }
+            throw SystemError("flock", path)
+        }
+        try check("ftruncate", path) { ftruncate(file.number, 0) }
+        return TaskLock(file: file)
+    }
+
     /// Waits for the lock on branch and record.
     public static func change(of name: TaskName, in store: TaskStore) throws(CoopError) -> TaskLock {
         let path = store.lockPath(of: name, .change)

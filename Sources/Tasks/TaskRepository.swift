@@ -119,26 +119,33 @@ public struct TaskRepository: Sendable {
         return ObjectID(String(decoding: outcome.output.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
     }
 
-    /// How many commits of a task's branch are on no other branch, tag or remote branch, neither themselves nor as what a merge made of them.
-    public func unmergedCommits(of record: TaskRecord) throws -> Int {
-        guard let tip = try tip(of: record) else { return 0 }
-        if tip == record.merged, let result = record.mergedAs, try git.attempt(["cat-file", "-e", result.hex]).status.isSuccess,
-            try commits(of: result, onlyIn: record) == 0
-        {
-            return 0
-        }
-        return try commits(of: tip, onlyIn: record)
+    /// How many commits of a task are on no other branch, tag or remote branch, neither themselves nor as what a merge made of them.
+    ///
+    /// - Parameter withBranch: whether the task's own branch goes as well, and not only its tree, whose HEAD may be elsewhere.
+    public func unmergedCommits(of record: TaskRecord, withBranch: Bool = true) throws -> Int {
+        var tips: [ObjectID] = []
+        if withBranch, let tip = try tip(of: record), try !isMerged(tip, record) { tips.append(tip) }
+        let head = try FileBytes.contents(FileSystem.join(gitDirectory(of: record), "HEAD"), limit: 4096).flatMap(RefSnapshot.parseHead)
+        if case .detached(let id) = head { tips.append(id) }
+        return tips.isEmpty ? 0 : try commits(of: tips, beside: withBranch ? record : nil)
     }
 
-    /// How many commits `tip` has that no branch but the task's, tag or remote branch has.
-    private func commits(of tip: ObjectID, onlyIn record: TaskRecord) throws -> Int {
-        let answer = try git.run([
-            "rev-list", "--count", tip.hex, "--not", "--exclude=\(record.name.branch)", "--branches", "--tags", "--remotes",
-        ])
+    /// Whether everything up to a commit has been merged, and what the merge made of it is still on another branch.
+    private func isMerged(_ tip: ObjectID, _ record: TaskRecord) throws -> Bool {
+        guard tip == record.merged, let result = record.mergedAs, try git.attempt(["cat-file", "-e", result.hex]).status.isSuccess else {
+            return false
+        }
+        return try commits(of: [result], beside: record) == 0
+    }
+
+    /// How many commits these have that no branch, but the task's, tag or remote branch has.
+    private func commits(of tips: [ObjectID], beside record: TaskRecord?) throws -> Int {
+        let others = record.map { ["--exclude=\($0.name.branch)"] } ?? []
+        let answer = try git.run(["rev-list", "--count"] + tips.map(\.hex) + ["--not"] + others + ["--branches", "--tags", "--remotes"])
         guard let count = Int(String(decoding: answer, as: UTF8.self).filter { $0 != "\n" }) else {
             throw CoopError(
-                .failed, "cannot count the commits of \(record.name.branch)", "git's answer was not understood",
-                next: "git -C \(repository.workTree.printable) log \(record.name.branch)")
+                .failed, "cannot count the commits of a task", "git's answer was not understood",
+                next: "git -C \(repository.workTree.printable) log --branches")
         }
         return count
     }

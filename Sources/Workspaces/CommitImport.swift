@@ -71,10 +71,43 @@ public struct CommitImport: Sendable {
 
     /// Whether anything was done inside that an import would take over. Reads files, runs nothing.
     public func isNeeded() throws -> Bool {
+        if try !journal.read().isEmpty { return true }
         let inside = try describing("cannot look into the private git directory \(privateGit.directory.printable)") {
             try InsideState.read(privateGit)
         }
         return inside.referencesChanged || inside.indexChanged
+    }
+
+    /// Where imports of this session have put the branch that is its own.
+    private var journal: ImportedTips { ImportedTips(beside: privateGit.directory) }
+
+    /// Takes over what was committed on the session's own branch, while the session goes on. Nothing is written inside, and no lock taken
+    /// there: `runInside` may show the private directory read-only.
+    ///
+    /// - Returns: nil where there is nothing to do: no branch is the session's own, HEAD is elsewhere (in the middle of a rebase), or the
+    ///   branch has not moved.
+    public func runLive(_ runInside: @escaping RunInside) throws -> ImportResult? {
+        guard let own = privateGit.ownBranch else { return nil }
+        let state = try describing("cannot look into the private git directory \(privateGit.directory.printable)") {
+            try InsideState.read(privateGit)
+        }
+        let isBusy = !state.stateFiles.isDisjoint(with: ["rebase-merge", "rebase-apply"])
+        guard state.head == .branch(own), !isBusy else { return nil }
+        let lock = try describing("cannot lock the repository") { try RepositoryLock(of: git.repository, in: stateDirectory) }
+        defer { withExtendedLifetime(lock) {} }
+        try git.verify()
+        let transfer = ObjectTransfer(git: git, session: session, limits: limits, runInside: runInside)
+        let listing = try list(transfer, state, only: own)
+        guard let tip = listing.refs[own] else { return nil }
+        var host = try currentHost()
+        if host.refs[own] == tip { return nil }
+        let missing = try transfer.bring([tip], known: knownTips() + [host.refs[own]].compactMap { $0 })
+        let commits = Set(try transfer.types(of: [tip]).filter { $0.value == "commit" }.keys)
+        var result = ImportResult()
+        result.references = try updateReferences(listing, state, missing, commits)
+        host = try currentHost()
+        if host.head == state.head, host.headCommit == tip, busy() == nil { result.index = try follow("HEAD") { _ in } }
+        return result
     }
 
     /// Imports.
@@ -88,7 +121,7 @@ public struct CommitImport: Sendable {
             try InsideState.read(privateGit)
         }
         addNotes(state, &result)
-        guard state.referencesChanged || state.indexChanged else { return result }
+        guard try state.referencesChanged || state.indexChanged || !journal.read().isEmpty else { return result }
 
         let lock = try describing("cannot lock the repository") { try RepositoryLock(of: git.repository, in: stateDirectory) }
         defer { withExtendedLifetime(lock) {} }
@@ -125,7 +158,8 @@ public struct CommitImport: Sendable {
         try step(.headMoved)
 
         if state.indexChanged {
-            let fits = isLive && host.head == state.head && host.headCommit == insideHeadCommit
+            let isSame = host.head == state.head || privateGit.ownBranch != nil
+            let fits = isLive && isSame && host.headCommit == insideHeadCommit
             if !fits {
                 result.index = .left(why: isLive ? "HEAD on the host is not where it is inside" : "the workspace was not the host's own")
             } else if let why = busy() {
@@ -144,11 +178,13 @@ public struct CommitImport: Sendable {
 
     // MARK: - Inside
 
-    private func list(_ transfer: ObjectTransfer, _ state: InsideState) throws -> RefListing {
+    private func list(_ transfer: ObjectTransfer, _ state: InsideState, only name: String? = nil) throws -> RefListing {
         let what = "cannot import commits of session \(session)"
-        guard state.referencesChanged else { return RefListing(refs: privateGit.start.refs, symbolic: privateGit.start.symbolic) }
+        guard try state.referencesChanged || !journal.read().isEmpty else {
+            return RefListing(refs: privateGit.start.refs, symbolic: privateGit.start.symbolic)
+        }
         let format = "--format=%(objectname) %(objecttype) %(refname) %(symref)"
-        guard let bytes = try transfer.output(["for-each-ref", format], limit: limits.listingBytes) else {
+        guard let bytes = try transfer.output(["for-each-ref", format] + [name].compactMap { $0 }, limit: limits.listingBytes) else {
             throw CoopError(
                 .failed, what, "git inside could not list its references", next: "git -C \(git.repository.workTree.printable) status")
         }
@@ -158,7 +194,7 @@ public struct CommitImport: Sendable {
                 next: "git -C \(git.repository.workTree.printable) status")
         }
         let digits = privateGit.objectFormat.digits
-        listing.refs = listing.refs.filter { $0.value.hex.utf8.count == digits }
+        listing.refs = listing.refs.filter { $0.value.hex.utf8.count == digits && (name == nil || $0.key == name) }
         return listing
     }
 
@@ -270,9 +306,11 @@ public struct CommitImport: Sendable {
             let facts = ImportPlan.Facts(
                 session: session, start: privateGit.start, host: try currentHost(), inside: listing.refs, newStashes: state.newStashes,
                 checkedOutElsewhere: try checkedOutElsewhere(), isLive: isLive, ignoresCase: privateGit.ignoresCase,
-                missing: missing, commits: commits)
+                missing: missing, commits: commits, ownBranch: privateGit.ownBranch, imported: Set(try journal.read()))
             let plan = try ImportPlan.make(facts, isAncestor: isAncestor)
             var reports = plan.reports
+            // Written down before it is done: what this session has put there itself may be rewritten.
+            for update in plan.updates where update.target == privateGit.ownBranch { try journal.add(update.new) }
             if attempt < 3 {
                 let outcome = try transaction(plan.updates)
                 failure = complaint(outcome)
@@ -334,22 +372,35 @@ public struct CommitImport: Sendable {
         if let why = busy() { return .left(why: why) }
         let message = "coop: import of session \(session)"
         switch inside {
+        case .branch(let name) where privateGit.ownBranch.map { $0 != name } ?? false:
+            // The branch itself is not the session's to move or to make; the files are those of its commit.
+            guard let id = insideCommit, try isKnown(id, commits) else { return .left(why: "the commit of \(name) could not be imported") }
+            try detach(id, host, message)
         case .branch(let name):
             guard RefName.isValid(name), name != "refs/heads/HEAD" else { return .left(why: "HEAD inside names no possible branch") }
             guard host.refs[name] == insideCommit else { return .left(why: "\(name) on the host is not as it is inside") }
             if try checkedOutElsewhere().contains(name) { return .left(why: "another worktree has \(name) checked out") }
             _ = try git.run(["symbolic-ref", "-m", message, "HEAD", name])
         case .detached(let id):
-            let known = try commits.contains(id) || (git.attempt(["cat-file", "-e", "\(id.hex)^{commit}"]).status.isSuccess)
-            guard known else { return .left(why: "the commit of HEAD inside could not be imported") }
-            let old = host.headCommit?.hex ?? privateGit.objectFormat.zero
-            _ = try git.run(["update-ref", "--no-deref", "-m", message, "HEAD", id.hex, old])
+            guard try isKnown(id, commits) else { return .left(why: "the commit of HEAD inside could not be imported") }
+            try detach(id, host, message)
         }
         return .taken
     }
 
+    private func isKnown(_ id: ObjectID, _ commits: Set<ObjectID>) throws -> Bool {
+        try commits.contains(id) || git.attempt(["cat-file", "-e", "\(id.hex)^{commit}"]).status.isSuccess
+    }
+
+    private func detach(_ id: ObjectID, _ host: RefSnapshot, _ message: String) throws {
+        let old = host.headCommit?.hex ?? privateGit.objectFormat.zero
+        _ = try git.run(["update-ref", "--no-deref", "-m", message, "HEAD", id.hex, old])
+    }
+
     private func follow(_ tree: String, _ step: (Step) throws -> Void) throws -> ImportResult.Followed {
-        let update = IndexUpdate(git: git, session: session, stateDirectory: stateDirectory, start: privateGit.index)
+        let update = IndexUpdate(
+            git: git, session: session, stateDirectory: stateDirectory, start: privateGit.index,
+            commits: Array(Set(try [privateGit.start.headCommit].compactMap { $0 } + journal.read())))
         return try update.run(tree: tree, step)
     }
 }

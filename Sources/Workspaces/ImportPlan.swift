@@ -31,6 +31,18 @@ struct ImportPlan {
         var missing: [ObjectID: String]
         /// Tips that are commits.
         var commits: Set<ObjectID>
+        /// The only branch that the session moves; nil where it moves every one.
+        var ownBranch: String?
+        /// Where earlier imports of the same session have put it.
+        var imported: Set<ObjectID> = []
+
+        /// Whether there is something to do with a reference that inside has this value.
+        func concerns(_ name: String, _ new: ObjectID) -> Bool {
+            if new != start.refs[name] { return true }
+            // It went back to where it was, and an earlier import had moved it.
+            guard name == ownBranch, let host = host.refs[name] else { return false }
+            return host != new && imported.contains(host)
+        }
     }
 
     /// Whether the sandbox's value of this reference can be wanted at all.
@@ -73,7 +85,7 @@ struct ImportPlan {
             add(source, target, new, .parked(name: target, why: why))
         }
 
-        for (name, new) in facts.inside.sorted(by: { $0.key < $1.key }) where new != facts.start.refs[name] {
+        for (name, new) in facts.inside.sorted(by: { $0.key < $1.key }) where facts.concerns(name, new) {
             if let why = reasonToSkip(name) {
                 report(name, new, .skipped(why: why))
                 continue
@@ -89,7 +101,9 @@ struct ImportPlan {
             }
             let started = facts.start.refs[name]
             let rest = String(name.dropFirst(5))
-            if name.hasPrefix("refs/heads/") {
+            if let own = facts.ownBranch, name != own, name.hasPrefix("refs/heads/") || name.hasPrefix("refs/tags/") {
+                park(name, rest, new, "a task's session moves the branch of its task alone")
+            } else if name.hasPrefix("refs/heads/") {
                 guard facts.commits.contains(new) else {
                     report(name, new, .skipped(why: "a branch must point to a commit"))
                     continue
@@ -103,6 +117,10 @@ struct ImportPlan {
                         park(name, rest, new, "the branch is checked out on the host, whose files are not the sandbox's")
                     } else if try isAncestor(host, new) {
                         add(name, name, new, .fastForwarded)
+                    } else if name == facts.ownBranch, host == started || facts.imported.contains(host) {
+                        let kept = host == started ? parking + "replaced" : nil
+                        if let kept, facts.host.refs[kept] != host { add(kept, kept, host, .created) }
+                        add(name, name, new, .rewritten(kept: kept))
                     } else {
                         park(
                             name, rest, new, host == started ? "the branch was rewritten inside" : "the branch moved on the host meanwhile")

@@ -6,6 +6,8 @@ public struct ImportResult: Sendable, Equatable {
         case created
         /// The user's branch went forward to it.
         case fastForwarded
+        /// The session's own branch was rewritten; where its commits were from before the session, they are kept under the name `kept`.
+        case rewritten(kept: String?)
         /// The host already had it, from an earlier import or by itself.
         case alreadyThere
         /// Kept under another name, `refs/coop/ID/…`.
@@ -43,7 +45,7 @@ public struct ImportResult: Sendable, Equatable {
     public var isComplete: Bool {
         let refs = references.allSatisfy {
             switch $0.outcome {
-            case .created, .fastForwarded, .alreadyThere: true
+            case .created, .fastForwarded, .rewritten, .alreadyThere: true
             case .parked, .skipped: false
             }
         }

@@ -13,6 +13,8 @@ struct IndexUpdate {
     let stateDirectory: String
     /// The host's index when the session started.
     let start: Fingerprint?
+    /// Commits that HEAD was at when the host's index may last have been written: one that holds just such a commit holds no work.
+    var commits: [ObjectID] = []
 
     private var index: String { FileSystem.join(git.repository.gitDirectory, "index") }
     private var lock: String { index + ".lock" }
@@ -26,8 +28,8 @@ struct IndexUpdate {
             try removeLeftovers()
             let bytes = try FileBytes.contents(index, limit: 2 << 30)
             let now = bytes.map { Fingerprint($0) }
-            if now != start {
-                if let now, try FileBytes.contents(journal, limit: 4096) == Array(now.description.utf8) { return .taken }
+            let isOurs = try now.map { try FileBytes.contents(journal, limit: 4096) == Array($0.description.utf8) } ?? false
+            if now != start, !isOurs, try !holdsCommit(bytes) {
                 return .left(why: "the index on the host changed meanwhile")
             }
             let result = try read(tree, into: bytes)
@@ -37,6 +39,16 @@ struct IndexUpdate {
             guard try place(result, over: now, step) else { return .left(why: "git is using the index on the host (index.lock)") }
             try step(.indexReplaced)
             return .taken
+        }
+    }
+
+    /// Whether nothing is staged in the index: an editor's `git status` writes it again without changing what it holds.
+    private func holdsCommit(_ bytes: [UInt8]?) throws -> Bool {
+        guard let bytes, !commits.isEmpty else { return false }
+        return try withCopy(of: bytes) { setting in
+            try commits.contains {
+                try git.attempt(["diff-index", "--cached", "--quiet", "--ignore-submodules=none", $0.hex, "--"], setting).status.isSuccess
+            }
         }
     }
 
@@ -51,6 +63,14 @@ struct IndexUpdate {
 
     /// The bytes of the index after `git read-tree`, made from a copy of `old`.
     private func read(_ tree: String, into old: [UInt8]?) throws -> [UInt8] {
+        try withCopy(of: old) { setting in
+            _ = try git.run(["read-tree", "--reset", tree], setting)
+            return try FileSystem.read(setting.indexFile ?? "", limit: 2 << 30)
+        }
+    }
+
+    /// Git's settings for work on a copy of an index, with a working tree that holds nothing.
+    private func withCopy<Value>(of old: [UInt8]?, _ body: (HostGit.Setting) throws -> Value) throws -> Value {
         let directory = FileSystem.join(stateDirectory, "index-\(session)")
         try FileSystem.removeTree(directory)
         try FileSystem.makeDirectories(FileSystem.join(directory, "empty"))
@@ -63,10 +83,7 @@ struct IndexUpdate {
             try writeFile(copy, old, mode: 0o600)
             try copyTimes(to: copy)
         }
-        _ = try git.run(
-            ["read-tree", "--reset", tree],
-            HostGit.Setting(indexFile: copy, workTree: FileSystem.join(directory, "empty")))
-        return try FileSystem.read(copy, limit: 2 << 30)
+        return try body(HostGit.Setting(indexFile: copy, workTree: FileSystem.join(directory, "empty")))
     }
 
     /// false when git itself holds the lock, or the index changed.

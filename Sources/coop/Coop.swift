@@ -31,7 +31,11 @@ struct Coop: ParsableCommand {
                 ]),
             CommandGroup(
                 name: "Projects and trust", subcommands: [InitCommand.self, ProjectCommand.self, TrustCommand.self, ConfigCommand.self]),
-            CommandGroup(name: "Work", subcommands: [TaskCommand.self, ApplyCommand.self, DiscardCommand.self, UndoCommand.self]),
+            CommandGroup(
+                name: "Work",
+                subcommands: [
+                    TaskCommand.self, ApplyCommand.self, DiscardCommand.self, UndoCommand.self, ImportCommitsCommand.self,
+                ]),
             CommandGroup(
                 name: "Credentials",
                 subcommands: [
@@ -86,7 +90,9 @@ struct Coop: ParsableCommand {
 extension Coop {
     /// Coop starts itself by a path that is not its name; lists of processes are to show it all the same (prctl(2), PR_SET_NAME).
     private static func nameProcess() {
-        guard CommandLine.argc > 1, ["supervise", "terminal-worker"].contains(CommandLine.unsafeArgv[1].map { String(cString: $0) }) else {
+        guard CommandLine.argc > 1,
+            ["supervise", "terminal-worker", "import-commits"].contains(CommandLine.unsafeArgv[1].map { String(cString: $0) })
+        else {
             return
         }
         "coop".withCString { name in _ = coop_prctl(PR_SET_NAME, UInt(bitPattern: name), 0, 0, 0) }

@@ -43,6 +43,8 @@ final class SandboxRun {
     /// Tells the user what the session does, where that was asked for.
     private let notifier: Notifier?
     private var changes: ChangeRecorder?
+    /// Brings commits into the repository while the session goes on.
+    private var commits: CommitWatch?
     private let sandbox: LaunchedSandbox
     private var supervisor: Supervisor?
     private var control: Descriptor?
@@ -81,7 +83,8 @@ final class SandboxRun {
             throw CoopError(.usage, "cannot name the sandbox \(name.printable)", "another one has that name", next: "coop ps")
         }
         let id = SessionDirectory.newID()
-        task = login == nil
+        task =
+            login == nil
             ? try TaskRun.name(options, configuration.effective).map {
                 try TaskRun.begin($0, session: id, options: options, context: context)
             } : nil
@@ -217,9 +220,11 @@ final class SandboxRun {
             }
             return { supervisor.questions.withdraw(id) }
         }
-        _ = loop.after(milliseconds: SandboxRun.settled) { [recorder] in
+        _ = loop.after(milliseconds: SandboxRun.settled) { [unowned self] in
+            // Without it commits arrive at the end.
+            if self.task != nil { self.commits = try? CommitWatch(session: self.spec.id) }
             // What is over sooner leaves no log: nobody could have looked at it.
-            try recorder?.begin()
+            try self.recorder?.begin()
             ProgramMemory.giveBack()
         }
         if let recorder { try keepRecord(of: supervisor, in: recorder) }
@@ -352,6 +357,7 @@ final class SandboxRun {
         live?.stop()
         login?.end()
         forwards.stop()
+        commits?.stop()
         attempt { try work.finish() }
         attempt { try sandbox.release() }
         grants?.gate.close()

@@ -6,6 +6,7 @@ import LinuxKernel
 import NativeEngine
 import Projects
 import Sandbox
+import Tasks
 import Vault
 import Workspaces
 
@@ -50,7 +51,8 @@ final class WorkspaceSession {
             spec: spec, agents: AgentRun.protected(context), protect: protect, session: session.file(gitName), task: task)
         try found.git?.save(to: session.file(gitRecordName))
         let record = WorkspaceRecord(
-            root: root, project: project.key.text, task: task?.record.name.text, hadRepository: found.git != nil, knownRepositories: found.repositories,
+            root: root, project: project.key.text, task: task?.record.name.text, hadRepository: found.git != nil,
+            knownRepositories: found.repositories,
             visible: SpecBuilder.systemDirectories + spec.mounts.map(\.target), start: WorkspaceScan.now())
         let journal = try PlaceholderJournal.create(for: found.plan, session: session.id, in: placeholderDirectory(context))
         found.apply(to: &spec)
@@ -75,7 +77,7 @@ final class WorkspaceSession {
             try Preparation(
                 spec: spec, agents: AgentRun.protected(context), protect: protect, session: session.file(gitName), task: task
             )
-                .apply(to: &spec)
+            .apply(to: &spec)
         } catch {
             try? session.remove()
             throw error
@@ -130,6 +132,10 @@ final class WorkspaceSession {
         var git: PrivateGit?
         if FileSystem.kind(remains.file(gitRecordName), followLinks: false) == .file {
             let saved = try PrivateGit.load(from: remains.file(gitRecordName))
+            // Another session has gone on with the task: its commits come first, and these when it is over.
+            let lock = try taskLock(of: saved)
+            if saved.ownBranch != nil, lock == nil { return false }
+            defer { withExtendedLifetime(lock) {} }
             try takeOver(saved, session: remains, context: context)
             git = saved
         }
@@ -143,37 +149,65 @@ final class WorkspaceSession {
         return true
     }
 
+    /// Keeps others out of the task that a killed session worked in; nil for one that is in use, and where there is no task.
+    private static func taskLock(of git: PrivateGit) throws -> TaskLock? {
+        guard let own = git.ownBranch else { return nil }
+        let directory = FileSystem.parent(of: git.repository.workTree)
+        let name = try TaskName(String(own.dropFirst("refs/heads/coop/".utf8.count)))
+        return try TaskLock.idle(name, in: TaskStore(directory: FileSystem.parent(of: directory)))
+    }
+
     /// Commits made inside arrive in the repository.
     private static func takeOver(_ git: PrivateGit, session: SessionDirectory, context: Context) throws {
+        let work = try commitImport(git, session: session.id, context: context)
+        guard try work.isNeeded() else { return }
+        tell(try work.run(try runner(git, context: context) { try session.recordCgroups($0) }))
+    }
+
+    private static func commitImport(_ git: PrivateGit, session: String, context: Context) throws -> CommitImport {
         let program = try HostGit.find(path: environmentVariable("PATH") ?? "/usr/bin:/bin")
         let state = FileSystem.join(context.home.path, "state/git")
         try context.home.prepare(state)
-        let work = try CommitImport(session: session.id, privateGit: git, git: program, stateDirectory: state)
-        guard try work.isNeeded() else { return }
-        let engine = NativeEngine(wardenPath: try WardenProgram.locate()) { try session.recordCgroups($0) }
-        let sandbox = OneShotSandbox(engine: engine)
-        let result = try work.run { arguments, input, output in
+        return try CommitImport(session: session, privateGit: git, git: program, stateDirectory: state)
+    }
+
+    /// What brings over commits of a session that goes on; nil for one that has no branch of its own.
+    static func liveImport(of id: String, context: Context) throws -> (directory: String, run: () throws -> Void)? {
+        let git = try PrivateGit.load(from: FileSystem.join(FileSystem.join(context.run, id), gitRecordName))
+        guard git.ownBranch != nil else { return nil }
+        let work = try commitImport(git, session: id, context: context)
+        // Git inside goes on meanwhile: nothing of it is written, and no lock taken.
+        let run = try runner(git, isReadOnly: true, context: context) { _ in }
+        return (git.directory, { _ = try work.runLive(run) })
+    }
+
+    /// Runs git in a sandbox of its own.
+    private static func runner(
+        _ git: PrivateGit, isReadOnly: Bool = false, context: Context, recordCgroups: @escaping ([String]) throws -> Void
+    ) throws -> CommitImport.RunInside {
+        let sandbox = OneShotSandbox(engine: NativeEngine(wardenPath: try WardenProgram.locate(), journal: recordCgroups))
+        return { arguments, input, output in
             let source = Descriptor(owning: try check("memfd_create") { memoryFile() })
             try source.writeAll(input, subject: "standard input")
             lseek(source.number, 0, SEEK_SET)
             // Copies of our own: the caller keeps the number it has lent.
             let target = Descriptor(owning: try check("dup") { fcntl(output, F_DUPFD_CLOEXEC, 3) })
             let errors = try ErrorStream.forCommand()
-            return try sandbox.run(gitSpec(git, command: arguments, context: context), input: source, output: target, error: errors).code
+            let spec = gitSpec(git, isReadOnly: isReadOnly, command: arguments, context: context)
+            return try sandbox.run(spec, input: source, output: target, error: errors).code
         }
-        tell(result)
     }
 
     private static func memoryFile() -> Int32 { coop_memory_file("coop") }
 
     /// A sandbox that sees the private git directory, the objects, and nothing of the workspace.
-    private static func gitSpec(_ git: PrivateGit, command: [String], context: Context) -> SandboxSpec {
+    private static func gitSpec(_ git: PrivateGit, isReadOnly: Bool, command: [String], context: Context) -> SandboxSpec {
         SandboxSpec(
             id: SessionDirectory.newID(), workspace: Workspace(path: git.repository.workTree, mode: .none),
             home: Home(path: context.home.userHome, source: nil),
             mounts: git.mounts.map {
                 Mount(
-                    source: FileSystem.realPath($0.source) ?? $0.source, target: $0.target, readOnly: $0.readOnly,
+                    source: FileSystem.realPath($0.source) ?? $0.source, target: $0.target, readOnly: $0.readOnly || isReadOnly,
                     isDirectory: FileSystem.kind($0.source) == .directory, reason: "git")
             },
             environment: [
@@ -190,7 +224,8 @@ final class WorkspaceSession {
             switch reference.outcome {
             case .parked(let name, let why): say("\(reference.name) is kept as \(name): \(why)")
             case .skipped(let why): say("\(reference.name) was not taken over: \(why)")
-            case .created, .fastForwarded, .alreadyThere: continue
+            case .rewritten(let kept?): say("\(reference.name) was rewritten; where it was before is kept as \(kept)")
+            case .created, .fastForwarded, .rewritten, .alreadyThere: continue
             }
         }
         if case .left(let why) = result.head { say("HEAD stays: \(why)") }
@@ -292,7 +327,8 @@ struct WorkspaceRecord: Decodable {
     /// As JSON. What writes any `Encodable` would take a good part of a millisecond for these few members.
     var text: String {
         JSONValue([
-            "root": .string(root), "project": .string(project), "task": task.map { .string($0) } ?? .null, "hadRepository": .boolean(hadRepository),
+            "root": .string(root), "project": .string(project), "task": task.map { .string($0) } ?? .null,
+            "hadRepository": .boolean(hadRepository),
             "knownRepositories": .array(knownRepositories.map { .string($0) }), "visible": .array(visible.map { .string($0) }),
             "startSeconds": .number(String(startSeconds)), "startNanoseconds": .number(String(startNanoseconds)),
         ]).text()
@@ -318,7 +354,11 @@ private struct Preparation {
             var prepared = try PrivateGitDirectory.prepare(repository, at: directory, user: GitUserConfiguration(environment: variables)) {
                 try HostGit.find(path: environmentVariable("PATH") ?? "/usr/bin:/bin")
             }
-            prepared.ownBranch = task?.record.name.reference
+            if let task {
+                prepared.ownBranch = task.record.name.reference
+                // Watched for commits.
+                try FileSystem.makeDirectories(FileSystem.join(directory, "logs"), mode: 0o755)
+            }
             git = prepared
         } else {
             git = nil

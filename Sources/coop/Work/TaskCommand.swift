@@ -14,5 +14,5 @@ struct TaskCommand: ParsableCommand {
               coop task merge fix-login
               coop task rm fix-login
             """,
-        subcommands: [TaskList.self, TaskDivergenceCommand.self, TaskMergeCommand.self, TaskPath.self])
+        subcommands: [TaskList.self, TaskDivergenceCommand.self, TaskMergeCommand.self, TaskPath.self, TaskRemove.self])
 }
