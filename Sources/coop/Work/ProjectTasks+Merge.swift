@@ -1,5 +1,6 @@
 import CoopErrors
 import LinuxKernel
+import Projects
 import Tasks
 import Workspaces
 
