@@ -106,7 +106,13 @@ public enum PrivateGitDirectory {
         return GitConfiguration(entries: entries)
     }
 
-    /// Files in the working tree that the host's git reads or runs because its configuration says so.
+    /// Files in the working tree that the host's git reads or runs because its configuration says so, relative to it.
+    public static func trustedPaths(
+        of repository: GitRepository, user: GitUserConfiguration, git: () throws -> String
+    ) throws -> [String] {
+        trustedPaths(try user.effective(for: repository, git: git), repository, user)
+    }
+
     private static func trustedPaths(
         _ configuration: GitConfiguration, _ repository: GitRepository, _ user: GitUserConfiguration
     ) -> [String] {

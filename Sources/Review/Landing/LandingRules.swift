@@ -18,6 +18,13 @@ public enum LandingRules {
         }
     }
 
+    /// What the user's git is told to read or run, wherever it lies (core.hooksPath).
+    public static func configured(_ paths: [String]) -> [LandingRule] {
+        paths.compactMap { path in
+            PathPattern("/" + path + "/").map { LandingRule(pattern: $0, kind: .git, reason: "your git is told to read or run it") }
+        }
+    }
+
     /// Longer files are no lists of rules.
     public static let longest = 1 << 20
 
@@ -32,9 +39,7 @@ public enum LandingRules {
         guard bytes.count <= longest else { throw failure(1, "more than \(longest >> 20) MiB") }
         var rules: [LandingRule] = []
         for (index, line) in bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
-            let words = String(osBytes: line).split(maxSplits: 2, omittingEmptySubsequences: true) {
-                $0 == " " || $0 == "\t" || $0 == "\r" || $0 == "\r\n"
-            }
+            let words = String(osBytes: line).split(maxSplits: 2, omittingEmptySubsequences: true, whereSeparator: \.isBlank)
             guard let first = words.first, !first.hasPrefix("#") else { continue }
             guard words.count == 3 else { throw failure(index + 1, "a pattern, a kind and a reason are needed") }
             guard let pattern = PathPattern(String(first)) else { throw failure(index + 1, "`\(String(first).printable)` is no pattern") }
@@ -50,11 +55,17 @@ public enum LandingRules {
                 }
                 inspection = found
             }
-            var reason = String(words[2])
-            while let last = reason.unicodeScalars.last, last == " " || last == "\r" || last == "\t" { reason.unicodeScalars.removeLast() }
+            var reason = Substring(words[2])
+            while let first = reason.first, first.isBlank { reason.removeFirst() }
+            while let last = reason.last, last.isBlank { reason.removeLast() }
             guard !reason.isEmpty else { throw failure(index + 1, "a reason is needed") }
-            rules.append(LandingRule(pattern: pattern, kind: kind, inspection: inspection, reason: reason.printable))
+            rules.append(LandingRule(pattern: pattern, kind: kind, inspection: inspection, reason: String(reason).printable))
         }
         return rules
     }
+}
+
+extension Character {
+    /// A CR is there in files of other systems.
+    fileprivate var isBlank: Bool { self == " " || self == "\t" || self == "\r" }
 }

@@ -84,6 +84,13 @@ struct LandingConsent {
     static func gate(context: Context, root: String) throws -> LandingGate {
         var rules = try LandingRules.builtIn()
         rules += LandingRules.agents(try AgentRun.protected(context))
+        if let repository = try GitRepository.find(at: root) {
+            let variables = Dictionary(EnvironmentBuilder.host().map { ($0.name, $0.value) }) { first, _ in first }
+            let paths = try PrivateGitDirectory.trustedPaths(of: repository, user: GitUserConfiguration(environment: variables)) {
+                try HostGit.find(path: environmentVariable("PATH") ?? "/usr/bin:/bin")
+            }
+            rules += LandingRules.configured(paths)
+        }
         rules += try userRules(context.home)
         return LandingGate(rules: rules, root: root)
     }
