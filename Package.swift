@@ -201,6 +201,10 @@ let package = Package(
         .executableTarget(
             name: "GatewayAcceptor", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "NativeEngine", "Sandbox", "WardenProtocol"],
             path: "Tests/GatewayAcceptor", swiftSettings: testHooks, linkerSettings: staticExecutable),
+        // Changes trees as a landing does, for tests: they kill it, and run it as other users than their own.
+        .executableTarget(
+            name: "TreeChanger", dependencies: ["CLinux", "LinuxKernel", "Review", "Workspaces"], path: "Tests/TreeChanger",
+            swiftSettings: testHooks, linkerSettings: staticExecutable),
         .target(name: "TestSupport", dependencies: ["CLinux", "LinuxKernel"], path: "Tests/TestSupport", exclude: ["upstream.py"]),
         .testTarget(name: "EscapeTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"], exclude: ["Attacks"]),
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"], exclude: ["Agents", "Clients"]),

@@ -16,11 +16,14 @@ public enum BuiltPrograms {
     /// The program that stands outside of a sandbox whose traffic is captured.
     public static func gatewayAcceptor() throws -> String { FileSystem.join(try directory(), "GatewayAcceptor") }
 
+    /// The program that changes a tree as a landing does.
+    public static func treeChanger() throws -> String { FileSystem.join(try directory(), "TreeChanger") }
+
     private static let copies: Result<String, any Error> = Result { try copy() }
 
     private static func copy() throws -> String {
         let source = try buildDirectory()
-        let programs = ["coop", "coop-warden", "coop-gateway", "GatewayAcceptor"].map { FileSystem.join(source, $0) }
+        let programs = ["coop", "coop-warden", "coop-gateway", "GatewayAcceptor", "TreeChanger"].map { FileSystem.join(source, $0) }
         var hash = StableHash()
         hash.combine(source.osBytes)
         for program in programs {

@@ -61,7 +61,8 @@ struct SlotWriter {
         }
         for name in files {
             let number = try check("openat", name) { name.withCString { openat(slots.number, $0, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) } }
-            try check("fsync", name) { fsync(Descriptor(owning: number).number) }
+            let file = Descriptor(owning: number)
+            try check("fsync", name) { fsync(file.number) }
         }
         try check("fsync", root.path) { fsync(slots.number) }
     }
