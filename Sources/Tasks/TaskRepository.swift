@@ -94,7 +94,7 @@ public struct TaskRepository: Sendable {
         let branches = all.refs.keys.filter { $0.hasPrefix("refs/heads/") }.map(TaskRepository.short)
         let near = NearestName.find(name, among: branches).map { "; did you mean `\($0.printable)`?" } ?? ""
         throw CoopError(
-            .notFound, "cannot make a task from `\(name.printable)`", "there is no such branch or commit\(near)", next: "git branch --all")
+            .usage, "cannot make a task from `\(name.printable)`", "there is no such branch or commit\(near)", next: "git branch --all")
     }
 
     /// The tip of a task's branch; nil when the branch is gone.

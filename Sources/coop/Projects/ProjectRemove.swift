@@ -2,6 +2,7 @@ import ArgumentParser
 import CoopErrors
 import LinuxKernel
 import Projects
+import Tasks
 
 struct ProjectRemove: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -31,6 +32,13 @@ struct ProjectRemove: ParsableCommand {
         try live.refuse(what)
         // What a killed sandbox has left may hold commits that have not arrived yet.
         try Sweep(context: context).run()
+        let tasks = try TaskStore(directory: context.home.directory(.tasks, of: record.key)).all()
+        if let first = tasks.first {
+            // Their branches are the repository's own; their trees may hold work that is nowhere else.
+            throw CoopError(
+                .notReady, what, tasks.count == 1 ? "it has the task \(first.name)" : "it has \(tasks.count) tasks",
+                next: "coop task list   # then, for each: coop task rm NAME")
+        }
         let contents = ProjectContents(context: context, key: record.key)
         let list = contents.lines.map { "\n  \($0)" }.joined()
         let place = context.home.abbreviated(record.path).printable
