@@ -57,6 +57,11 @@ public struct MountInfo: Sendable {
         }
     }
 
+    /// Whether this is one of the file system's own options: `userxattr`, `redirect_dir=on`, …
+    public func has(superOption option: String) -> Bool {
+        MountInfo.split(line, at: UInt8(ascii: ","), in: fields[rest + 2]).contains { line[$0].elementsEqual(option.utf8) }
+    }
+
     public func isType(_ name: String) -> Bool { line[fields[rest]].elementsEqual(name.utf8) }
 
     private static func split(_ bytes: [UInt8], at separator: UInt8, in range: Range<Int>) -> [Range<Int>] {

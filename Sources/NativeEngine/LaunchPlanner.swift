@@ -42,12 +42,23 @@ public struct LaunchPlanner {
     private func hostTrees() -> [PlanOperation] {
         var trees = spec.mounts
         var result: [PlanOperation] = []
+        var overlays: [(target: String, operation: PlanOperation)] = []
         switch spec.workspace.mode {
         case .bind:
             trees.append(
                 Mount(
                     source: spec.workspace.path, target: spec.workspace.path, readOnly: false, isDirectory: true,
                     reason: "workspace"))
+        case .overlay:
+            let path = spec.workspace.path
+            let directory = spec.workspace.overlay ?? ""
+            overlays.append(
+                (
+                    path,
+                    .overlay(
+                        lower: path, upper: FileSystem.join(directory, "upper"), work: FileSystem.join(directory, "work"), target: path,
+                        restrictions: .files)
+                ))
         case .none:
             result.append(
                 .tmpfs(
@@ -65,6 +76,7 @@ public struct LaunchPlanner {
                     source: mount.source, target: mount.target, restrictions: restrictions, recursive: mount.isDirectory)
             )
         }
+        steps += overlays
         for path in spec.excludes {
             steps.append(
                 (

@@ -16,4 +16,9 @@ public struct OverlayDirectory: Sendable, Equatable {
     public var work: String { FileSystem.join(path, "work") }
     /// How the tree was at the start.
     public var base: String { FileSystem.join(path, "base") }
+
+    /// The status of every path of the tree.
+    var tree: String { FileSystem.join(base, "tree") }
+    /// Git's index as it was.
+    var index: String { FileSystem.join(base, "index") }
 }

@@ -12,9 +12,24 @@ public struct OverlaySession: Sendable {
     /// The tree that it lies over: the workspace, absolute.
     public let root: String
 
-    /// The overlay in `directory`; nil when the session has none.
+    private let base: OverlayBase
+    private let upper: UpperLayer
+
+    /// The overlay in `directory`; nil when the session has none. What is read from the base is how it stands now.
     public static func open(_ directory: OverlayDirectory) throws(CoopError) -> OverlaySession? {
-        nil
+        guard FileSystem.kind(directory.tree, followLinks: false) == .file else { return nil }
+        do throws(SystemError) { return try OverlaySession(directory) } catch {
+            throw CoopError(
+                .failed, "cannot look at the changes in \(directory.path.printable)", error.description,
+                next: "ls -la \(directory.path.printable)")
+        }
+    }
+
+    private init(_ directory: OverlayDirectory) throws(SystemError) {
+        self.directory = directory
+        base = try OverlayBase(directory)
+        root = base.tree.root
+        upper = try UpperLayer(directory.upper, isTrusted: base.tree.isTrusted)
     }
 
     /// Everything that differs from the base, in the order of the paths' bytes: a directory before what lies in it. A path with an `origin` was
@@ -24,29 +39,55 @@ public struct OverlaySession: Sendable {
     ///
     /// - Parameter paths: only these and what lies below them, relative to the root; everything when empty.
     public func changes(_ paths: [String] = []) throws(CoopError) -> [Change] {
-        []
+        try reading {
+            var changes = try OverlayChanges.find(base, upper, paths: paths)
+            MovedFiles.mark(&changes)
+            return changes
+        }
     }
 
     /// Whether anything differs from the base.
     public func hasChanges() throws(CoopError) -> Bool {
-        false
+        try reading { try !OverlayChanges.find(base, upper, limit: 1).isEmpty }
     }
 
-    /// How `path` was at the start, or as the last `accept` has left it.
+    /// How `path` was at the start, or as the last `accept` before this value was opened has left it.
     public func base(of path: String) throws(CoopError) -> BaseVersion {
-        .absent
+        try reading {
+            guard let version = base.version(of: path) else { return .absent }
+            guard version.kind == .file, base.accepted[path.osBytes] == nil, let index = base.tree.find(path) else {
+                return .known(version)
+            }
+            return try base.content(index, path) == nil ? .contentLost(version) : .known(version)
+        }
     }
 
     /// Whether the user's own tree still has at `path` exactly what the base says, as far as its status tells (inode(7)): false when in doubt.
-    public func isUntouched(_ path: String) throws(CoopError) -> Bool {
-        false
-    }
+    /// What a directory holds is not looked at.
+    public func isUntouched(_ path: String) throws(CoopError) -> Bool { try reading { try base.isUntouched(path) } }
 
-    /// Makes these versions the base of their paths, durably, all of them or none. Contents are copied.
+    /// Makes these versions the base of their paths, durably, all of them or none. Contents are copied. A value that was opened before goes on to
+    /// tell the old base.
     public func accept(_ versions: [AcceptedVersion]) throws(CoopError) {
+        if versions.isEmpty { return }
+        try reading { try AcceptedJournal(directory: directory.base).append(versions) }
     }
 
     /// Removes the overlay with everything that was done in it. Only once the session is over.
     public func discard() throws(CoopError) {
+        // As a whole first: a removal that is killed leaves nothing that could be taken for an overlay.
+        let hidden = directory.path + ".discarded"
+        try reading {
+            try FileSystem.removeTree(hidden)
+            try FileSystem.rename(directory.path, to: hidden)
+            try FileSystem.removeTree(hidden)
+        }
+    }
+
+    private func reading<Value>(_ body: () throws -> Value) throws(CoopError) -> Value {
+        do { return try body() } catch let error as CoopError { throw error } catch {
+            throw CoopError(
+                .failed, "cannot read the changes in \(directory.path.printable)", "\(error)", next: "ls -la \(directory.path.printable)")
+        }
     }
 }

@@ -81,6 +81,8 @@ public struct Workspace: Codable, Sendable, Equatable {
     public enum Mode: String, Codable, Sendable, CaseIterable {
         /// The live directory.
         case bind
+        /// The directory as it is, with every change kept apart from it.
+        case overlay
         /// No workspace: an empty directory in memory.
         case none
     }
@@ -89,12 +91,18 @@ public struct Workspace: Codable, Sendable, Equatable {
     public var mode: Mode
     /// The task whose working tree it is; nil for the user's own.
     public var task: String?
+    /// The directory on the host that holds the changes of an overlay; nil in every other mode.
+    public var overlay: String?
 
-    public init(path: String, mode: Mode, task: String? = nil) {
+    public init(path: String, mode: Mode, task: String? = nil, overlay: String? = nil) {
         self.path = path
         self.mode = mode
         self.task = task
+        self.overlay = overlay
     }
+
+    /// Whether what is in the directory on the host can be seen inside.
+    public var isShown: Bool { mode != .none }
 }
 
 /// The private home directory.

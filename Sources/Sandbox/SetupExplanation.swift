@@ -25,6 +25,7 @@ public enum SetupExplanation {
         if step == "listen", errno == EADDRINUSE {
             return CoopError(.configuration, what, why + " (two settings ask for one port)", next: "coop config get network.host_ports")
         }
+        if step == "overlay" { return overlayRefusal(why, errno) }
         switch errno {
         case ENOENT where step == "bind":
             return CoopError(.notFound, what, why, next: "coop explain --json, to see what asks for the path")
@@ -42,6 +43,21 @@ public enum SetupExplanation {
             return CoopError(.refused, what, why + " (a link stands where a plain path was checked)", next: "run the command again")
         default:
             return CoopError(.notReady, what, why, next: "coop doctor")
+        }
+    }
+
+    /// What keeps overlayfs from working; nothing else could take its place.
+    private static func overlayRefusal(_ why: String, _ errno: Int32) -> CoopError {
+        let what = "cannot lay an overlay over the workspace"
+        let bind = "coop run --workspace bind -- …"
+        switch errno {
+        case ENODEV: return CoopError(.notReady, what, "this kernel has no overlayfs: \(why)", next: "sudo modprobe overlay, or \(bind)")
+        case EPERM: return CoopError(.notReady, what, "this kernel refuses one to this user (before Linux 5.11): \(why)", next: bind)
+        case EINVAL, EOPNOTSUPP:
+            return CoopError(
+                .notReady, what, "the file system of the workspace or of coop's own directory cannot carry one: \(why)",
+                next: "export COOP_HOME to a directory on ext4, xfs, btrfs or tmpfs, or \(bind)")
+        default: return CoopError(.notReady, what, why, next: bind)
         }
     }
 

@@ -63,6 +63,9 @@ struct Attestation {
                 try require(found.has(option: name), point, "is mounted without \(name)")
             }
             if let type = mount.type { try require(found.isType(type), point, "is a \(found.type), not a \(type)") }
+            for option in mount.superOptions {
+                try require(found.has(superOption: option), point, "is mounted without \(option)")
+            }
             try require(!found.propagates, point, "still exchanges mounts with the host")
         }
         for (key, mount) in top where wanted[key] == nil {

@@ -110,6 +110,9 @@ final class PlanExecutor {
             let tree = try hostTree(source, recursive: recursive)
             try restrict(tree, restrictions, recursive: recursive, target)
             try attach(tree, to: isDirectory(tree) ? inside().directory(target) : inside().file(target), target)
+        case .overlay(let lower, let upper, let work, let target, let restrictions):
+            let tree = try overlay(lower: lower, upper: upper, work: work, restrictions: restrictions)
+            try attach(tree, to: inside().directory(target), target)
         case .pin(let path):
             let place = try inside().directory(path)
             // With what is mounted below it already, which would be hidden otherwise.
@@ -218,17 +221,9 @@ final class PlanExecutor {
         try clone(hostPath(source, flags: Int32(COOP_O_PATH)), recursive: recursive, source)
     }
 
-    private func hostPath(_ source: String, flags: Int32) throws(SystemError) -> Descriptor {
-        if plan.separatesWarden {
-            _ = coop_setfsgid(plan.workload.group)
-            _ = coop_setfsuid(plan.workload.user)
-        }
-        defer {
-            if plan.separatesWarden {
-                _ = coop_setfsuid(plan.warden.user)
-                _ = coop_setfsgid(plan.warden.group)
-            }
-        }
+    func hostPath(_ source: String, flags: Int32) throws(SystemError) -> Descriptor {
+        beWorkload()
+        defer { beWarden() }
         let all = UInt64(flags | O_CLOEXEC | O_NOFOLLOW)
         let number = source.withOSBytes { coop_openat2(AT_FDCWD, $0, all, 0, UInt64(RESOLVE_NO_SYMLINKS)) }
         guard number >= 0 else { throw SystemError("open", source) }
@@ -280,7 +275,7 @@ final class PlanExecutor {
         try attach(tree, to: inside().directory(target), target)
     }
 
-    private func newFileSystem(
+    func newFileSystem(
         _ type: String, options: [(String, String?)], restrictions: MountRestrictions
     ) throws(SystemError) -> Descriptor {
         let context = Descriptor(owning: try check("fsopen", type) { coop_fsopen(type) })

@@ -6,6 +6,8 @@ public struct ExpectedMount: Sendable, Equatable {
     public var recursive: Bool
     /// The file system type, where the plan decides it.
     public var type: String?
+    /// Options of the file system itself that it must have.
+    public var superOptions: [String] = []
 }
 
 extension LaunchPlan {
@@ -18,6 +20,9 @@ extension LaunchPlan {
                 result.append(.init(point: "/", restrictions: [.readOnly, .noSetuid, .noDevices], recursive: false, type: "tmpfs"))
             case .bind(_, let target, let restrictions, let recursive):
                 result.append(.init(point: target, restrictions: restrictions, recursive: recursive, type: nil))
+            case .overlay(_, _, _, let target, let restrictions):
+                result.append(
+                    .init(point: target, restrictions: restrictions, recursive: false, type: "overlay", superOptions: ["userxattr"]))
             case .pin(let path):
                 result.append(.init(point: path, restrictions: [], recursive: false, type: nil))
             case .readOnly(let path):

@@ -82,6 +82,10 @@ extension PlanOperation: WireCodable {
             writer.write(target)
             restrictions.encode(to: &writer)
             writer.write(recursive)
+        case .overlay(let lower, let upper, let work, let target, let restrictions):
+            writer.write(UInt8(28))
+            for path in [lower, upper, work, target] { writer.write(path) }
+            restrictions.encode(to: &writer)
         case .pin(let path):
             writer.write(UInt8(6))
             writer.write(path)
@@ -198,6 +202,10 @@ extension PlanOperation: WireCodable {
             self = .compose(
                 path: try reader.readString(),
                 parts: try reader.readList { (reader: inout WireReader) throws(WireError) in try FilePart(from: &reader) })
+        case 28:
+            self = .overlay(
+                lower: try reader.readString(), upper: try reader.readString(), work: try reader.readString(),
+                target: try reader.readString(), restrictions: try MountRestrictions(from: &reader))
         default: throw WireError("unknown plan operation")
         }
     }

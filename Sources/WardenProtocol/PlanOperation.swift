@@ -74,6 +74,9 @@ public enum PlanOperation: Codable, Sendable, Equatable {
     case symlink(path: String, destination: String)
     /// Makes a host path appear at `target`. A missing target is made; links on the way to it are never followed.
     case bind(source: String, target: String, restrictions: MountRestrictions, recursive: Bool)
+    /// Lays an overlay over the host's directory `lower` and makes it appear at `target`: what is written goes to `upper`, and the kernel
+    /// needs `work` on the same file system beside it (overlayfs).
+    case overlay(lower: String, upper: String, work: String, target: String, restrictions: MountRestrictions)
     /// Binds a directory inside onto itself, so that it can be neither renamed nor removed.
     case pin(path: String)
     /// Makes what is already inside read-only, submounts included.
@@ -125,6 +128,7 @@ extension PlanOperation {
         case .compose: "compose"
         case .symlink: "symlink"
         case .bind: "bind"
+        case .overlay: "overlay"
         case .pin: "pin"
         case .readOnly: "read-only"
         case .mask: "mask"
@@ -161,6 +165,8 @@ extension PlanOperation {
         case .bind(let source, let target, let restrictions, let recursive):
             (source == target ? target : "\(source) at \(target)")
                 + " (" + (restrictions.names + (recursive ? ["recursive"] : [])).joined(separator: ",") + ")"
+        case .overlay(let lower, let upper, _, let target, let restrictions):
+            "\(upper) over \(lower == target ? target : "\(lower) at \(target)") (\(restrictions.names.joined(separator: ",")))"
         case .pin(let path), .readOnly(let path), .mask(let path): path
         case .tmpfs(let target, let bytes, _, _, _, let restrictions):
             "\(target), \(bytes) bytes (\(restrictions.names.joined(separator: ",")))"

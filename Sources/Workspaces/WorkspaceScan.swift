@@ -40,7 +40,7 @@ public struct WorkspaceScan: Sendable {
     }
 
     /// Directories whose contents a start does not look into: generated, large, and rebuilt by tools inside.
-    static let generated: Set<String> = [
+    package static let generated: Set<String> = [
         "node_modules", "target", ".venv", "venv", "build", "dist", ".build", ".tox", "__pycache__", ".cache", ".gradle", ".next", "vendor",
     ]
 

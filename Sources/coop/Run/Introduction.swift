@@ -13,9 +13,9 @@ struct Introduction {
     /// All of it in one line.
     var line: String {
         // What a repository brings along may only pretend to be the agent.
-        let isProjects = agent != nil && spec.workspace.mode == .bind && FileSystem.contains(spec.workspace.path, spec.command.first ?? "")
+        let isProjects = agent != nil && spec.workspace.isShown && FileSystem.contains(spec.workspace.path, spec.command.first ?? "")
         var parts = [
-            "\(name)\(isProjects ? " (the project's own program)" : ""): \(spec.workspace.path.printable) (\(spec.workspace.mode == .bind ? "live" : "not shown"))"
+            "\(name)\(isProjects ? " (the project's own program)" : ""): \(spec.workspace.path.printable) (\(Introduction.word(for: spec.workspace.mode)))"
         ]
         switch spec.network.mode {
         case .none: parts.append("no network")
@@ -30,10 +30,24 @@ struct Introduction {
         return "coop: " + parts.joined(separator: " · ") + "\n"
     }
 
+    private static func word(for mode: Workspace.Mode) -> String {
+        switch mode {
+        case .bind: "live"
+        case .overlay: "overlay"
+        case .none: "not shown"
+        }
+    }
+
     /// The same with every name, a line each.
     var details: String {
         var rows: [(String, [String])] = []
-        let workspace = "\(spec.workspace.path), \(spec.workspace.mode == .bind ? "live" : "an empty directory")"
+        let shown =
+            switch spec.workspace.mode {
+            case .bind: "live"
+            case .overlay: "every change kept apart from it"
+            case .none: "an empty directory"
+            }
+        let workspace = "\(spec.workspace.path), \(shown)"
         // What coop itself puts in the place of something is no part of the host.
         let mounts = spec.mounts.filter { $0.reason != TrustStores.reason && $0.reason != "git" }
         rows.append(("shared", [workspace] + mounts.map { "\($0.target), \($0.readOnly ? "read-only" : "live") (\($0.reason))" }))

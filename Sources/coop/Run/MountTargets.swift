@@ -18,7 +18,7 @@ struct MountTargets {
     /// Directories of the host that are shown at a path inside, besides a mount's own.
     private func holders(of mount: Mount) -> [(source: String, target: String, readOnly: Bool)] {
         var result = systemDirectories.map { (source: $0, target: $0, readOnly: true) }
-        if workspace.mode == .bind { result.append((workspace.path, workspace.path, false)) }
+        if workspace.isShown { result.append((workspace.path, workspace.path, false)) }
         for other in mounts where other.isDirectory && other.target != mount.target {
             result.append((other.source, other.target, other.readOnly))
         }
@@ -42,7 +42,7 @@ struct MountTargets {
             case .symlink:
                 throw CoopError(.refused, what, "\(place.printable) is a symbolic link (\(mount.reason))", next: elsewhere)
             case nil:
-                if workspace.mode == .bind, holder.target == workspace.path, mount.isDirectory { return }
+                if workspace.isShown, holder.target == workspace.path, mount.isDirectory { return }
                 let why =
                     holder.readOnly
                     ? "nothing is there, and \(holder.target.printable) is read-only inside (\(mount.reason))"

@@ -37,7 +37,7 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("The engine: native.", valueName: "ENGINE"))
     var engine: String?
 
-    @Option(help: ArgumentHelp("How the project appears: bind, worktree or none.", valueName: "MODE"))
+    @Option(help: ArgumentHelp("How the project appears: bind, worktree, overlay or none.", valueName: "MODE"))
     var workspace: String?
 
     @Option(
@@ -140,7 +140,8 @@ struct RunArguments: ParsableArguments {
             mount: mount, env: env, envFile: envFile, envBundle: envBundle, envAllow: envAllow, envBlock: envBlock, network: network,
             allow: allow, deny: deny,
             ask: ask, engine: engine,
-            workspace: workspace, task: task, base: base, workdir: workdir, memory: memory, cpus: cpus, pids: pids, disk: disk, timeout: timeout, name: name,
+            workspace: workspace, task: task, base: base, workdir: workdir, memory: memory, cpus: cpus, pids: pids, disk: disk,
+            timeout: timeout, name: name,
             label: label,
             forward: forward, seccomp: seccomp, allowSyscalls: allowSyscalls, degraded: degraded, ephemeral: ephemeral, keep: keep,
             detach: detach,

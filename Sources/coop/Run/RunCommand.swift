@@ -73,7 +73,7 @@ struct SandboxLauncher {
             // The command's own result stands; what could not be cleared away is said, and swept later.
             FileHandleOutput.standardError("coop: cannot clean up completely: \("\(error)".printableLines)\nNext: coop ps\n")
         }
-        for line in run.refusals { FileHandleOutput.standardError(line) }
+        for line in run.closing { FileHandleOutput.standardError(line) }
         if result.interrupted { Interrupt.dieOf(SIGINT) }
         throw ProcessResult(code: result.code)
     }

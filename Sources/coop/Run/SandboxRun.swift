@@ -6,6 +6,7 @@ import GatewayProtocol
 import Glibc
 import LinuxKernel
 import NativeEngine
+import Overlays
 import Policy
 import Projects
 import Sandbox
@@ -228,6 +229,8 @@ final class SandboxRun {
             ProgramMemory.giveBack()
         }
         if let recorder { try keepRecord(of: supervisor, in: recorder) }
+        // What it changes is found by its log.
+        if spec.workspace.mode == .overlay { try recorder?.begin() }
         try login?.begin(supervisor, loop: loop)
         forwards.start(on: loop, questions: supervisor.questions)
         if let seconds = spec.timeout { supervisor.limit(seconds: seconds) }
@@ -293,7 +296,13 @@ final class SandboxRun {
         egress?.whenDecided = { details in try recorder.record(.egress, SessionRecording.fields(details)) }
         supervisor.whenExecuted = { id, command in try recorder.executed(id, command) }
         supervisor.whenExecutionEnded = { id, end in try recorder.executionEnded(id, end) }
-        if spec.workspace.mode == .bind { changes = ChangeRecorder(root: spec.workspace.path, recorder: recorder, loop: loop) }
+        switch spec.workspace.mode {
+        case .bind: changes = ChangeRecorder(root: spec.workspace.path, recorder: recorder, loop: loop)
+        case .overlay:
+            let directory = OverlayDirectory(path: spec.workspace.overlay ?? "")
+            changes = ChangeRecorder(root: directory.upper, recorder: recorder, loop: loop)
+        case .none: break
+        }
         if let notifier { recorder.observe { [unowned recorder] _ in notifier.changed(recorder.summary) } }
     }
 
@@ -344,6 +353,15 @@ final class SandboxRun {
 
     /// What of the command's traffic was refused, a line each, for the end of the run.
     var refusals: [String] { egress.map(EgressReport.lines) ?? [] }
+
+    /// What there is to say once everything has been cleared away, line by line.
+    var closing: [String] {
+        guard work.changed > 0 else { return refusals }
+        let files = work.changed == 1 ? "1 path differs" : "\(work.changed) paths differ"
+        return refusals + [
+            "coop: \(files) in the overlay; \(spec.workspace.path.printable) is as it was\nNext: coop diff \(spec.name ?? spec.id)\n"
+        ]
+    }
 
     /// Clears away everything on the host; commits made inside arrive in the repository.
     ///

@@ -28,9 +28,7 @@ struct SpecBuilder {
                 next: "coop run --prompt TEXT AGENT")
         }
         let user = try self.user()
-        let workspace = Workspace(
-            path: task?.record.tree ?? project.root, mode: task == nil && sandbox.workspace?.value == WorkspaceMode.none ? .none : .bind,
-            task: task?.record.name.text)
+        let workspace = try self.workspace(sandbox.workspace?.value ?? .bind)
         guard !FileSystem.contains(project.root, context.home.path) else {
             throw CoopError(
                 .refused, "cannot use \(project.root.printable) as the workspace", "coop's own directory lies in it",
@@ -107,7 +105,7 @@ struct SpecBuilder {
         let before = mounts
         func isVisible(_ path: String) -> Bool {
             SpecBuilder.systemDirectories.contains { FileSystem.contains($0, path) }
-                || workspace.mode == .bind && FileSystem.contains(workspace.path, path)
+                || workspace.isShown && FileSystem.contains(workspace.path, path)
                 || before.contains { FileSystem.contains($0.target, path) }
         }
         let found = Installation.find(
@@ -142,9 +140,6 @@ struct SpecBuilder {
         }
         if let root = effective.sandbox.rootfs, root.value != "host" {
             throw unavailable("the root file system \(root.value)", root.origin, "use host")
-        }
-        if task == nil, let mode = effective.sandbox.workspace, mode.value == .overlay {
-            throw unavailable("the workspace mode \(mode.value.rawValue)", mode.origin, "use bind, worktree or none")
         }
     }
 
@@ -184,7 +179,7 @@ struct SpecBuilder {
 
     private func workingDirectory(workspace: Workspace) throws(CoopError) -> String {
         guard let asked = options.workdir else {
-            if workspace.mode == .none { return workspace.path }
+            if !workspace.isShown { return workspace.path }
             guard let task else { return project.currentDirectory }
             // What git does not know of is not in the task's tree.
             let there = task.counterpart(of: project.currentDirectory)
@@ -278,7 +273,7 @@ struct SpecBuilder {
                     next: "name a directory of the project: node_modules")
             }
             if result.contains(path) || files.contains(where: { $0.path == path }) { continue }
-            guard workspace.mode == .bind else {
+            guard workspace.isShown else {
                 result.append(path)
                 continue
             }
@@ -314,7 +309,7 @@ struct SpecBuilder {
             throw CoopError(.failed, "cannot list the host's unix sockets", "\(error)", next: "coop doctor")
         }
         var trees = mounts.map { ($0.source, $0.target) }
-        if workspace.mode == .bind { trees.append((workspace.path, workspace.path)) }
+        if workspace.isShown { trees.append((workspace.path, workspace.path)) }
         var result: [Protection] = []
         var paths: [String] = []
         var relativeNames: Set<String> = []

@@ -50,7 +50,7 @@ struct SuperviseCommand: ParsableCommand {
             run.tell("coop: cannot clean up completely: \("\(error)".printableLines)\nNext: coop ps\n")
             throw error
         }
-        for line in run.refusals { run.tell(line) }
+        for line in run.closing { run.tell(line) }
     }
 
     private func hosting(_ command: [String]) throws(CoopError) -> Hosting {

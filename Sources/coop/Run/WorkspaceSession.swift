@@ -4,6 +4,7 @@ import FoundationEssentials
 import Glibc
 import LinuxKernel
 import NativeEngine
+import Overlays
 import Projects
 import Sandbox
 import Tasks
@@ -22,10 +23,14 @@ final class WorkspaceSession {
     private let git: PrivateGit?
     private let plan: ProtectionPlan?
     private let placeholders: PlaceholderJournal?
+    /// What the sandbox changes, kept apart from the workspace; nil where it works on the workspace itself.
+    private let overlay: OverlayRecorder?
+    /// How many paths differ in the overlay, once the session is over.
+    private(set) var changed = 0
 
     private init(
         session: SessionDirectory, context: Context, record: WorkspaceRecord?, git: PrivateGit? = nil, plan: ProtectionPlan? = nil,
-        placeholders: PlaceholderJournal? = nil
+        placeholders: PlaceholderJournal? = nil, overlay: OverlayRecorder? = nil
     ) {
         self.session = session
         self.context = context
@@ -33,9 +38,10 @@ final class WorkspaceSession {
         self.git = git
         self.plan = plan
         self.placeholders = placeholders
+        self.overlay = overlay
     }
 
-    private static let gitName = "git"
+    static let gitName = "git"
     private static let gitRecordName = "git.record"
     private static let recordName = "workspace.json"
 
@@ -45,7 +51,23 @@ final class WorkspaceSession {
     static func prepare(
         spec: inout SandboxSpec, session: SessionDirectory, context: Context, project: Project, task: TaskRun? = nil, protect: [String]
     ) throws -> WorkspaceSession {
-        guard spec.workspace.mode == .bind else { return WorkspaceSession(session: session, context: context, record: nil) }
+        switch spec.workspace.mode {
+        case .none: return WorkspaceSession(session: session, context: context, record: nil)
+        case .overlay:
+            let work = try OverlayWork(spec: &spec, session: session, context: context)
+            do {
+                try work.git?.save(to: session.file(gitRecordName))
+                let record = WorkspaceRecord(
+                    root: spec.workspace.path, project: project.key.text, hadRepository: work.git != nil, knownRepositories: [],
+                    visible: [],
+                    start: WorkspaceScan.now(), overlay: spec.workspace.overlay)
+                return WorkspaceSession(session: session, context: context, record: record, git: work.git, overlay: work.overlay)
+            } catch {
+                try? work.overlay.abandon()
+                throw error
+            }
+        case .bind: break
+        }
         let root = spec.workspace.path
         let found = try Preparation(
             spec: spec, agents: AgentRun.protected(context), protect: protect, session: session.file(gitName), task: task)
@@ -64,16 +86,38 @@ final class WorkspaceSession {
         guard let record else { return }
         let path = session.file(WorkspaceSession.recordName)
         try Descriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600).writeAll(record.text.utf8, subject: path)
+        try overlay?.start()
+    }
+
+    static func privateGit(of repository: GitRepository, at directory: String) throws -> PrivateGit {
+        let variables = Dictionary(EnvironmentBuilder.host().map { ($0.name, $0.value) }) { first, _ in first }
+        return try PrivateGitDirectory.prepare(repository, at: directory, user: GitUserConfiguration(environment: variables)) {
+            try HostGit.find(path: environmentVariable("PATH") ?? "/usr/bin:/bin")
+        }
+    }
+
+    /// What git inside works on.
+    static func add(_ git: PrivateGit, to spec: inout SandboxSpec) {
+        for mount in git.mounts {
+            spec.mounts.append(
+                Mount(
+                    source: FileSystem.realPath(mount.source) ?? mount.source, target: mount.target, readOnly: mount.readOnly,
+                    isDirectory: FileSystem.kind(mount.source) == .directory, reason: "git"))
+        }
     }
 
     /// Adds to the spec what `prepare` would, and leaves nothing on the host.
     static func describe(
         spec: inout SandboxSpec, context: Context, project: Project, task: TaskRun? = nil, protect: [String]
     ) throws {
-        guard spec.workspace.mode == .bind else { return }
+        guard spec.workspace.isShown else { return }
         try context.home.prepare(context.run)
         let session = try SessionDirectory.create(in: context.run, id: spec.id)
         do {
+            if spec.workspace.mode == .overlay {
+                try OverlayWork.describe(&spec, session: session)
+                return try session.remove()
+            }
             try Preparation(
                 spec: spec, agents: AgentRun.protected(context), protect: protect, session: session.file(gitName), task: task
             )
@@ -113,9 +157,19 @@ final class WorkspaceSession {
         if let git {
             attempt {
                 isSettled = false
-                try WorkspaceSession.takeOver(git, session: session, context: context)
+                try WorkspaceSession.takeOver(git, session: session, context: context, isLive: overlay == nil)
                 isSettled = true
             }
+        }
+        if let overlay {
+            let wasSettled = isSettled
+            isSettled = false
+            attempt {
+                changed = try overlay.finish()
+                isSettled = wasSettled
+            }
+            if let first { throw first }
+            return
         }
         if let plan { attempt { try distrust(ProtectedPaths.changes(since: plan), record: record) } }
         // Before the look at the whole, which would look into each of them.
@@ -129,6 +183,12 @@ final class WorkspaceSession {
     /// - Returns: whether the remains can go.
     static func settle(_ remains: SessionDirectory, context: Context) throws -> Bool {
         try PlaceholderJournal.sweep(placeholderDirectory(context))
+        var record: WorkspaceRecord?
+        if FileSystem.kind(remains.file(recordName), followLinks: false) == .file {
+            let bytes = try FileSystem.read(remains.file(recordName), limit: 1 << 22)
+            // Killed while it was being written: the sandbox had not started.
+            record = try? JSONText.decode(WorkspaceRecord.self, from: bytes)
+        }
         var git: PrivateGit?
         if FileSystem.kind(remains.file(gitRecordName), followLinks: false) == .file {
             let saved = try PrivateGit.load(from: remains.file(gitRecordName))
@@ -136,15 +196,13 @@ final class WorkspaceSession {
             let lock = try taskLock(of: saved)
             if saved.ownBranch != nil, lock == nil { return false }
             defer { withExtendedLifetime(lock) {} }
-            try takeOver(saved, session: remains, context: context)
+            try takeOver(saved, session: remains, context: context, isLive: record?.overlay == nil)
             git = saved
         }
-        if FileSystem.kind(remains.file(recordName), followLinks: false) == .file {
-            let bytes = try FileSystem.read(remains.file(recordName), limit: 1 << 22)
-            // Killed while it was being written: the sandbox had not started.
-            if let record = try? JSONText.decode(WorkspaceRecord.self, from: bytes) {
-                try inspect(record, repository: git?.repository, context: context, session: remains.id)
-            }
+        if let overlay = record?.overlay {
+            _ = try OverlayRecorder.finish(OverlayDirectory(path: overlay))
+        } else if let record {
+            try inspect(record, repository: git?.repository, context: context, session: remains.id)
         }
         return true
     }
@@ -158,17 +216,19 @@ final class WorkspaceSession {
     }
 
     /// Commits made inside arrive in the repository.
-    private static func takeOver(_ git: PrivateGit, session: SessionDirectory, context: Context) throws {
-        let work = try commitImport(git, session: session.id, context: context)
+    private static func takeOver(_ git: PrivateGit, session: SessionDirectory, context: Context, isLive: Bool) throws {
+        let work = try commitImport(git, session: session.id, context: context, isLive: isLive)
         guard try work.isNeeded() else { return }
         tell(try work.run(try runner(git, context: context) { try session.recordCgroups($0) }))
     }
 
-    private static func commitImport(_ git: PrivateGit, session: String, context: Context) throws -> CommitImport {
+    private static func commitImport(
+        _ git: PrivateGit, session: String, context: Context, isLive: Bool = true
+    ) throws -> CommitImport {
         let program = try HostGit.find(path: environmentVariable("PATH") ?? "/usr/bin:/bin")
         let state = FileSystem.join(context.home.path, "state/git")
         try context.home.prepare(state)
-        return try CommitImport(session: session, privateGit: git, git: program, stateDirectory: state)
+        return try CommitImport(session: session, privateGit: git, git: program, stateDirectory: state, isLive: isLive)
     }
 
     /// What brings over commits of a session that goes on; nil for one that has no branch of its own.
@@ -285,56 +345,6 @@ private enum ErrorStream {
     }
 }
 
-/// What a later command must know to finish a session.
-struct WorkspaceRecord: Decodable {
-    var root: String
-    /// The project's key.
-    var project: String
-    /// The task whose tree it is.
-    var task: String?
-    var hadRepository: Bool
-    /// Repositories in the workspace that existed at the start.
-    var knownRepositories: [String]
-    /// What could be seen beside the workspace: links that lead there are made by every tool (`venv/bin/python3`).
-    var visible: [String]
-    var startSeconds: Int
-    var startNanoseconds: Int
-
-    init(
-        root: String, project: String, task: String? = nil, hadRepository: Bool, knownRepositories: [String], visible: [String],
-        start: timespec
-    ) {
-        self.root = root
-        self.project = project
-        self.task = task
-        self.hadRepository = hadRepository
-        self.knownRepositories = knownRepositories
-        self.visible = visible
-        startSeconds = start.tv_sec
-        startNanoseconds = start.tv_nsec
-    }
-
-    /// Whether a finding is a link to a place of the host that the sandbox could not see itself: bait for a host program.
-    func isSurprising(_ finding: ScanFinding) -> Bool {
-        guard finding.kind == .leavingLink else { return false }
-        let base = FileSystem.parent(of: FileSystem.join(root, finding.path))
-        let target = FileSystem.normalize(FileSystem.join(base, finding.detail))
-        return !visible.contains { FileSystem.contains($0, target) }
-    }
-
-    var start: timespec { timespec(tv_sec: startSeconds, tv_nsec: startNanoseconds) }
-
-    /// As JSON. What writes any `Encodable` would take a good part of a millisecond for these few members.
-    var text: String {
-        JSONValue([
-            "root": .string(root), "project": .string(project), "task": task.map { .string($0) } ?? .null,
-            "hadRepository": .boolean(hadRepository),
-            "knownRepositories": .array(knownRepositories.map { .string($0) }), "visible": .array(visible.map { .string($0) }),
-            "startSeconds": .number(String(startSeconds)), "startNanoseconds": .number(String(startNanoseconds)),
-        ]).text()
-    }
-}
-
 /// What was found in a workspace at the start, and what it means for the spec.
 private struct Preparation {
     let root: String
@@ -350,10 +360,7 @@ private struct Preparation {
         let root = spec.workspace.path
         self.root = root
         if let repository = try task?.worktree ?? GitRepository.find(at: root) {
-            let variables = Dictionary(EnvironmentBuilder.host().map { ($0.name, $0.value) }) { first, _ in first }
-            var prepared = try PrivateGitDirectory.prepare(repository, at: directory, user: GitUserConfiguration(environment: variables)) {
-                try HostGit.find(path: environmentVariable("PATH") ?? "/usr/bin:/bin")
-            }
+            var prepared = try WorkspaceSession.privateGit(of: repository, at: directory)
             if let task {
                 prepared.ownBranch = task.record.name.reference
                 // Watched for commits.
@@ -374,12 +381,7 @@ private struct Preparation {
     }
 
     func apply(to spec: inout SandboxSpec) {
-        for mount in git?.mounts ?? [] {
-            spec.mounts.append(
-                Mount(
-                    source: FileSystem.realPath(mount.source) ?? mount.source, target: mount.target, readOnly: mount.readOnly,
-                    isDirectory: FileSystem.kind(mount.source) == .directory, reason: "git"))
-        }
+        if let git { WorkspaceSession.add(git, to: &spec) }
         // What is covered does not exist inside, and needs no protection.
         let covered = spec.mounts.filter { $0.reason != "git" }.map(\.target) + spec.excludes
         let operations = plan.operations.filter { operation in

@@ -17,6 +17,7 @@ struct RmCommand: ParsableCommand {
     @Argument(
         help: ArgumentHelp("The session: a name, an id or the beginning of an id.", valueName: "ID"), completion: NameCompletion.sessions)
     var id: [String]
+    @Flag(help: "Also when it holds changes that were not applied.") var force = false
 
     func run() throws {
         let context = try Context()
@@ -27,6 +28,11 @@ struct RmCommand: ParsableCommand {
             let session = try store.find(text)
             guard !session.isLive else {
                 throw CoopError(.notReady, "cannot remove the session \(session.id)", "it is running", next: "coop stop \(session.id)")
+            }
+            if !force, try session.overlay()?.hasChanges() ?? false {
+                throw CoopError(
+                    .failed, "cannot remove the session \(session.id)", "it holds changes that were not applied",
+                    next: "coop discard \(session.id), or coop rm --force \(session.id)")
             }
             return session
         }
@@ -49,6 +55,7 @@ struct PruneCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("How long ago they ended at least: 30d, 12h, 15m.", valueName: "TIME")) var olderThan = "30d"
     @Flag(help: "Only say which ones.") var dryRun = false
+    @Flag(help: "Also those that hold changes which were not applied.") var force = false
     @Flag(help: "Print JSON.") var json = false
 
     private struct Report: Encodable {
@@ -61,14 +68,21 @@ struct PruneCommand: ParsableCommand {
         let context = try Context()
         try Sweep(context: context).run()
         let limit = Int64(time(nil)) - (try PruneCommand.seconds(olderThan))
-        let old = try SessionStore(context: context).all().filter { session in
+        var old = try SessionStore(context: context).all().filter { session in
             !session.isLive && (session.summary.ended ?? session.summary.since) <= limit
         }
+        let full = force ? [] : try old.filter { try $0.overlay()?.hasChanges() ?? false }
+        old.removeAll { session in full.contains { $0.directory == session.directory } }
         for session in old where !dryRun { try session.remove() }
         if json {
             print(try JSONText.encode(Report(removed: old.map(\.id), isDryRun: dryRun)))
         } else {
             for session in old { print(session.id) }
+        }
+        if let first = full.first {
+            throw CoopError(
+                .failed, full.count == 1 ? "the session \(first.id) stays" : "\(full.count) sessions stay",
+                "changes were not applied: \(full.map(\.id).joined(separator: ", "))", next: "coop discard \(first.id), or coop prune --force")
         }
     }
 

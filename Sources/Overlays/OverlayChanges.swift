@@ -1,0 +1,191 @@
+import Glibc
+import LinuxKernel
+import Review
+
+/// Finds what the upper layer of an overlay changes, by one walk over it. What is below counts as the base recorded it, not as it is now.
+struct OverlayChanges {
+    private let base: OverlayBase
+    private let upper: UpperLayer
+    /// Only these and what lies below them; everything when empty.
+    private let wanted: [String]
+    private let limit: Int
+    private let standing: Set<[UInt8]>
+    private var found: [Change] = []
+    /// Paths with a base of their own that the walk came by.
+    private var seen: Set<[UInt8]> = []
+
+    private init(_ base: OverlayBase, _ upper: UpperLayer, _ wanted: [String], _ limit: Int) {
+        (self.base, self.upper, self.wanted, self.limit) = (base, upper, wanted, limit)
+        standing = Set(base.tree.standing.map(\.osBytes))
+    }
+
+    /// - Parameter limit: so many are enough.
+    static func find(_ base: OverlayBase, _ upper: UpperLayer, paths: [String] = [], limit: Int = .max) throws -> [Change] {
+        var walk = OverlayChanges(base, upper, paths.map { FileSystem.components(of: $0).joined(separator: "/") }, limit)
+        let root = Below(index: BaseTree.rootIndex, path: "")
+        try walk.directory("", below: root, old: BaseTree.rootIndex)
+        try walk.addVanished()
+        // `sorted` by the bytes: a directory is the beginning of what lies in it.
+        return walk.found.map { ($0, $0.path.osBytes) }.sorted { $0.1.lexicographicallyPrecedes($1.1) }.map(\.0)
+    }
+
+    /// The directory of the tree below that shines through one of the upper layer.
+    private struct Below {
+        var index: Int
+        var path: String
+    }
+
+    private var isDone: Bool { found.count >= limit }
+
+    // MARK: - The walk
+
+    /// - Parameters:
+    ///   - below: what shines through; nil for nothing.
+    ///   - old: what the base has at `path`, if that is a directory.
+    private mutating func directory(_ path: String, below: Below?, old: Int?) throws {
+        let entries = try upper.entries(path)
+        var names: Set<[UInt8]> = []
+        let isMoved = below?.index != old
+        for (name, status) in entries {
+            if isDone { return }
+            if isMoved { names.insert(name.osBytes) }
+            let place = path.isEmpty ? name : path + "/" + name
+            guard isNear(place) else { continue }
+            try entry(name, place, status, below: below, old: old)
+        }
+        guard isMoved else { return }
+        if let below {
+            for child in base.tree.children(of: below.index) {
+                let name = base.tree.name(of: child)
+                guard names.insert(name.osBytes).inserted else { continue }
+                shine(path + "/" + name, child, from: below.path.isEmpty ? name : below.path + "/" + name)
+            }
+        }
+        for child in old.map(base.tree.children) ?? 0..<0 {
+            let name = base.tree.name(of: child)
+            if !names.contains(name.osBytes) { remove(path + "/" + name, child) }
+        }
+    }
+
+    private mutating func entry(_ name: String, _ path: String, _ status: stat, below: Below?, old directory: Int?) throws {
+        let old = directory.flatMap { base.tree.child(name, of: $0) }
+        let mode = UInt32(status.st_mode) & 0o7777
+        switch FileKind(mode: status.st_mode) {
+        case .characterDevice where status.st_rdev == 0: remove(path, old)
+        case .file:
+            let attributes = try upper.attributes(path)
+            if attributes.isWhiteout, status.st_size == 0 { return remove(path, old) }
+            let upper = upper
+            add(
+                path,
+                FileVersion(
+                    kind: .file, mode: mode, size: UInt64(clamping: status.st_size), attributes: attributes.user,
+                    source: { try upper.content(path) }), over: old)
+        case .directory:
+            let attributes = try upper.attributes(path)
+            let shining = self.shining(through: attributes, name, below)
+            let isOld = old.map { base.tree.entries[$0].kind == .directory } ?? false
+            let origin = attributes.redirect == nil ? nil : shining?.path
+            let count = found.count
+            add(
+                path, OverlayChanges.plain(.directory, path, mode: mode, attributes: attributes.user), over: isOld ? nil : old,
+                origin: origin)
+            let isAdded = found.count > count
+            try self.directory(path, below: shining, old: isOld ? old : nil)
+            // Made for a mount to stand on, and for nothing else.
+            if isAdded, found.count == count + 1, standing.contains(path.osBytes) { found.removeLast() }
+        case .symlink:
+            let target = upper.target(path) ?? ""
+            add(
+                path, OverlayChanges.plain(.symlink, path, mode: 0o777, size: UInt64(target.osBytes.count), target: target), over: old)
+        case let kind: add(path, OverlayChanges.plain(.other(what: OverlayBase.words(for: kind)), path, mode: mode), over: old)
+        }
+    }
+
+    private func shining(through attributes: UpperLayer.Attributes, _ name: String, _ below: Below?) -> Below? {
+        if let redirect = attributes.redirect {
+            let path = redirect.utf8.first == UInt8(ascii: "/") ? redirect : FileSystem.join(below?.path ?? "", redirect)
+            let names = FileSystem.components(of: path)
+            // Overlayfs follows names below its layer only, and so does the base.
+            let plain = names.joined(separator: "/")
+            guard let index = base.tree.find(plain), base.tree.entries[index].kind == .directory else { return nil }
+            return Below(index: index, path: plain)
+        }
+        guard !attributes.isOpaque, let below, let index = base.tree.child(name, of: below.index),
+            base.tree.entries[index].kind == .directory
+        else { return nil }
+        return Below(index: index, path: below.path.isEmpty ? name : below.path + "/" + name)
+    }
+
+    // MARK: - What it finds
+
+    /// Something is at `path`.
+    ///
+    /// - Parameter old: what the base had there with children that are not looked at otherwise.
+    private mutating func add(_ path: String, _ after: FileVersion, over old: Int?, origin: String? = nil) {
+        let before = self.before(path)
+        if !isSame(before, after, path) { report(Change(path: path, before: before, after: after, origin: origin)) }
+        for child in old.map(base.tree.children) ?? 0..<0 { remove(path + "/" + base.tree.name(of: child), child) }
+    }
+
+    /// Nothing is at `path` any more.
+    private mutating func remove(_ path: String, _ old: Int?) {
+        if let before = before(path) { report(Change(path: path, before: before, after: nil)) }
+        for child in old.map(base.tree.children) ?? 0..<0 {
+            if isDone { return }
+            remove(path + "/" + base.tree.name(of: child), child)
+        }
+    }
+
+    /// What lay at `source` is at `path` now, with everything in it.
+    private mutating func shine(_ path: String, _ index: Int, from source: String) {
+        if isDone { return }
+        if let after = base.liveVersion(source) { add(path, after, over: nil, origin: source) }
+        for child in base.tree.children(of: index) {
+            let name = base.tree.name(of: child)
+            shine(path + "/" + name, child, from: source + "/" + name)
+        }
+    }
+
+    /// What was applied, and has been removed in the upper layer since: there nothing tells of it.
+    private mutating func addVanished() throws {
+        for (bytes, entry) in base.accepted where entry.version != nil && !seen.contains(bytes) {
+            let path = String(osBytes: bytes)
+            guard base.tree.find(path) == nil, try upper.status(path) == nil else { continue }
+            report(Change(path: path, before: entry.version, after: nil))
+        }
+    }
+
+    private mutating func before(_ path: String) -> FileVersion? {
+        if !base.accepted.isEmpty { seen.insert(path.osBytes) }
+        return base.version(of: path)
+    }
+
+    private mutating func report(_ change: Change) {
+        let isWanted = wanted.isEmpty || wanted.contains { $0.isEmpty || FileSystem.contains($0, change.path) }
+        if isWanted { found.append(change) }
+    }
+
+    /// Whether `path` may lead to what is wanted.
+    private func isNear(_ path: String) -> Bool {
+        wanted.isEmpty || wanted.contains { $0.isEmpty || FileSystem.contains($0, path) || FileSystem.contains(path, $0) }
+    }
+
+    private func isSame(_ before: FileVersion?, _ after: FileVersion, _ path: String) -> Bool {
+        guard let before, before.kind == after.kind, before.mode == after.mode, before.size == after.size, before.target == after.target,
+            before.attributes == after.attributes
+        else { return false }
+        guard before.kind == .file else { return true }
+        // A content that is lost is not known to be the same.
+        guard let old = try? before.open(), let new = try? after.open() else { return false }
+        return (try? Contents.areEqual(old, new)) ?? false
+    }
+
+    private static func plain(
+        _ kind: FileVersion.Kind, _ path: String, mode: UInt32, size: UInt64 = 0, target: String? = nil, attributes: [String: [UInt8]] = [:]
+    ) -> FileVersion {
+        FileVersion(
+            kind: kind, mode: mode, size: size, target: target, attributes: attributes,
+            source: { throw SystemError("open", path, errno: EINVAL) })
+    }
+}

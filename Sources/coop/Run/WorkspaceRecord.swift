@@ -1,0 +1,59 @@
+import Glibc
+import LinuxKernel
+import Vault
+import Workspaces
+
+/// What a later command must know to finish a session.
+struct WorkspaceRecord: Decodable {
+    var root: String
+    /// The project's key.
+    var project: String
+    /// The task whose tree it is.
+    var task: String?
+    var hadRepository: Bool
+    /// Repositories in the workspace that existed at the start.
+    var knownRepositories: [String]
+    /// What could be seen beside the workspace: links that lead there are made by every tool (`venv/bin/python3`).
+    var visible: [String]
+    var startSeconds: Int
+    var startNanoseconds: Int
+    /// Where the sandbox's changes are kept apart from the workspace; nil where they are not.
+    var overlay: String?
+
+    init(
+        root: String, project: String, task: String? = nil, hadRepository: Bool, knownRepositories: [String], visible: [String],
+        start: timespec, overlay: String? = nil
+    ) {
+        self.root = root
+        self.project = project
+        self.task = task
+        self.hadRepository = hadRepository
+        self.knownRepositories = knownRepositories
+        self.visible = visible
+        startSeconds = start.tv_sec
+        startNanoseconds = start.tv_nsec
+        self.overlay = overlay
+    }
+
+    /// Whether a finding is a link to a place of the host that the sandbox could not see itself: bait for a host program.
+    func isSurprising(_ finding: ScanFinding) -> Bool {
+        guard finding.kind == .leavingLink else { return false }
+        let base = FileSystem.parent(of: FileSystem.join(root, finding.path))
+        let target = FileSystem.normalize(FileSystem.join(base, finding.detail))
+        return !visible.contains { FileSystem.contains($0, target) }
+    }
+
+    var start: timespec { timespec(tv_sec: startSeconds, tv_nsec: startNanoseconds) }
+
+    /// As JSON. What writes any `Encodable` would take a good part of a millisecond for these few members.
+    var text: String {
+        var value = JSONValue([
+            "root": .string(root), "project": .string(project), "hadRepository": .boolean(hadRepository),
+            "knownRepositories": .array(knownRepositories.map { .string($0) }), "visible": .array(visible.map { .string($0) }),
+            "startSeconds": .number(String(startSeconds)), "startNanoseconds": .number(String(startNanoseconds)),
+        ])
+        if let task { value["task"] = .string(task) }
+        if let overlay { value["overlay"] = .string(overlay) }
+        return value.text()
+    }
+}

@@ -1,0 +1,65 @@
+import CoopErrors
+import LinuxKernel
+import Overlays
+import Sandbox
+import Workspaces
+
+/// What a sandbox that works in an overlay needs on the host: the private git directory, and the overlay with its base.
+struct OverlayWork {
+    let git: PrivateGit?
+    let overlay: OverlayRecorder
+
+    /// Makes it, and adds what the sandbox gets to see to the spec.
+    init(spec: inout SandboxSpec, session: SessionDirectory, context: Context) throws {
+        let path = spec.workspace.overlay ?? ""
+        // The session's own directory, which its log lies in as well.
+        try context.home.prepare(FileSystem.parent(of: path))
+        git = try OverlayWork.addGit(to: &spec, session: session)
+        let root = spec.workspace.path
+        let mounted = (spec.mounts.filter(\.isDirectory).map(\.target) + spec.excludes).compactMap { target in
+            FileSystem.relative(target, to: root).flatMap { $0.isEmpty ? nil : $0 }
+        }
+        do {
+            overlay = try OverlayRecorder(
+                OverlayDirectory(path: path),
+                OverlayRecorder.Setup(
+                    root: root, covered: mounted, standing: OverlayWork.missing(mounted, in: root),
+                    index: git.map { FileSystem.join($0.repository.gitDirectory, "index") }))
+        } catch {
+            try? FileSystem.removeTree(path)
+            throw OverlayWork.explain(error, root)
+        }
+        // The warden follows no link on the way to it.
+        spec.workspace.overlay = FileSystem.realPath(path) ?? path
+    }
+
+    /// Adds to the spec what `init` would, and makes nothing but in the session's own directory.
+    static func describe(_ spec: inout SandboxSpec, session: SessionDirectory) throws { _ = try addGit(to: &spec, session: session) }
+
+    private static func addGit(to spec: inout SandboxSpec, session: SessionDirectory) throws -> PrivateGit? {
+        guard let repository = try GitRepository.find(at: spec.workspace.path) else { return nil }
+        let git = try WorkspaceSession.privateGit(of: repository, at: session.file(WorkspaceSession.gitName))
+        WorkspaceSession.add(git, to: &spec)
+        return git
+    }
+
+    /// The directories that have to be made for these to be mounted on.
+    private static func missing(_ targets: [String], in root: String) -> [String] {
+        var result: [String] = []
+        for target in targets {
+            var path = target
+            while !path.isEmpty, path != ".", FileSystem.kind(FileSystem.join(root, path), followLinks: false) == nil {
+                result.append(path)
+                path = FileSystem.parent(of: path)
+            }
+        }
+        return result
+    }
+
+    private static func explain(_ error: any Error, _ root: String) -> any Error {
+        guard let error = error as? SystemError else { return error }
+        return CoopError(
+            .failed, "cannot record how \(root.printable) is before the overlay changes it", error.description,
+            next: error.isFull ? "df -h; df -i" : "ls -la \(root.shellQuoted)")
+    }
+}
