@@ -11,7 +11,7 @@ public struct AgentCatalog: Sendable {
 
     /// The agent of that name; nil when there is none, and the word is an ordinary command.
     ///
-    /// Only the one agent's files are read: a run pays for nothing else, and a mistake in another agent's file does not stop it.
+    /// Only the one agent's files are read.
     ///
     /// - Throws: `configuration` with file, line and column when the user's file is wrong.
     public func agent(named name: String) throws(CoopError) -> Agent? {
@@ -26,14 +26,7 @@ public struct AgentCatalog: Sendable {
 
     /// All of them, by name.
     public func all() throws(CoopError) -> [Agent] {
-        var names = Set(EmbeddedData.names)
-        if FileSystem.kind(directory) == .directory {
-            let entries: [String]
-            do { entries = try FileSystem.list(directory) } catch {
-                throw CoopError(.failed, "cannot list the agents", "\(error)", next: "ls -l \(directory.shellQuoted)")
-            }
-            for entry in entries where entry.hasSuffix(".toml") { names.insert(String(entry.dropLast(5))) }
-        }
+        let names = Set(EmbeddedData.names).union(try ownNames())
         var result: [Agent] = []
         for name in names.sorted() { if let agent = try agent(named: name) { result.append(agent) } }
         return result
@@ -47,8 +40,9 @@ public struct AgentCatalog: Sendable {
         public var title: String
     }
 
-    /// What all agents obey in a project. Those of the user's own add to what coop knows; one that cannot be read is left out, because a
-    /// mistake in it stops no other agent.
+    /// What all agents obey in a project. Those of the user's own add to what coop knows.
+    ///
+    /// - Throws: when one of the user's files is wrong: what it means to protect cannot be known, and is not left unprotected.
     public func settings() throws(CoopError) -> [Setting] {
         var result: [Setting] = []
         func add(_ paths: [String], _ title: String) {
@@ -59,11 +53,22 @@ public struct AgentCatalog: Sendable {
             let (title, paths) = try AgentFile(parsing: AgentFile.head(of: bytes), name: "\(name).toml").settings()
             add(paths, title)
         }
-        guard FileSystem.kind(directory) == .directory, let entries = try? FileSystem.list(directory) else { return result }
-        for entry in entries.sorted() where entry.hasSuffix(".toml") {
-            if let agent = try? agent(named: String(entry.dropLast(5))) { add(agent.settings, agent.title) }
+        for name in try ownNames() {
+            do { if let agent = try agent(named: name) { add(agent.settings, agent.title) } } catch {
+                throw CoopError(
+                    error.code, "cannot protect what the agent \(name.printable) obeys in a project",
+                    "\(error.what): \(error.why)", next: error.next)
+            }
         }
         return result
+    }
+
+    /// What the user's own files are called, without their ending.
+    private func ownNames() throws(CoopError) -> [String] {
+        guard FileSystem.kind(directory) == .directory else { return [] }
+        do { return try FileSystem.list(directory).filter { $0.hasSuffix(".toml") }.map { String($0.dropLast(5)) }.sorted() } catch {
+            throw CoopError(.failed, "cannot list the agents", "\(error)", next: "ls -l \(directory.shellQuoted)")
+        }
     }
 
     private func own(_ path: String, over base: Agent?) throws(CoopError) -> Agent {

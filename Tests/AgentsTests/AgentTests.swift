@@ -45,17 +45,24 @@ import Testing
             let (title, paths) = try AgentFile(parsing: AgentFile.head(of: EmbeddedData.bytes(agent.name) ?? []), name: "x").settings()
             #expect(title == agent.title && paths == agent.settings, "\(agent.name)")
         }
-        // A person's own files add to it, and take nothing away; a mistake in one is its own affair.
+        // A person's own files add to it, and take nothing away.
         var template = Array("/tmp/coop-test-XXXXXX".utf8CString)
         let directory = String(cString: mkdtemp(&template))
         defer { try? FileSystem.removeTree(directory) }
         let files = [
             "mine.toml": "name = \"mine\"\ntitle = \"Mine\"\nbinary = \"mine\"\nsettings = [\".mine/\"]\n",
-            (all[0].name + ".toml"): "settings = []\n", "broken.toml": "name = \n",
+            (all[0].name + ".toml"): "settings = []\n",
         ]
         for (name, text) in files { try FileSystem.replace(directory + "/" + name, with: text.utf8) }
         let own = try AgentCatalog(directory: directory).settings()
         #expect(Array(own.dropLast()) == known && own.last == .init(path: ".mine/", title: "Mine"))
+        // What one that is wrong means to protect nobody knows.
+        for text in [
+            "name = \n", "name = 'broken'\nbinary = 'x'\nsetings = ['.broken/']\n", "name = 'broken'\nbinary = 'x'\nsettings = ['../x']\n",
+        ] {
+            try FileSystem.replace(directory + "/broken.toml", with: text.utf8)
+            #expect(throws: CoopError.self, "\(text)") { try AgentCatalog(directory: directory).settings() }
+        }
     }
 
     @Test("what a screen shows of attention is read, and an agent of the user's can add to it")

@@ -147,5 +147,12 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         try place.write("../coophome/agents/broken.toml", "name = \"broken\"\nbinari = \"x\"\n")
         let broken = try place.coop(["run", "broken"])
         #expect(broken.exitCode == 125 && broken.error.contains("broken.toml:2:1: unknown key `binari`"), "\(broken)")
+        // Nor does anything else start: what that agent obeys in a project would be left open.
+        for command in [["sample"], ["true"]] {
+            let other = try place.coop(["run", "--"] + command)
+            #expect(other.exitCode == 125 && other.error.contains("cannot protect what the agent broken obeys"), "\(other)")
+            #expect(other.error.contains("broken.toml:2:1: unknown key `binari`") && other.error.contains("\nNext: "), "\(other)")
+        }
+        #expect(try place.remains() == [])
     }
 }
