@@ -16,39 +16,23 @@ enum RefreshProcess {
         var ends: [Int32] = [-1, -1]
         guard coop_pipe(&ends) == 0 else { throw failure(SystemError.text(for: errno)) }
         let reader = Descriptor(owning: ends[0])
-        var writer: Descriptor? = Descriptor(owning: ends[1])
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0)
-        posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
-        posix_spawn_file_actions_adddup2(&actions, 0, 2)
-        // Nothing of the sandbox's: what it holds must end with the sandbox.
-        clinux_spawn_close_from(&actions, 3)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        posix_spawnattr_setflags(
-            &attributes, Int16(CLINUX_SPAWN_NEW_SESSION) | Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF))
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        var every = sigset_t()
-        sigfillset(&every)
-        posix_spawnattr_setsigdefault(&attributes, &every)
-        var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { $0.withOSBytes { strdup($0) } } + [nil]
-        defer { for pointer in argv { free(pointer) } }
-        var child: pid_t = 0
-        let code = posix_spawn(&child, "/proc/self/exe", &actions, &attributes, &argv, environ)
-        writer = nil
-        _ = writer
-        guard code == 0 else { throw failure(SystemError.text(for: code)) }
+        let child = try start(arguments, output: Descriptor(owning: ends[1]))
         // Only for the words: whether it has succeeded is what its exit status says.
         let answer = (try? reader.readAll(limit: 1 << 16, subject: "refresh-login")).map { String(decoding: $0, as: UTF8.self) } ?? ""
         var status: Int32 = 0
         while waitpid(child, &status, 0) < 0 && errno == EINTR {}
         if status == 0 { return }
         throw error(in: answer) ?? failure("the process that does it was ended")
+    }
+
+    /// Nothing of the sandbox's is handed on: what it holds must end with the sandbox.
+    ///
+    /// - Parameter output: is closed here, so that its end is the process's.
+    private static func start(_ arguments: [String], output: Descriptor) throws(CoopError) -> pid_t {
+        defer { withExtendedLifetime(output) {} }
+        do { return try DetachedProcess.start("/proc/self/exe", arguments, output: output.number) } catch {
+            throw CoopError(.failed, "cannot refresh a login", error.reason, next: "coop doctor")
+        }
     }
 
     /// Four lines: kind, what, why, next.

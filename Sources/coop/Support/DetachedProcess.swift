@@ -2,13 +2,16 @@ import CLinux
 import Glibc
 import LinuxKernel
 
-/// A process in a session of its own, which gets nothing of this one but its environment: no streams, no descriptors, no signal mask.
+/// A process in a session of its own, which gets nothing of this one but its environment: no descriptors but those named, no signal mask.
 enum DetachedProcess {
     /// - Parameters:
-    ///   - directory: where it starts.
+    ///   - directory: where it starts; nil for where this process is.
     ///   - input: its standard input; nil for none.
+    ///   - output: its standard output; nil for none.
     /// - Returns: its number, which is also that of its process group.
-    static func start(_ program: String, _ arguments: [String], directory: String, input: Int32? = nil) throws(SystemError) -> pid_t {
+    static func start(_ program: String, _ arguments: [String], directory: String? = nil, input: Int32? = nil, output: Int32? = nil)
+        throws(SystemError) -> pid_t
+    {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -17,10 +20,10 @@ enum DetachedProcess {
         } else {
             posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0)
         }
-        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_RDWR, 0)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_RDWR, 0)
+        posix_spawn_file_actions_adddup2(&actions, output ?? 2, 1)
         clinux_spawn_close_from(&actions, 3)
-        directory.withOSBytes { _ = clinux_spawn_directory(&actions, $0) }
+        directory?.withOSBytes { _ = clinux_spawn_directory(&actions, $0) }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
