@@ -67,12 +67,21 @@ public final class EventReader {
 
     /// A part of what the terminal received; shorter at the end of what is there.
     public func terminal(offset: Int64, count: Int) throws(CoopError) -> [UInt8] {
+        try read(files.terminal, "the session's terminal", offset, count)
+    }
+
+    /// A part of what further commands have written; shorter at the end of what is there.
+    public func executions(offset: Int64, count: Int) throws(CoopError) -> [UInt8] {
+        try read(files.executions, "what the session's further commands have written", offset, count)
+    }
+
+    private func read(_ path: String, _ what: String, _ offset: Int64, _ count: Int) throws(CoopError) -> [UInt8] {
         var result = [UInt8](repeating: 0, count: max(0, count))
         var done = 0
         do {
-            let file = try Descriptor.open(files.terminal, O_RDONLY | O_NOFOLLOW)
+            let file = try Descriptor.open(path, O_RDONLY | O_NOFOLLOW)
             while done < result.count {
-                let piece = try check("pread", files.terminal) {
+                let piece = try check("pread", path) {
                     result.withUnsafeMutableBytes { raw in
                         pread(file.number, raw.baseAddress.map { $0 + done }, raw.count - done, off_t(offset) + off_t(done))
                     }
@@ -81,7 +90,7 @@ public final class EventReader {
                 done += piece
             }
         } catch {
-            throw CoopError(.failed, "cannot read the session's terminal", "\(error)", next: "ls -l \(files.directory.printable)")
+            throw CoopError(.failed, "cannot read \(what)", "\(error)", next: "ls -l \(files.directory.printable)")
         }
         return Array(result.prefix(done))
     }

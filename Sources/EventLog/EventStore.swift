@@ -10,11 +10,10 @@ final class EventStore {
     private let insertContent: Statement
     private let begin: Statement
     private let commitStatement: Statement
-    private let terminal: Descriptor
+    private let terminal: ByteFile
+    /// What further commands have written; nil while there is nothing.
+    private var executions: ByteFile?
     private let tip: Descriptor
-    /// Where the terminal's bytes end, as events know it.
-    private var terminalEnd: Int64
-    private var terminalIsDirty = false
     private var isSynchronous = true
     /// The number of the last event on the disk; zero in a new log.
     private(set) var last: UInt64
@@ -55,8 +54,8 @@ final class EventStore {
         begin = try database.prepare("BEGIN IMMEDIATE")
         commitStatement = try database.prepare("COMMIT")
         last = isNew ? 0 : UInt64(try database.number("SELECT max(seq) FROM events"))
+        terminal = try ByteFile(files.terminal)
         do {
-            terminal = try Descriptor.open(files.terminal, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
             tip = try Descriptor.open(files.tip, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
             let reserve = try Descriptor.open(files.reserve, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
             // Only a comfort: where it cannot be had the log does without.
@@ -64,50 +63,57 @@ final class EventStore {
         } catch {
             throw EventLogFailure.error(error, path: files.directory)
         }
-        terminalEnd = 0
         if !isNew { try recover() }
         try announce()
     }
 
     /// What a killed writer has left: bytes of the terminal that no event knows become an event; bytes that a power loss has
-    /// taken become NULs, which a terminal ignores, so that every offset stays right.
+    /// taken become NULs, which a terminal ignores. Bytes that no event gives to a further command are nobody's.
     private func recover() throws(CoopError) {
-        terminalEnd = try database.number(
-            "SELECT json_extract(fields, '$.offset') + json_extract(fields, '$.bytes') FROM events WHERE type = 'terminal' ORDER BY seq DESC LIMIT 1"
-        )
-        let size: Int64
-        do {
-            var status = stat()
-            try check("fstat", files.terminal) { fstat(terminal.number, &status) }
-            size = Int64(status.st_size)
-            if size < terminalEnd { try check("ftruncate", files.terminal) { ftruncate(terminal.number, off_t(terminalEnd)) } }
-        } catch {
-            throw EventLogFailure.error(error, path: files.terminal)
+        if FileSystem.kind(files.executions) == .file {
+            let file = try ByteFile(files.executions)
+            if try file.recover(known: end(of: .execOutput)) > 0 { file.discard() }
+            executions = file
         }
-        guard size > terminalEnd else { return }
+        let unknown = try terminal.recover(known: end(of: .terminal))
+        guard unknown > 0 else { return }
         var fields = EventFields()
-        fields.put("offset", terminalEnd)
-        fields.put("bytes", size - terminalEnd)
+        fields.put("offset", terminal.end)
+        fields.put("bytes", unknown)
         var batch = EventBatch(after: last)
         _ = batch.add(.terminal, fields, at: .now())
+        let end = terminal.end + unknown
         try commit(batch)
-        terminalEnd = size
+        terminal.advance(to: end)
+    }
+
+    /// Where the bytes end that events of this type know.
+    private func end(of type: EventType) throws(CoopError) -> Int64 {
+        try database.number(
+            """
+            SELECT json_extract(fields, '$.offset') + json_extract(fields, '$.bytes') FROM events WHERE type = '\(type.rawValue)'
+            ORDER BY seq DESC LIMIT 1
+            """)
     }
 
     /// Writes a batch; afterwards it survives the death of every process, and a power loss if it holds more than terminal bytes.
     func commit(_ batch: EventBatch) throws(CoopError) {
-        var offset = terminalEnd
-        try writeTerminal(batch.terminal)
+        if executions == nil, !batch.written.isEmpty { executions = try ByteFile(files.executions) }
+        var offset = terminal.end
+        var written = executions?.end ?? 0
+        try terminal.write(batch.terminal)
+        do throws(CoopError) { try executions?.write(batch.written) } catch {
+            terminal.discard()
+            throw error
+        }
         let isUrgent = batch.isUrgent
         if isUrgent != isSynchronous {
             try database.execute(isUrgent ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL")
             isSynchronous = isUrgent
         }
-        if isUrgent, terminalIsDirty {
-            do { try check("fdatasync", files.terminal) { fdatasync(terminal.number) } } catch {
-                throw EventLogFailure.error(error, path: files.terminal)
-            }
-            terminalIsDirty = false
+        if isUrgent {
+            try terminal.synchronize()
+            try executions?.synchronize()
         }
         try begin.run()
         do throws(CoopError) {
@@ -118,15 +124,21 @@ final class EventStore {
                 case .terminal(let count):
                     try put(entry, Array("{\"offset\":\(offset),\"bytes\":\(count)}".utf8))
                     offset += Int64(count)
+                case .written(let command, let count):
+                    try put(entry, Array("{\"id\":\"\(command)\",\"offset\":\(written),\"bytes\":\(count)}".utf8))
+                    written += Int64(count)
                 }
             }
             try commitStatement.run()
         } catch {
             // It fails when SQLite has rolled back by itself, as it does when the disk is full.
             try? database.execute("ROLLBACK")
+            terminal.discard()
+            executions?.discard()
             throw error
         }
-        terminalEnd = offset
+        terminal.advance(to: offset)
+        executions?.advance(to: written)
         last = batch.last
         try announce()
     }
@@ -149,12 +161,8 @@ final class EventStore {
     func close() throws(CoopError) {
         // What cannot be removed is only a little space.
         try? FileSystem.removeFile(files.reserve)
-        if terminalIsDirty {
-            do { try check("fdatasync", files.terminal) { fdatasync(terminal.number) } } catch {
-                throw EventLogFailure.error(error, path: files.terminal)
-            }
-            terminalIsDirty = false
-        }
+        try terminal.synchronize()
+        try executions?.synchronize()
         // A reader that is just reading keeps the write-ahead log for the next who opens the database; nothing is lost.
         _ = try database.number("PRAGMA wal_checkpoint(TRUNCATE)")
     }
@@ -182,26 +190,6 @@ final class EventStore {
             }
         }
         try result.get()
-    }
-
-    private func writeTerminal(_ bytes: [UInt8]) throws(CoopError) {
-        guard !bytes.isEmpty else { return }
-        terminalIsDirty = true
-        do {
-            var done = 0
-            while done < bytes.count {
-                done += try check("pwrite", files.terminal) {
-                    bytes.withUnsafeBytes { raw in
-                        pwrite(terminal.number, raw.baseAddress.map { $0 + done }, raw.count - done, off_t(terminalEnd) + off_t(done))
-                    }
-                }
-            }
-        } catch {
-            // What no event knows must not be taken for a killed writer's. Where that fails too, a part of the output is shown twice, and
-            // the failure itself is told.
-            _ = ftruncate(terminal.number, off_t(terminalEnd))
-            throw EventLogFailure.error(error, path: files.terminal)
-        }
     }
 
     /// Tells waiting readers.

@@ -47,5 +47,7 @@ public struct EventType: RawRepresentable, Sendable, Hashable {
     public static let egress = EventType(rawValue: "egress")
     public static let file = EventType(rawValue: "file")
     public static let exec = EventType(rawValue: "exec")
+    /// Bytes that a further command has written, kept in the file `exec`.
+    public static let execOutput = EventType(rawValue: "exec_output")
     public static let execExited = EventType(rawValue: "exec_exited")
 }

@@ -65,6 +65,12 @@ public final class EventWriter: Sendable {
         try withRoom { state in state.batch.add(terminal: bytes, at: time) }
     }
 
+    /// Adds bytes that a further command has written.
+    public func append(written bytes: some Collection<UInt8>, by command: UInt32, at time: EventTime = .now()) throws(CoopError) {
+        guard !bytes.isEmpty else { return }
+        try withRoom { state in state.batch.add(written: bytes, by: command, at: time) }
+    }
+
     private func withRoom<Result>(_ body: (inout State) -> Result) throws(CoopError) -> Result {
         try state.wait { state throws(CoopError) -> Result? in
             if let failure = state.failure { throw failure }

@@ -21,6 +21,8 @@ public final class CommandClient {
     private var inputPump: Pump?
     private var outputPumps: [Pump] = []
     private var signals: Descriptor?
+    /// Takes a copy of what is relayed, for the log of the session that the command runs in; nil where nobody wants one.
+    private var copy: Descriptor?
     private var interrupted = false
     /// Whether a person may be asked at this process's terminal.
     private let attends: Bool
@@ -127,19 +129,34 @@ public final class CommandClient {
             from: number, to: descriptors[index], loop: loop,
             transform: { [unowned self] piece in
                 if index == 1 { self.observe(piece) }
+                self.record(piece)
                 return piece
             },
             finished: { [unowned self] in
                 self.relays.removeAll { $0.number == number }
             })
+        // It starts with the command: by then it is known who wants a copy.
         outputPumps.append(pump)
-        pump.start()
         return writer
     }
 
     private func observe(_ piece: [UInt8]) {
         // The loop ends with what is thrown here.
         do { try observer?(piece) } catch { loop.fail(error) }
+    }
+
+    /// Writes what the command has written for the session's log. That goes ahead of showing it: what a person has seen is recorded, even
+    /// if this process is killed. A supervisor that writes to a slow disk is waited for, as its own command does.
+    private func record(_ piece: [UInt8]) {
+        guard let copy else { return }
+        var rest = piece[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.send(copy.number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            if count < 0, errno == EINTR { continue }
+            // The session is over; the command's end follows.
+            guard count > 0 else { return self.copy = nil }
+            rest = rest.dropFirst(count)
+        }
     }
 
     // MARK: - Supervisor
@@ -153,7 +170,9 @@ public final class CommandClient {
         for (frame, received) in frames {
             switch frame {
             case .started:
-                if let master = received.first { connect(master) }
+                if received.count > (plan.usesTerminal ? 1 : 0) { copy = received.last }
+                for pump in outputPumps { pump.start() }
+                if plan.usesTerminal, let master = received.first { connect(master) }
             case .stopped(_, let signal):
                 if signal != UInt8(SIGCONT) { try suspend() }
             case .exited(_, let end):
@@ -174,6 +193,7 @@ public final class CommandClient {
         question = nil
         loop.unwatch(channel.socket.number)
         for pump in outputPumps { pump.drain() }
+        copy = nil
         inputPump?.pause()
         // A later client of this process takes the signals from here on.
         if let signals { loop.unwatch(signals.number) }
@@ -220,6 +240,7 @@ public final class CommandClient {
     /// A command that shares the terminal with the rest of a pipeline gets keys only while it asks for them one by one,
     /// as `less` does: it then turns off line editing on its own terminal.
     private func adapt(_ piece: [UInt8]) -> [UInt8] {
+        record(piece)
         guard !plan.isInteractive, let terminal else { return piece }
         var mode = termios()
         let wantsKeys = tcgetattr(terminal.number, &mode) == 0 && mode.c_lflag & UInt32(ICANON) == 0

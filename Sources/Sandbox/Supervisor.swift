@@ -53,9 +53,8 @@ public final class Supervisor {
     }
     /// Holds the terminal of the command that the session is about; nil where that is a client's.
     public var host: (any TerminalHost)?
-    /// A client has started a further command, by its words, and later ended it.
-    public var whenExecuted: (_ id: UInt32, _ command: [String]) throws -> Void = { _, _ in }
-    public var whenExecutionEnded: (_ id: UInt32, ProcessEnd) throws -> Void = { _, _ in }
+    /// Is told of what clients run beside the command that the sandbox is for.
+    public var furtherCommands: (any FurtherCommands)?
     /// Called once every process is gone.
     public var whenOver: () throws -> Void = {}
     /// Whether the time limit ended it.
@@ -148,7 +147,7 @@ public final class Supervisor {
                 request.isMain = client.ownsSandbox && !keep
                 request.environment = Supervisor.merged(sandbox.environment, request.environment)
                 if request.workingDirectory.isEmpty { request.workingDirectory = sandbox.workingDirectory }
-                if !client.ownsSandbox { try whenExecuted(id, request.arguments) }
+                if !client.ownsSandbox { try furtherCommands?.began(id, request) }
                 try tellWarden(.start(request), descriptors)
             case .signal(.command(0), let number): try host?.signal(number)
             case .signal(.command(let theirs), let number):
@@ -258,16 +257,19 @@ public final class Supervisor {
             loop.stop()
         case .started(let id, let pid):
             try withClient(of: id) { client, theirs in
-                try client.channel.send(.started(id: theirs, pid: pid), descriptors: descriptors)
+                // The copy comes last: a client that wants none does not take it for its terminal.
+                let copy = client.ownsSandbox ? nil : try furtherCommands?.copy(of: id)
+                try client.channel.send(.started(id: theirs, pid: pid), descriptors: descriptors + (copy.map { [$0] } ?? []))
             }
         case .stopped(let id, let signal):
             try withClient(of: id) { client, theirs in try client.channel.send(.stopped(id: theirs, signal: signal)) }
         case .exited(let id, let end):
             try withClient(of: id) { client, theirs in
                 client.commands[id] = nil
-                if !client.ownsSandbox { try whenExecutionEnded(id, end) }
                 try client.channel.send(.exited(id: theirs, end))
             }
+            // Also of one whose client is gone.
+            try furtherCommands?.ended(id, end)
             try endIfIdle()
         case .connected(let id, let number):
             guard let done = connections.removeValue(forKey: id), (number == 0) == (descriptors.count == 1) else {

@@ -163,15 +163,28 @@ public final class SessionRecorder {
     public func flush() throws(CoopError) { if isKept { try writer.flush() } }
 
     /// A further command was started in the sandbox.
-    public func executed(_ id: UInt32, _ command: [String]) throws(CoopError) {
+    ///
+    /// - Parameter size: of its terminal; nil for none.
+    func executed(_ id: UInt32, _ command: [String], size: (rows: UInt16, columns: UInt16)?) throws(CoopError) {
         var fields = EventFields()
         fields.put("id", String(id))
         fields.put("command", list: command)
+        if let size {
+            fields.put("rows", Int64(size.rows))
+            fields.put("columns", Int64(size.columns))
+        }
         try record(.exec, fields)
     }
 
+    /// A further command has written something.
+    func executionWrote(_ id: UInt32, _ bytes: [UInt8]) throws(CoopError) {
+        // Bytes are not held back: a run in which others work is worth a log.
+        try begin()
+        try writer.append(written: scrub(bytes), by: id)
+    }
+
     /// A further command has ended.
-    public func executionEnded(_ id: UInt32, _ end: ProcessEnd) throws(CoopError) {
+    func executionEnded(_ id: UInt32, _ end: ProcessEnd) throws(CoopError) {
         var fields = EventFields()
         fields.put("id", String(id))
         fields.put("code", Int64(end.code))

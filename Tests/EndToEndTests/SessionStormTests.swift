@@ -8,7 +8,7 @@ import Testing
     /// COOP_STORM_ROUNDS: how often; thousands for a long run.
     private static let rounds = getenv("COOP_STORM_ROUNDS").flatMap { Int(String(cString: $0)) } ?? 8
 
-    private enum Victim: CaseIterable { case supervisor, warden, reader, attached, everything }
+    private enum Victim: CaseIterable { case supervisor, warden, reader, attached, executing, everything }
 
     /// What a reader of the log's file finds: the numbers of events, or what is wrong.
     private func check(_ directory: String) throws -> String {
@@ -17,10 +17,17 @@ import Testing
             db = sqlite3.connect('file:' + sys.argv[1] + '/events.db?mode=ro', uri=True)
             count, least, most = db.execute('SELECT count(*), min(seq), max(seq) FROM events').fetchone()
             ends = db.execute("SELECT count(*) FROM events WHERE type IN ('exited', 'failed', 'orphaned')").fetchone()[0]
-            last = db.execute("SELECT json_extract(fields, '$.offset') + json_extract(fields, '$.bytes') FROM events WHERE type = 'terminal' "
-                "ORDER BY seq DESC LIMIT 1").fetchone()
-            size = os.path.getsize(sys.argv[1] + '/terminal')
-            print('ok' if least == 1 and count == most and ends == 1 and (last[0] if last else 0) == size else (count, least, most, ends, last, size))
+            whole = []
+            for kind, name in [('terminal', 'terminal'), ('exec_output', 'exec')]:
+                last = 0
+                for offset, length in db.execute("SELECT json_extract(fields, '$.offset'), json_extract(fields, '$.bytes') FROM events "
+                        "WHERE type = ? ORDER BY seq", (kind,)):
+                    if offset != last: whole.append((name, offset, last))
+                    last = offset + length
+                path = sys.argv[1] + '/' + name
+                size = os.path.getsize(path) if os.path.exists(path) else 0
+                if size != last: whole.append((name, last, size))
+            print('ok' if least == 1 and count == most and ends == 1 and not whole else (count, least, most, ends, whole))
             """
         return try ChildProcess.run(["/usr/bin/python3", "-c", script, directory]).output
     }
@@ -34,9 +41,13 @@ import Testing
                 place, command: ["sh", "-c", "i=0; while :; do i=$((i+1)); echo line $i; [ $((i % 50)) -ne 0 ] || sleep 0.01; done"])
             let reader = try place.start(["logs", "-f", session.id])
             let attached = try place.start(["attach", session.id], input: .terminal(rows: 24, columns: 80))
+            let executing = try place.start(
+                ["exec", session.id, "--", "sh", "-c", "while :; do echo further; sleep 0.001; done"],
+                input: .terminal(rows: 24, columns: 80))
             let supervisor = try #require(try place.recorded("supervisor", of: session.id))
             let warden = try #require(try place.recorded("warden", of: session.id))
             #expect(try attached.waitForOutput("line "))
+            #expect(try executing.waitForOutput("further"))
             poll(nil, 0, Int32.random(in: 0...200))
             let victim = Victim.allCases[round % Victim.allCases.count]
             switch victim {
@@ -44,13 +55,15 @@ import Testing
             case .warden: kill(warden, SIGKILL)
             case .reader: kill(reader.pid, SIGKILL)
             case .attached: kill(attached.pid, SIGKILL)
-            case .everything: for pid in [supervisor, warden, reader.pid, attached.pid] { kill(pid, SIGKILL) }
+            case .executing: kill(executing.pid, SIGKILL)
+            case .everything: for pid in [supervisor, warden, reader.pid, attached.pid, executing.pid] { kill(pid, SIGKILL) }
             }
-            if victim == .reader || victim == .attached { try session.stop() }
+            if [.reader, .attached, .executing].contains(victim) { try session.stop() }
             #expect(try place.coop(["ps"]).exitCode == 0)
             #expect(try session.reaches(victim == .supervisor || victim == .everything ? "failed" : "exited"), "\(victim)")
             #expect(try !reader.wait(timeout: 30).timedOut, "\(victim)")
             #expect(try !attached.wait(timeout: 30).timedOut, "\(victim)")
+            #expect(try !executing.wait(timeout: 30).timedOut, "\(victim)")
             #expect(try check(try session.directory) == "ok\n", "\(victim)")
             #expect(try place.remains() == [])
             #expect(try place.coop(["rm", session.id]).exitCode == 0)

@@ -51,6 +51,46 @@ import Testing
         }
     }
 
+    @Test("what further commands write is kept apart from the terminal, each part by its event")
+    func written() throws {
+        let scratch = try Scratch()
+        let writer = try EventWriter.create(directory: scratch.path)
+        for (bytes, command) in [("one ", 2), ("two ", 2), ("three ", 3), ("four ", 2)] as [(String, UInt32)] {
+            try writer.append(written: Array(bytes.utf8), by: command)
+        }
+        try writer.append(terminal: Array("terminal".utf8))
+        try writer.append(written: Array("five".utf8), by: 2)
+        try writer.append(written: [], by: 2)
+        try writer.close()
+        var reader = try EventReader(directory: scratch.path)
+        func parts() throws -> [String] {
+            try scratch.all().filter { $0.type == .execOutput }.map { event in
+                let numbers = String(decoding: event.fields, as: UTF8.self).split { !$0.isNumber }.compactMap { Int64($0) }
+                let bytes = try reader.executions(offset: numbers[1], count: Int(numbers[2]))
+                return "\(numbers[0]) \(String(decoding: bytes, as: UTF8.self))"
+            }
+        }
+        // Whether pieces of one command join depends on the batches.
+        let joined = try parts().joined(separator: "|").replacing("|2 two ", with: "two ")
+        #expect(joined == "2 one two |3 three |2 four |2 five")
+        #expect(try reader.terminal(offset: 0, count: 100) == Array("terminal".utf8))
+        #expect(try FileSystem.status(scratch.path + "/exec")?.st_mode == S_IFREG | 0o600)
+
+        // A writer that was killed has left bytes that no event gives to anybody, or a power loss has taken some.
+        let end = try #require(try FileSystem.status(scratch.path + "/exec")?.st_size)
+        try Descriptor.open(scratch.path + "/exec", O_WRONLY | O_APPEND).writeAll("nobody's".utf8, subject: "exec")
+        var next = try EventWriter.open(directory: scratch.path)
+        try next.close()
+        #expect(try FileSystem.status(scratch.path + "/exec")?.st_size == end)
+        _ = truncate(scratch.path + "/exec", end - 4)
+        next = try EventWriter.open(directory: scratch.path)
+        try next.append(written: Array("six".utf8), by: 4)
+        try next.close()
+        reader = try EventReader(directory: scratch.path)
+        #expect(try parts().suffix(2) == ["2 \0\0\0\0", "4 six"])
+        try reader.verify()
+    }
+
     @Test("an event is one line of JSON, whatever its text holds")
     func json() throws {
         var fields = EventFields()

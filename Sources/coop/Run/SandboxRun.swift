@@ -46,6 +46,7 @@ final class SandboxRun {
     private var changes: ChangeRecorder?
     /// Brings commits into the repository while the session goes on.
     private var commits: CommitWatch?
+    private var executions: ExecutionRecorder?
     private let sandbox: LaunchedSandbox
     private var supervisor: Supervisor?
     private var control: Descriptor?
@@ -294,8 +295,9 @@ final class SandboxRun {
     /// What happens in the sandbox beside its command belongs to its log.
     private func keepRecord(of supervisor: Supervisor, in recorder: SessionRecorder) throws {
         egress?.whenDecided = { details in try recorder.record(.egress, SessionRecording.fields(details)) }
-        supervisor.whenExecuted = { id, command in try recorder.executed(id, command) }
-        supervisor.whenExecutionEnded = { id, end in try recorder.executionEnded(id, end) }
+        let executions = ExecutionRecorder(recorder: recorder, loop: loop)
+        supervisor.furtherCommands = executions
+        self.executions = executions
         switch spec.workspace.mode {
         case .bind: changes = ChangeRecorder(root: spec.workspace.path, recorder: recorder, loop: loop)
         case .overlay:
@@ -380,40 +382,11 @@ final class SandboxRun {
         attempt { try sandbox.release() }
         grants?.gate.close()
         egress?.end()
+        attempt { try executions?.finish() }
         attempt { try changes?.finish() }
         attempt { try conclude(failure ?? first) }
         attempt { if work.isSettled { try session.remove() } }
         if let recorder, recorder.isKept { notifier?.ended(recorder.summary) }
         if let first { throw first }
-    }
-}
-
-/// Turns the end of a command into an exit code, and a command that never began into an error that helps.
-enum CommandOutcome {
-    static func code(of client: CommandClient, command: [String]) throws(CoopError) -> Int32 { try code(of: client.end, command: command) }
-
-    /// - Parameter end: nil when the sandbox is gone without an answer.
-    static func code(of end: ProcessEnd?, command: [String]) throws(CoopError) -> Int32 {
-        guard let end else {
-            throw CoopError(.failed, "the sandbox ended without an answer", "its first process is gone", next: "coop doctor")
-        }
-        guard case .notStarted(let step, let number) = end else { return end.code }
-        let name = command.first ?? ""
-        switch (step, number) {
-        case ("exec", ENOENT):
-            throw CoopError(
-                .notFound, "cannot run \(name.printable)", "no such program inside the sandbox",
-                next: "coop why \(name.shellQuoted)")
-        case ("exec", _):
-            throw CoopError(
-                .refused, "cannot run \(name.printable)", SystemError.text(for: number), next: "coop why \(name.shellQuoted)")
-        case ("chdir", _):
-            throw CoopError(
-                .failed, "cannot start in the working directory", "\(SystemError.text(for: number)) (inside the sandbox)",
-                next: "coop run --workdir DIRECTORY -- …")
-        default:
-            throw CoopError(
-                .failed, "cannot start \(name.printable)", "\(step.printable): \(SystemError.text(for: number))", next: "coop doctor")
-        }
     }
 }

@@ -17,8 +17,11 @@ struct EventText {
     let content: (_ sha256: String) -> [UInt8]?
 
     /// What is shown of an event; nil for nothing.
-    func text(_ event: Event) -> String? {
-        guard let part = part(event.type, Fields(event.fields, content: content)) else { return nil }
+    ///
+    /// - Parameter further: lines that belong to it and stand elsewhere.
+    func text(_ event: Event, further: [String] = []) -> String? {
+        guard var part = part(event.type, Fields(event.fields, content: content)) else { return nil }
+        part.lines += further
         // Nothing that a terminal would obey.
         let lines = part.lines.flatMap { EventText.lines(of: $0) }.map(\.printable)
         guard let first = lines.first else { return nil }

@@ -4,21 +4,24 @@ import LinuxKernel
 import Sessions
 import Vault
 
-/// The lines that a session has written: on its terminal, and in its agent's structured stream.
+/// The lines that a session has written: on its terminal, in its agent's structured stream, and by further commands.
 struct LogLines {
     struct Line {
         var time: EventTime
-        /// Where it stood: `terminal`, or the type of an event.
+        /// Where it stood: `terminal`, `exec`, or the type of an event.
         var source: String
+        /// Of a further command: its number in the session.
+        var command: String?
         /// Safe for a terminal, without a line end.
         var text: [UInt8]
 
-        func bytes(json: Bool) -> [UInt8] {
-            guard json else { return text + [0x0A] }
-            let value = JSONValue([
-                "version": .number("1"), "at": .string(time.description), "source": .string(source),
-                "text": .string(String(decoding: text, as: UTF8.self)),
-            ])
+        /// - Parameter labels: whether it begins with the number of its command.
+        func bytes(json: Bool, labels: Bool) -> [UInt8] {
+            let label = labels ? command.map { "[\($0.printable)] " } ?? "" : ""
+            guard json else { return label.utf8 + text + [0x0A] }
+            var value = JSONValue(["version": .number("1"), "at": .string(time.description), "source": .string(source)])
+            if let command { value["id"] = .string(command) }
+            value["text"] = .string(String(decoding: text, as: UTF8.self))
             return Array(value.text().utf8) + [0x0A]
         }
     }
@@ -32,11 +35,18 @@ struct LogLines {
     /// Whether more will be asked for: the terminal's last line may still be written on.
     private let follows: Bool
     private var terminal: TerminalLines
+    /// What further commands have on their last lines.
+    private var executions: [String: TerminalLines] = [:]
     private let colors: Bool
     private var time = EventTime(microseconds: 0)
+    /// The further command whose lines alone are wanted; nil for everything.
+    private let command: String?
 
-    /// - Parameter last: how many of the lines that are there are wanted; nil for all.
-    init(_ session: StoredSession, colors: Bool, last: Int?, follows: Bool) {
+    /// - Parameters:
+    ///   - last: how many of the lines that are there are wanted; nil for all.
+    ///   - command: the number of the further command whose lines alone are wanted.
+    init(_ session: StoredSession, colors: Bool, last: Int?, follows: Bool, command: String? = nil) {
+        self.command = command
         directory = session.directory
         self.colors = colors
         self.last = last
@@ -51,10 +61,9 @@ struct LogLines {
             return
         }
         guard let reader else { return }
-        guard let last else {
-            try read(reader, after: 0, each)
-            return
-        }
+        guard let last else { return try read(reader, after: 0, each) }
+        // Where one command stands in the terminal's bytes nobody knows.
+        if command != nil { return try each(try newest(last, reader, after: 0)) }
         // The end of a long log is enough, if it holds so many lines.
         let end = try reader.terminalEnd()
         var part: Int64 = 1 << 20
@@ -79,6 +88,7 @@ struct LogLines {
 
     private mutating func read(_ reader: EventReader, after start: UInt64, _ each: ([Line]) throws -> Void) throws {
         terminal = TerminalLines(colors: colors)
+        executions = [:]
         cursor = start
         while true {
             let events = try reader.events(after: cursor, limit: 256)
@@ -94,21 +104,39 @@ struct LogLines {
         for event in events {
             cursor = event.sequence
             time = event.time
-            if event.type == .terminal { try takeTerminal(event, each) } else { try takeAgent(event, each) }
+            switch event.type {
+            case .terminal: if command == nil { try takeTerminal(event, each) }
+            case .execOutput: try takeExecution(event, each)
+            case .execExited: try each(finish(EventText.Fields(event.fields) { _ in nil }.text("id")))
+            default: if command == nil { try takeAgent(event, each) }
+            }
         }
     }
 
-    /// What stands on the terminal's last line.
-    mutating func finish() -> [Line] { terminal.finish().map { [Line(time: time, source: "terminal", text: $0)] } ?? [] }
+    /// What stands on the last lines.
+    mutating func finish() -> [Line] {
+        let written = executions.keys.sorted().flatMap { finish($0) }
+        return written + (terminal.finish().map { [Line(time: time, source: "terminal", text: $0)] } ?? [])
+    }
+
+    /// What stands on the last line of a further command.
+    private mutating func finish(_ command: String) -> [Line] {
+        guard var lines = executions.removeValue(forKey: command), let last = lines.finish() else { return [] }
+        return [Line(time: time, source: "exec", command: command, text: last)]
+    }
+
+    private mutating func takeExecution(_ event: Event, _ each: ([Line]) throws -> Void) throws {
+        guard let part = WrittenPart(event), let command = part.command, let reader, self.command ?? command == command else { return }
+        var lines = executions[command] ?? TerminalLines(colors: colors)
+        try part.read(reader) { piece in
+            try each(lines.take(piece).map { Line(time: event.time, source: "exec", command: command, text: $0) })
+        }
+        executions[command] = lines
+    }
 
     private mutating func takeTerminal(_ event: Event, _ each: ([Line]) throws -> Void) throws {
-        let fields = EventText.Fields(event.fields) { _ in nil }
-        guard let reader, var place = fields.number("offset"), let count = fields.number("bytes") else { return }
-        let end = place + count
-        while place < end {
-            let piece = try reader.terminal(offset: place, count: Int(min(end - place, 1 << 20)))
-            if piece.isEmpty { return }
-            place += Int64(piece.count)
+        guard let reader else { return }
+        try WrittenPart(event)?.read(reader) { piece in
             try each(terminal.take(piece).map { Line(time: event.time, source: "terminal", text: $0) })
         }
     }

@@ -4,14 +4,17 @@ import Glibc
 import Sessions
 import TerminalModel
 
-/// The bytes that a session's terminal has received. On a person's terminal only what draws is left of them.
+/// The bytes that a session's terminal has received, or those of one further command. On a person's terminal only what draws is left of them.
 struct RawLog {
     private let session: StoredSession
     private let context: Context
+    /// The number of the further command; nil for the terminal.
+    private let command: String?
     private var filter: TerminalFilter? = isatty(1) == 1 ? TerminalFilter() : nil
 
-    init(_ session: StoredSession, context: Context) {
+    init(_ session: StoredSession, command: String?, context: Context) {
         self.session = session
+        self.command = command
         self.context = context
     }
 
@@ -30,20 +33,11 @@ struct RawLog {
             }
             let open = try reader ?? EventReader(directory: session.directory)
             reader = open
-            for event in next where event.type == .terminal { try write(event, from: open) }
+            for event in next {
+                guard let part = WrittenPart(event), part.command == command else { continue }
+                try part.read(open) { piece in try StandardOutput.write(filter?.filter(piece) ?? piece) }
+            }
         }
         if let rest = filter?.finish() { try StandardOutput.write(rest) }
-    }
-
-    private mutating func write(_ event: Event, from reader: EventReader) throws {
-        let fields = EventText.Fields(event.fields) { _ in nil }
-        guard var place = fields.number("offset"), let count = fields.number("bytes") else { return }
-        let end = place + count
-        while place < end {
-            let piece = try reader.terminal(offset: place, count: Int(min(end - place, 1 << 20)))
-            if piece.isEmpty { return }
-            place += Int64(piece.count)
-            try StandardOutput.write(filter?.filter(piece) ?? piece)
-        }
     }
 }

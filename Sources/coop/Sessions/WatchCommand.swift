@@ -32,6 +32,7 @@ struct WatchCommand: ParsableCommand {
         let events = try SessionEvents(session, after: from - 1, context: context)
         var reader: EventReader?
         var text = EventText(style: .ofStandardOutput()) { _ in nil }
+        var heads = ExecutionHeads()
         while case .events(let next) = try events.next() {
             if json {
                 var lines: [UInt8] = []
@@ -42,13 +43,16 @@ struct WatchCommand: ParsableCommand {
                 try StandardOutput.write(lines)
                 continue
             }
-            if reader == nil {
-                let open = try EventReader(directory: session.directory)
-                reader = open
-                text = EventText(style: text.style) { hash in try? open.content(sha256: hash) }
-            }
+            let open = try reader ?? EventReader(directory: session.directory)
+            if reader == nil { text = EventText(style: text.style) { hash in try? open.content(sha256: hash) } }
+            reader = open
             for event in next {
-                if let shown = text.text(event) { try StandardOutput.write(Array(shown.utf8)) }
+                if let part = WrittenPart(event) {
+                    try heads.take(part, from: open)
+                    continue
+                }
+                let further = event.type == .execExited ? heads.finish(EventText.Fields(event.fields) { _ in nil }.text("id")) : []
+                if let shown = text.text(event, further: further) { try StandardOutput.write(Array(shown.utf8)) }
             }
         }
     }

@@ -1,0 +1,35 @@
+import CoopErrors
+import Glibc
+import LinuxKernel
+import Sandbox
+import WardenProtocol
+
+/// Turns the end of a command into an exit code, and a command that never began into an error that helps.
+enum CommandOutcome {
+    static func code(of client: CommandClient, command: [String]) throws(CoopError) -> Int32 { try code(of: client.end, command: command) }
+
+    /// - Parameter end: nil when the sandbox is gone without an answer.
+    static func code(of end: ProcessEnd?, command: [String]) throws(CoopError) -> Int32 {
+        guard let end else {
+            throw CoopError(.failed, "the sandbox ended without an answer", "its first process is gone", next: "coop doctor")
+        }
+        guard case .notStarted(let step, let number) = end else { return end.code }
+        let name = command.first ?? ""
+        switch (step, number) {
+        case ("exec", ENOENT):
+            throw CoopError(
+                .notFound, "cannot run \(name.printable)", "no such program inside the sandbox",
+                next: "coop why \(name.shellQuoted)")
+        case ("exec", _):
+            throw CoopError(
+                .refused, "cannot run \(name.printable)", SystemError.text(for: number), next: "coop why \(name.shellQuoted)")
+        case ("chdir", _):
+            throw CoopError(
+                .failed, "cannot start in the working directory", "\(SystemError.text(for: number)) (inside the sandbox)",
+                next: "coop run --workdir DIRECTORY -- …")
+        default:
+            throw CoopError(
+                .failed, "cannot start \(name.printable)", "\(step.printable): \(SystemError.text(for: number))", next: "coop doctor")
+        }
+    }
+}

@@ -1,0 +1,115 @@
+import CoopErrors
+import EventLog
+import Glibc
+import LinuxKernel
+import Sandbox
+import TestSupport
+import Testing
+import WardenProtocol
+
+@testable import Sessions
+
+/// What further commands write, as their clients copy it, becomes a part of the log.
+@Suite struct ExecutionRecorderTests {
+    private final class Fixture {
+        let directory: String
+        let loop = EventLoop()
+        let recorder: SessionRecorder
+        let executions: ExecutionRecorder
+
+        init(isDeferred: Bool = false) throws {
+            var template = Array("/tmp/coop-test-XXXXXX".utf8CString)
+            directory = String(cString: mkdtemp(&template))
+            let summary = SessionSummary(
+                id: "abcdefghijkm", name: nil, agent: nil, workspace: "/", command: ["x"], started: 1, hasTerminal: true, arguments: [],
+                directory: "/")
+            recorder = try SessionRecorder(directory: directory, summary: summary, loop: loop, stream: nil, isDeferred: isDeferred) {
+                () throws(CoopError) in
+            }
+            executions = ExecutionRecorder(recorder: recorder, loop: loop)
+        }
+
+        deinit { try? FileSystem.removeTree(directory) }
+
+        func begin(_ id: UInt32) throws -> Descriptor {
+            let request = ProcessRequest(
+                id: id, arguments: ["a", "b"], environment: [], workingDirectory: "", streams: [.null, .passed, .passed], umask: 0)
+            try executions.began(id, request)
+            return try #require(try executions.copy(of: id))
+        }
+
+        func run(milliseconds: UInt64 = 50) throws {
+            loop.after(milliseconds: milliseconds) { self.loop.stop() }
+            try loop.run()
+        }
+
+        /// The types of the events and what was written.
+        func log() throws -> (types: [String], written: String) {
+            try recorder.flush()
+            let reader = try EventReader(directory: directory)
+            let events = try reader.events(after: 0).filter { $0.type.rawValue.hasPrefix("exec") }
+            let written = events.contains { $0.type == .execOutput } ? try reader.executions(offset: 0, count: 1 << 20) : []
+            return (events.map(\.type.rawValue), String(decoding: written, as: UTF8.self))
+        }
+    }
+
+    private func send(_ text: String, to copy: Descriptor) throws { try copy.writeAll(text.utf8, subject: "copy") }
+
+    @Test("its end comes after everything that it wrote, though that is still on its way")
+    func order() throws {
+        let fixture = try Fixture()
+        var copy: Descriptor? = try fixture.begin(2)
+        try fixture.executions.ended(2, .exited(3))
+        try send("late", to: try #require(copy))
+        try fixture.run()
+        #expect(try fixture.log().types == ["exec", "exec_output"])
+        copy = nil
+        try fixture.run()
+        let log = try fixture.log()
+        #expect(log.types == ["exec", "exec_output", "exec_exited"] && log.written == "late")
+    }
+
+    @Test("a client that keeps its copy open does not keep the session from its end")
+    func stuck() throws {
+        let fixture = try Fixture()
+        let copy = try fixture.begin(2)
+        try send("words", to: copy)
+        try fixture.executions.ended(2, .signaled(9))
+        try fixture.executions.finish()
+        let log = try fixture.log()
+        #expect(log.types == ["exec", "exec_output", "exec_exited"] && log.written == "words")
+        withExtendedLifetime(copy) {}
+    }
+
+    @Test("secrets are taken out before anything is written")
+    func scrubbed() throws {
+        let fixture = try Fixture()
+        fixture.recorder.scrub = { Array(String(decoding: $0, as: UTF8.self).replacing("hunter2", with: "*******").utf8) }
+        var copy: Descriptor? = try fixture.begin(2)
+        try send("the word is hunter2\n", to: try #require(copy))
+        copy = nil
+        try fixture.run()
+        #expect(try fixture.log().written == "the word is *******\n")
+        let found = try ChildProcess.run(["/bin/grep", "-rlaF", "hunter2", fixture.directory])
+        #expect(found.output.isEmpty, "\(found)")
+    }
+
+    @Test("a run that leaves no log yet gets one when a further command writes")
+    func deferred() throws {
+        let fixture = try Fixture(isDeferred: true)
+        let copy = try fixture.begin(2)
+        #expect(!fixture.recorder.isKept)
+        try send("x", to: copy)
+        try fixture.run()
+        #expect(fixture.recorder.isKept)
+        #expect(try fixture.log().types == ["exec", "exec_output"])
+    }
+
+    @Test("what is not known to have begun has no end")
+    func unknown() throws {
+        let fixture = try Fixture()
+        try fixture.executions.ended(1, .exited(0))
+        #expect(try fixture.executions.copy(of: 1) == nil)
+        #expect(try fixture.log().types == [])
+    }
+}
