@@ -3,16 +3,27 @@ import Glibc
 import LinuxKernel
 
 /// Which files of a workspace have changed since it was last looked at, by the one time of a file that nobody can set: that of the last
-/// change of its status (inode(7)).
+/// change of its status (inode(7)); and which of those that were there are gone.
 ///
-/// No directory is entered through a link, git is not run, and nothing is read but names and times. What is removed is not seen, nor what lies in
-/// `.git` or where tools put what they generate.
-public struct ChangedFiles {
+/// No directory is entered through a link, git is not run, and nothing is read but names and times. What lies in `.git` or where tools put what
+/// they generate is not seen.
+public struct ChangedFiles: Sendable {
     public struct Change: Sendable, Equatable {
+        public enum Kind: String, Sendable {
+            /// It has come into being since the last look, where the file system says so.
+            case created
+            case changed
+            case removed
+        }
+
         /// Relative to the workspace.
         public var path: String
-        /// Whether it has come into being since the last look, where the file system says so.
-        public var isNew: Bool
+        public var kind: Kind
+
+        public init(path: String, kind: Kind) {
+            self.path = path
+            self.kind = kind
+        }
     }
 
     /// How many directory entries a look takes.
@@ -26,6 +37,7 @@ public struct ChangedFiles {
     private var isTooLarge = false
     /// What was told last: the clock of files is coarse, and a look in the same tick would tell it again.
     private var told: [String: timespec] = [:]
+    private var known = KnownFiles()
 
     /// Everything that changes from now on counts.
     public init(root: String) {
@@ -33,47 +45,69 @@ public struct ChangedFiles {
         since = ChangedFiles.now()
     }
 
+    /// Looks what is there, so that it is missed when it is gone.
+    ///
+    /// - Parameter milliseconds: how long it may take; what was not reached by then is not missed.
+    public mutating func survey(milliseconds: UInt64) {
+        guard !isTooLarge else { return }
+        var walk = Walk(root: root, milliseconds: milliseconds)
+        while let (path, directory, files) = walk.next() {
+            // What is new already is told as such by the first look.
+            known.put(
+                path,
+                files.filter { name in
+                    status(name, in: directory).map { ChangedFiles.isBefore($0, since) || !isNew(name, in: directory) } ?? false
+                })
+        }
+        settle(walk)
+    }
+
     /// The changes since the last look, those near the root first.
     ///
     /// - Parameter milliseconds: how long it may take; what was not reached by then is not told.
     public mutating func look(milliseconds: UInt64) -> [Change] {
-        guard !isTooLarge, let top = try? BeneathDirectory(root) else { return [] }
+        guard !isTooLarge else { return [] }
         let start = ChangedFiles.now()
-        let end = ChangedFiles.milliseconds() + milliseconds
-        var found: [(change: Change, at: timespec)] = []
-        var entries = 0
-        var queue = ["."]
-        var next = 0
-        var isRepository = false
-        while next < queue.count, found.count < ChangedFiles.mostChanges {
-            guard entries < ChangedFiles.mostEntries, ChangedFiles.milliseconds() < end else {
-                isTooLarge = !isRepository
-                break
-            }
-            let path = queue[next]
-            next += 1
-            // It may be gone, or exchanged, since its parent was read; and what cannot be read is not told.
-            guard let directory = try? top.directory(path),
-                let children = try? directory.entries(limit: ChangedFiles.mostEntries - entries)
-            else { continue }
-            entries += children.count
-            if path == "." { isRepository = children.contains { $0.name == ".git" } }
-            for (name, kind) in children where name != ".git" {
-                let child = path == "." ? name : "\(path)/\(name)"
-                if kind == .directory {
-                    if !WorkspaceScan.generated.contains(name) { queue.append(child) }
-                } else if kind == .file || kind == .symlink, found.count < ChangedFiles.mostChanges,
-                    let status = (try? directory.status(name)) ?? nil, !ChangedFiles.isBefore(status.st_ctim, since),
-                    told[child].map({ ChangedFiles.isBefore($0, status.st_ctim) }) ?? true
-                {
-                    found.append((Change(path: child, isNew: isNew(name, in: directory)), status.st_ctim))
+        var walk = Walk(root: root, milliseconds: milliseconds)
+        var found: [Change] = []
+        var times: [String: timespec] = [:]
+        while found.count < ChangedFiles.mostChanges, let (path, directory, files) = walk.next() {
+            let before = known.names(path)
+            for name in files where found.count < ChangedFiles.mostChanges {
+                let isKnown = before.contains(name)
+                guard let time = status(name, in: directory) else { continue }
+                let child = Walk.join(path, name)
+                // What came with a directory that was moved here has old times.
+                if ChangedFiles.isBefore(time, since), isKnown || !known.isWhole { continue }
+                if let told = told[child], !ChangedFiles.isBefore(told, time) {
+                    // Its time may lie ahead of the clock, and the next look would begin before it as well.
+                    times[child] = told
+                    continue
                 }
+                let isCreated = !isKnown && (known.isWhole || isNew(name, in: directory))
+                found.append(Change(path: child, kind: isCreated ? .created : .changed))
+                times[child] = time
             }
+            guard walk.read.contains(path) else { continue }
+            found += before.subtracting(files).sorted().map { Change(path: Walk.join(path, $0), kind: .removed) }
+            known.put(path, files)
         }
+        found += known.forget(missedBy: walk)
+        settle(walk)
         since = start
-        told = Dictionary(found.map { ($0.change.path, $0.at) }) { first, _ in first }
-        return isTooLarge ? [] : found.map(\.change)
+        told = times
+        return isTooLarge ? [] : Array(found.prefix(ChangedFiles.mostChanges))
     }
+
+    private mutating func settle(_ walk: Walk) {
+        known.isWhole = walk.isWhole
+        guard walk.isCut, walk.hasBegun, !walk.isRepository else { return }
+        isTooLarge = true
+        known = KnownFiles()
+    }
+
+    /// When the status of a file has last changed.
+    private func status(_ name: String, in directory: BeneathDirectory) -> timespec? { ((try? directory.status(name)) ?? nil)?.st_ctim }
 
     private func isNew(_ name: String, in directory: BeneathDirectory) -> Bool {
         var identity = coop_file_identity()
@@ -94,11 +128,5 @@ public struct ChangedFiles {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME_COARSE, &time)
         return time
-    }
-
-    private static func milliseconds() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
     }
 }

@@ -226,7 +226,7 @@ final class SandboxRun {
             // Without it commits arrive at the end.
             if self.task != nil { self.commits = try? CommitWatch(session: self.spec.id) }
             // What is over sooner leaves no log: nobody could have looked at it.
-            try self.recorder?.begin()
+            try self.beginLog()
             ProgramMemory.giveBack()
         }
         if let recorder { try keepRecord(of: supervisor, in: recorder) }
@@ -250,7 +250,7 @@ final class SandboxRun {
         try check("socketpair") { socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) }
         supervisor.serve(Descriptor(owning: ends[0]), ownsSandbox: true)
         let observer = recorder.flatMap { recorder in recorder.hasStream ? { try recorder.structured($0) } : nil }
-        if recorder?.hasStream ?? false { try recorder?.begin() }
+        if recorder?.hasStream ?? false { try beginLog() }
         let client = CommandClient(
             socket: Descriptor(owning: ends[1]), loop: loop, plan: plan, attends: !options.noInput, observer: observer)
         try client.start(spec.command)
@@ -276,7 +276,7 @@ final class SandboxRun {
         var none = sigset_t()
         sigemptyset(&none)
         sigprocmask(SIG_SETMASK, &none, nil)
-        try recorder?.begin()
+        try beginLog()
         let host = try hosting.start(spec.command, supervisor: supervisor, recorder: recorder, loop: loop) { [unowned self] in
             try ready()
             self.notifier?.isOpen = true
@@ -290,6 +290,12 @@ final class SandboxRun {
         end = host?.end
         commandIsOver = end != nil
         timedOut = supervisor.timedOut
+    }
+
+    private func beginLog() throws {
+        guard let recorder else { return }
+        try recorder.begin()
+        try changes?.begin()
     }
 
     /// What happens in the sandbox beside its command belongs to its log.
