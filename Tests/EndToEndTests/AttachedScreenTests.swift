@@ -91,4 +91,94 @@ import Testing
         _ = try place.coop(["stop", "s"])
         #expect(try place.sandboxIDs().isEmpty)
     }
+
+    /// A terminal that gets the very bytes that the session's has got, and whatever follows.
+    private func replica(_ session: HostedSession, _ place: Sandboxed) throws -> Screen {
+        let program = "stty raw -echo; exec tail -c +1 -f \(try session.directory)/terminal"
+        return try Screen(place, program: ["sh", "-c", program], name: "replica")
+    }
+
+    @Test("htop: in every size and after every detach what a terminal shows that gets its bytes", .enabled(if: isThere("htop")))
+    func htop() throws {
+        let place = try place()
+        let coop = try BuiltPrograms.coop()
+        // What it shows changes with the machine; so it is compared with itself, every ten seconds something new.
+        let inside = try Screen(
+            place, program: [coop, "run", "--network", "none", "--name", "s", "--", "htop", "-d", "100"], name: "inside")
+        #expect(try inside.wait(for: "F10Quit"), "\(inside.shown)")
+        let session = HostedSession(place, id: try #require(try place.sandboxIDs().first))
+        let replica = try replica(session, place)
+        try expectSame(inside, replica, "before detach")
+        // A process in colours, a search, and a help screen and back.
+        for key in ["Down", "F5", "F1"] { try inside.press(key) }
+        #expect(try inside.wait(for: "CPU usage bar"), "\(inside.shown)")
+        try expectSame(inside, replica, "another screen")
+        try inside.press("q")
+        #expect(try inside.wait(for: "F10Quit"), "\(inside.shown)")
+        try inside.type("\u{1}")
+        try inside.type("d")
+        #expect(try inside.wait(for: "[detached; coop attach"), "\(inside.shown)")
+
+        let again = try Screen(place, program: [coop, "attach", "s"], name: "again")
+        try expectSame(again, replica, "after reattach")
+        try replica.resize(columns: 90, rows: 30)
+        try again.resize(columns: 90, rows: 30)
+        try expectSame(again, replica, "in another size")
+        let looker = try Screen(place, program: [coop, "attach", "--read-only", "s"], name: "looker", columns: 90, rows: 30)
+        let drawn = try Deadline.poll(seconds: 20) { try looker.picture == again.picture }
+        #expect(drawn, "\(looker.shown)\n---\n\(again.shown)")
+
+        // And with an htop that coop has nothing to do with: what does not depend on the processes is the same, colours and all.
+        let outside = try Screen(place, program: ["htop", "-d", "100"], name: "outside", columns: 90, rows: 30)
+        #expect(try outside.wait(for: "F10Quit"), "\(outside.shown)")
+        func fixed(_ screen: Screen) throws -> [String] {
+            let rows = try screen.picture.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+            return rows.filter { $0.contains("Main") || $0.contains("Quit") }
+        }
+        try again.press("F5")
+        let same = try Deadline.poll(seconds: 20) { try fixed(again) == fixed(outside) && fixed(again).count == 2 }
+        #expect(same, "\((try? fixed(again)) ?? [])\n---\n\((try? fixed(outside)) ?? [])")
+        _ = try place.coop(["stop", "s"])
+        #expect(try place.sandboxIDs().isEmpty)
+    }
+
+    @Test("tmux: panes, borders and a status line, as in a terminal of its own", .enabled(if: isThere("tmux")))
+    func tmux() throws {
+        let place = try place()
+        let socket = "/tmp/" + FileSystem.lastComponent(of: place.root) + ".tmux"
+        // The status line says nothing that differs between two of them.
+        let lines = [
+            "set -g status-left 'left '", "set -g status-right '#[fg=red]right'", "set -g automatic-rename off", "set -g allow-rename off",
+            "set -g default-command 'sh -c \"cat text; read x\"'", "set -g set-titles off", "set -g default-terminal screen-256color",
+        ]
+        try place.write("tmux.conf", lines.joined(separator: "\n") + "\n")
+        let start =
+            "unset TMUX; exec tmux -u -S \(socket) -f tmux.conf new-session -n one \\; split-window -h 'printf \"\\033[45mcolour\\033[0m 語 e\u{301}\"; read x' "
+            + "\\; split-window -v 'seq 100; read x' \\; new-window -n two 'echo second; read x' \\; select-window -t 0"
+        let words = ["sh", "-c", start]
+        let coop = try BuiltPrograms.coop()
+        let outside = try Screen(place, program: words, name: "outside")
+        defer { _ = try? place.outside(["/bin/sh", "-c", "tmux -S \(socket) kill-server; rm -f \(socket)"]) }
+        let inside = try Screen(place, program: [coop, "run", "--network", "none", "--name", "s", "--"] + words, name: "inside")
+        for screen in [outside, inside] { #expect(try screen.wait { $0.contains("100") && $0.contains("right") }, "\(screen.shown)") }
+        try expectSame(inside, outside, "before detach")
+
+        try inside.type("\u{1}")
+        try inside.type("d")
+        #expect(try inside.wait(for: "[detached; coop attach"), "\(inside.shown)")
+        let again = try Screen(place, program: [coop, "attach", "s"], name: "again")
+        try expectSame(again, outside, "after reattach")
+        for screen in [again, outside] { try screen.resize(columns: 90, rows: 30) }
+        try expectSame(again, outside, "in another size")
+        for screen in [again, outside] {
+            try screen.press("C-b")
+            try screen.type("n")
+        }
+        try expectSame(again, outside, "another window")
+        #expect(try again.text.contains("second"))
+        _ = try place.coop(["stop", "s"])
+        #expect(try place.sandboxIDs().isEmpty)
+    }
+
+    private static func isThere(_ program: String) -> Bool { FileSystem.isExecutable("/usr/bin/" + program) }
 }
