@@ -36,15 +36,24 @@ final class TaskJournal {
 
     /// - Parameter directory: `$COOP_HOME/state/tasks`, which must exist.
     static func begin(_ entry: Entry, in directory: String) throws(SystemError) -> TaskJournal {
-        let name = "\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
-        let path = FileSystem.join(directory, name)
-        let hidden = FileSystem.join(directory, "." + name)
-        // Locked before it has a name that the next command looks at.
-        let file = try Descriptor.open(hidden, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
-        try check("flock", hidden) { flock(file.number, LOCK_EX | LOCK_NB) }
-        try file.writeAll(entry.encoded, subject: hidden)
-        try FileSystem.rename(hidden, to: path)
-        return TaskJournal(entry: entry, path: path, lock: file)
+        var failure = SystemError("flock", directory, errno: EWOULDBLOCK)
+        for _ in 0..<16 {
+            let name = "\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
+            let path = FileSystem.join(directory, name)
+            let hidden = FileSystem.join(directory, "." + name)
+            // Locked before it has a name that the next command believes.
+            let file = try Descriptor.open(hidden, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+            do throws(SystemError) {
+                try check("flock", hidden) { flock(file.number, LOCK_EX | LOCK_NB) }
+                try file.writeAll(entry.encoded, subject: hidden)
+                try FileSystem.rename(hidden, to: path)
+                return TaskJournal(entry: entry, path: path, lock: file)
+            } catch  where error.errno == EWOULDBLOCK || error.errno == ENOENT {
+                // Another command took it for what a killed one has left, before it was locked.
+                failure = error
+            }
+        }
+        throw failure
     }
 
     /// Everything is done.
@@ -59,8 +68,8 @@ final class TaskJournal {
             let path = FileSystem.join(directory, name)
             guard let file = try? Descriptor.open(path, O_RDONLY | O_NOFOLLOW), flock(file.number, LOCK_EX | LOCK_NB) == 0 else { continue }
             if name.hasPrefix(".") {
-                // Nothing was done yet. One that is being written is empty for a moment before it is locked: it is young.
-                if isOld(file) { try FileSystem.removeFile(path) }
+                // Nothing was done yet.
+                try FileSystem.removeFile(path)
                 continue
             }
             // It may have been finished while we waited for it.
@@ -72,12 +81,6 @@ final class TaskJournal {
             result.append(TaskJournal(entry: entry, path: path, lock: file))
         }
         return result
-    }
-
-    private static func isOld(_ file: Descriptor) -> Bool {
-        var status = stat()
-        guard fstat(file.number, &status) == 0 else { return false }
-        return time(nil) - status.st_mtim.tv_sec > 60
     }
 }
 

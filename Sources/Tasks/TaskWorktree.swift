@@ -126,8 +126,9 @@ public struct TaskWorktree {
                 workTree: tree, options: ["checkout.workers=0", "core.preloadIndex=true"],
                 limits: HostProcess.Limits(output: 1 << 20, timeout: 7_200_000)))
         guard outcome.status.isSuccess else {
-            let why = complaint(outcome)
-            let isFull = why.contains("No space left") || why.contains("quota")
+            // Git does not always say why a file could not be written.
+            let isFull = TaskWorktree.isFull(tree) || TaskWorktree.isFull(directory)
+            let why = complaint(outcome) + (isFull ? ": \(SystemError.text(for: ENOSPC))" : "")
             throw CoopError(
                 .failed, "cannot make the task \(record.name)", why,
                 next: isFull ? "df -h; df -i" : "git -C \(repository.repository.workTree.printable) fsck")
@@ -141,6 +142,13 @@ public struct TaskWorktree {
         WriteStep.pass()
         try FileSystem.replace(FileSystem.join(staging, TaskRecord.fileName), with: record.encoded)
         try FileSystem.rename(staging, to: record.directory)
+    }
+
+    /// Whether a file system has no room for anything of size (statvfs(3)).
+    private static func isFull(_ path: String) -> Bool {
+        var found = statvfs()
+        guard path.withOSBytes({ statvfs($0, &found) }) == 0 else { return false }
+        return UInt64(found.f_bavail) * UInt64(found.f_frsize) < 1 << 20 || (found.f_files > 0 && found.f_favail == 0)
     }
 
     /// Git's own record of the worktree (gitrepository-layout(5), `worktrees`).
@@ -201,7 +209,9 @@ public struct TaskWorktree {
         try describing(what) {
             let dotGit = FileSystem.join(record.tree, ".git")
             let back = FileSystem.join(directory, "gitdir")
-            if try FileBytes.contents(back, limit: 8192) != (dotGit + "\n").osBytes { try FileSystem.replace(back, with: (dotGit + "\n").osBytes, mode: 0o644) }
+            if try FileBytes.contents(back, limit: 8192) != (dotGit + "\n").osBytes {
+                try FileSystem.replace(back, with: (dotGit + "\n").osBytes, mode: 0o644)
+            }
             let pointer = "gitdir: \(directory)\n".osBytes
             let isPlain = FileSystem.kind(dotGit, followLinks: false) == .file
             if isPlain, try FileBytes.contents(dotGit, limit: 8192) == pointer { return }
@@ -284,7 +294,8 @@ public struct TaskWorktree {
 
     /// Deletes the branch if it is still where it was, and no task of the same name has been made on it meanwhile.
     private static func deleteBranch(_ entry: TaskJournal.Entry, _ repository: TaskRepository?) throws {
-        guard FileSystem.kind(FileSystem.join(entry.store, entry.name.text), followLinks: false) == nil, let repository, let tip = entry.tip.flatMap({ ObjectID($0) }),
+        guard FileSystem.kind(FileSystem.join(entry.store, entry.name.text), followLinks: false) == nil, let repository,
+            let tip = entry.tip.flatMap({ ObjectID($0) }),
             try repository.references().refs[entry.name.reference] == tip
         else { return }
         _ = try repository.git.run(["update-ref", "-d", entry.name.reference, tip.hex])

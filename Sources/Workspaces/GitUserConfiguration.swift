@@ -64,7 +64,7 @@ public struct GitUserConfiguration: Sendable, Equatable {
     /// `git config --list` expands includes and runs nothing.
     private func asking(_ git: String, _ repository: GitRepository) throws -> GitConfiguration {
         let outcome = try HostProcess.run(
-            git, ["--git-dir=\(repository.gitDirectory)", "--work-tree=\(repository.workTree)", "config", "--list", "-z", "--includes"],
+            git, ["--git-dir=\(repository.gitDirectory)", "--work-tree=/", "config", "--list", "-z", "--includes"],
             environment: environment, limits: HostProcess.Limits(output: 16 << 20, timeout: 30_000))
         guard outcome.status.isSuccess else {
             throw CoopError(

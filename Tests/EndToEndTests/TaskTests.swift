@@ -13,7 +13,8 @@ import Testing
         try place.makeRepository()
         let before = try place.repositoryState()
         let outcome = try place.task(
-            "fix", "pwd; echo $COOP_TASK; git branch --show-current; echo two > second; git add second; git commit -qm second; echo x > open")
+            "fix",
+            "pwd; echo $COOP_TASK; git branch --show-current; echo two > second; git add second; git commit -qm second; echo x > open")
         #expect(outcome.exitCode == 0, "\(outcome)")
         let tree = try place.tree("fix")
         #expect(outcome.output == "\(tree)\nfix\ncoop/fix\n" && FileSystem.lastComponent(of: tree) == "project")
@@ -39,7 +40,8 @@ import Testing
         _ = try place.task("new", "true")
         let list = try place.said(["task", "list", "--json"])
         for part in [
-            "\"branch\": \"coop/fix\"", "\"ahead\": 1", "\"behind\": 0", "\"base\": \"main\"", "\"state\": \"changed\"", "\"path\": \"open\"",
+            "\"branch\": \"coop/fix\"", "\"ahead\": 1", "\"behind\": 0", "\"base\": \"main\"", "\"state\": \"changed\"",
+            "\"path\": \"open\"",
             "\"state\": \"new\"", "\"version\": 1",
         ] { #expect(list.contains(part), "\(part) in \(list)") }
         #expect(try place.coop(["task", "path", "ne"]).output == place.tree("new") + "\n")

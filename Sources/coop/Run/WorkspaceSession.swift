@@ -273,6 +273,8 @@ final class WorkspaceSession {
             environment: [
                 EnvironmentVariable(name: "PATH", value: "/usr/local/bin:/usr/bin:/bin", origin: "coop"),
                 EnvironmentVariable(name: "HOME", value: context.home.userHome, origin: "coop"),
+                // References are taken as they are; one that replaces itself would make git give up.
+                EnvironmentVariable(name: "GIT_NO_REPLACE_OBJECTS", value: "1", origin: "coop"),
             ],
             user: User(name: "user", id: getuid(), group: getgid(), groupName: "users", shell: "/bin/sh"),
             workingDirectory: git.repository.workTree, degraded: Layer.allCases.filter(\.isOptional), command: command)
