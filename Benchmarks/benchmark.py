@@ -20,6 +20,7 @@ import peers
 import people
 import sessions
 import start
+import tasks
 import terminated
 import work
 
@@ -30,7 +31,7 @@ BEGIN, END = "<!-- begin: written by Benchmarks/run.sh -->", "<!-- end -->"
 PARTS = {
     "start": start.measure, "exec": start.entering, "commands": start.commands, "many": many.measure, "end": start.ending,
     "agents": agents.measure,
-    "memory": memory.measure, "work": work.measure, "gateway": gateway.measure,
+    "memory": memory.measure, "work": work.measure, "tasks": tasks.measure, "gateway": gateway.measure,
     "http": terminated.measure, "sessions": sessions.measure, "policy": decisions.policy, "audit": decisions.audit,
     "events": events.measure,
 }

@@ -35,7 +35,8 @@ struct PsCommand: ParsableCommand {
             rows.append([
                 entry.id, entry.name?.printable ?? "-", entry.shownState, entry.agent?.printable ?? "-",
                 Age.text(seconds: max(0, now - entry.started)), entry.shownTokens,
-                entry.task.map { "task \($0.printable)" } ?? context.home.abbreviated(entry.workspace).printable, entry.command.map(\.printable).joined(separator: " "),
+                entry.task.map { "task \($0.printable)" } ?? context.home.abbreviated(entry.workspace).printable,
+                entry.command.map(\.printable).joined(separator: " "),
             ])
         }
         FileHandleOutput.standardOutput(Table.text(rows))
