@@ -149,7 +149,7 @@ struct OverlayBase: Sendable {
         if let place = copied[index] { return try copies.open(place) }
         guard let index = self.index(), let object = index.object(of: entry, at: path.osBytes),
             let git = try? HostGit.find(path: OverlayBase.searchPath),
-            let blobs = (try? GitBlobs(of: tree.root, git: git, limit: OverlayBase.blobLimit)) ?? nil,
+            let blobs = (try? GitBlobs(of: tree.root, git: git, views: directory.view, limit: OverlayBase.blobLimit)) ?? nil,
             let bytes = try blobs.read(object, length: entry.size)
         else { return nil }
         return try Contents.memory(bytes)

@@ -21,4 +21,6 @@ public struct OverlayDirectory: Sendable, Equatable {
     var tree: String { FileSystem.join(base, "tree") }
     /// Git's index as it was.
     var index: String { FileSystem.join(base, "index") }
+    /// What git on the host sees of the repository.
+    var view: String { FileSystem.join(base, "view") }
 }

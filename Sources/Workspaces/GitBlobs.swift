@@ -7,7 +7,9 @@ package struct GitBlobs: Sendable {
 
     /// Nil where there is no repository, or where a file may be something else in it than in the working tree at the same length: an encrypting
     /// filter. Others change the length.
-    package init?(of workTree: String, git: String, limit: Int) throws {
+    ///
+    /// - Parameter views: a directory of coop's own for ``GitView``.
+    package init?(of workTree: String, git: String, views: String, limit: Int) throws {
         guard let repository = try GitRepository.find(at: workTree) else { return nil }
         for file in repository.configurationFiles {
             guard let bytes = try FileBytes.contents(file) else { continue }
@@ -15,7 +17,7 @@ package struct GitBlobs: Sendable {
                 !configuration.entries.contains(where: { $0.section == "filter" && $0.subsection != "lfs" })
             else { return nil }
         }
-        self.git = HostGit(repository, executable: git, expected: nil)
+        self.git = HostGit(repository, executable: git, views: views)
         self.limit = limit
     }
 
