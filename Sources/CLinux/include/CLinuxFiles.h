@@ -28,11 +28,7 @@ static inline ssize_t coop_copy_range(int from, int64_t *from_place, int to, int
 /// Everything of the file system that holds `descriptor` reaches the disk (syncfs(2)).
 static inline int coop_sync_file_system(int descriptor) { return (int)syscall(SYS_syncfs, descriptor); }
 
-/// Extended attributes of an open file (xattr(7)).
-static inline ssize_t coop_list_attributes(int file, char *names, size_t size) { return flistxattr(file, names, size); }
-static inline ssize_t coop_get_attribute(int file, const char *name, void *value, size_t size) {
-    return fgetxattr(file, name, value, size);
-}
+/// Extended attributes of an open file (xattr(7)); those that read are in CLinux.h.
 static inline int coop_set_attribute(int file, const char *name, const void *value, size_t size) {
     return fsetxattr(file, name, value, size, 0);
 }

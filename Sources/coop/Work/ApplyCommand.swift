@@ -35,6 +35,7 @@ struct ApplyCommand: ParsableCommand {
         var isDryRun: Bool
         var changes: [LandingText.Item]
         var alreadyThere: [String]
+        var findings: [LandingDecision.Finding] = []
         var conflicts: [LandingText.Conflict]
     }
 
@@ -49,8 +50,8 @@ struct ApplyCommand: ParsableCommand {
         var changes = try ChangeSelection.select(selection.paths, from: all, next: "coop diff \(selection.name)")
         let what = "cannot apply the changes of \(selection.name.printable)"
         if patch { changes = try HunkChoice(what: what).choose(from: changes) }
-        let landing = try OverlayLanding(context: context, selection: selection, changes: changes)
-        let text = LandingText(plan: landing.plan)
+        var landing = try OverlayLanding(context: context, selection: selection, changes: changes)
+        var text = LandingText(plan: landing.plan)
         if dryRun { return try report(selection, landing.plan, text) }
         guard landing.plan.conflicts.isEmpty else {
             throw text.refusal(what, next: "coop apply \(selection.name) PATH   # without these")
@@ -59,7 +60,20 @@ struct ApplyCommand: ParsableCommand {
             try landing.settle()
             return try report(selection, landing.plan, text)
         }
-        let staged = try landing.stage()
+        var staged = try landing.stage()
+        let consent = try LandingConsent(
+            context: context, subject: .session(selection.session.id), root: landing.overlay.root, accept: accept, allowsPart: true,
+            isJSON: json, command: "coop apply \(([selection.name] + selection.paths).map(\.shellQuoted).joined(separator: " "))")
+        let decision = try consent.ask(about: landing.plan.changes(as: staged.edits))
+        if !decision.refused.isEmpty {
+            let rest = try landing.without(decision.refused, staged)
+            guard rest.plan.conflicts.isEmpty else { throw LandingText(plan: rest.plan).refusal(what, next: "coop diff \(selection.name)") }
+            guard !rest.plan.items.isEmpty else {
+                throw CoopError(.refused, what, "nothing is left of it", next: "coop diff \(selection.name)")
+            }
+            let second = try rest.stage()
+            (landing, staged, text) = (rest, second, LandingText(plan: rest.plan))
+        }
         if !json { for line in text.lines() { FileHandleOutput.standardError(line + "\n") } }
         // Choosing the pieces was the answer.
         if !yes && !patch {
@@ -73,13 +87,16 @@ struct ApplyCommand: ParsableCommand {
             }
         }
         _ = try landing.commit(staged)
-        try report(selection, landing.plan, text)
+        try report(selection, landing.plan, text, decision.findings)
     }
 
-    private func report(_ selection: WorkSelection, _ plan: LandingPlan, _ text: LandingText) throws {
+    private func report(
+        _ selection: WorkSelection, _ plan: LandingPlan, _ text: LandingText, _ findings: [LandingDecision.Finding] = []
+    ) throws {
         if json {
             let report = Report(
                 session: selection.session.id, isDryRun: dryRun, changes: text.items, alreadyThere: plan.settled.map(\.path),
+                findings: findings,
                 conflicts: text.conflicts)
             print(try JSONText.encode(report))
         } else if dryRun {

@@ -13,10 +13,13 @@ struct OverlayLanding {
     let plan: LandingPlan
 
     init(context: Context, selection: WorkSelection, changes: [Change]) throws {
+        try self.init(context: context, session: selection.session, overlay: selection.overlay, changes: changes)
+    }
+
+    private init(context: Context, session: StoredSession, overlay: OverlaySession, changes: [Change]) throws {
         self.context = context
-        session = selection.session
-        overlay = selection.overlay
-        let overlay = selection.overlay
+        self.session = session
+        self.overlay = overlay
         let planner = try LandingPlanner(root: overlay.root) { change, _ in try overlay.isUntouched(change.path) }
         plan = try planner.plan(changes)
     }
@@ -32,6 +35,26 @@ struct OverlayLanding {
         }
         try staged.keep(formerBases: former)
         return staged
+    }
+
+    /// The same without some paths, and without what cannot land when they do not. What was staged is taken as it is, so it must live until
+    /// this one is staged as well.
+    func without(_ paths: [String], _ staged: StagedTransaction) throws -> OverlayLanding {
+        let refused = Set(paths.map { PathBytes($0) })
+        var gone: Set<PathBytes> = []
+        var rest: [Change] = []
+        for (item, edit) in zip(plan.items, staged.edits) {
+            let key = PathBytes(edit.path)
+            // What lies in a directory that is not made cannot be there either; the plan has them in the order of their paths.
+            if refused.contains(key) || gone.contains(PathBytes(FileSystem.parent(of: edit.path))) {
+                if edit.version?.kind == .directory, edit.expected?.kind != .directory { gone.insert(key) }
+                continue
+            }
+            var change = item.change
+            if !item.isMerged { change.after = edit.version }
+            rest.append(change)
+        }
+        return try OverlayLanding(context: context, session: session, overlay: overlay, changes: rest + plan.settled)
     }
 
     /// Makes the changes, and takes them for the base of what the session does from now on.
