@@ -109,7 +109,7 @@ extension ConfigurationLayer {
 
     /// Variables that are no configuration: where coop keeps things, what it tells the command inside, and its own tests.
     private static func isReserved(_ name: String) -> Bool {
-        ["COOP_HOME", "COOP_SESSION", "COOP_PROJECT", "COOP_WORKTREE", "COOP_PORT_OFFSET", "COOP_INPUTS"].contains(name)
+        ["COOP_HOME", "COOP_SESSION", "COOP_PROJECT", "COOP_WORKTREE", "COOP_PORT_OFFSET", "COOP_TASK", "COOP_INPUTS"].contains(name)
             || ["COOP_SESSION_", "COOP_TEST_", "COOP_FUZZ_", "COOP_BENCH_"].contains { name.hasPrefix($0) }
     }
 

@@ -132,6 +132,40 @@ public struct ProjectRegistry: Sendable {
         return try place(of: worktree, root: project.root, old: record(of: project))
     }
 
+    /// The same for a working tree that coop has made, which is no project of its own and whose offset is kept with it.
+    ///
+    /// - Parameter portOffset: what ``givePortOffset(to:keep:)`` has given it.
+    public func worktree(at tree: String, portOffset: Int?) throws(CoopError) -> WorktreePlace? {
+        guard let worktree = LinkedWorktree.find(at: tree) else { return nil }
+        if let portOffset { return WorktreePlace(worktree, portOffset: portOffset) }
+        return try place(of: worktree, root: tree, old: nil)
+    }
+
+    /// Gives a working tree that coop has made ports that no other one of the repository has.
+    ///
+    /// - Parameter keep: writes it down where ``taskOffsets()`` finds it, while nobody else gives ports.
+    public func givePortOffset(to tree: String, keep: (Int) throws(CoopError) -> Void) throws(CoopError) {
+        guard let worktree = LinkedWorktree.find(at: tree) else { return }
+        try lock.locked { () throws(CoopError) in try keep(try place(of: worktree, root: tree, old: nil).portOffset) }
+    }
+
+    /// What the tasks of all projects have, from the lines `port_offset` of their records. Those of another repository are only a few more
+    /// that are taken.
+    private func taskOffsets() -> [Int] {
+        let projects = home.directory(.projects)
+        var result: [Int] = []
+        for key in (try? FileSystem.list(projects)) ?? [] {
+            let tasks = FileSystem.join(FileSystem.join(projects, key), "tasks")
+            for name in (try? FileSystem.list(tasks)) ?? [] where !name.hasPrefix(".") {
+                let record = FileSystem.join(FileSystem.join(tasks, name), "task")
+                guard FileSystem.kind(record) == .file, let bytes = try? FileSystem.read(record, limit: 1 << 16) else { continue }
+                let lines = String(osBytes: bytes).split(separator: "\n")
+                result += lines.filter { $0.hasPrefix("port_offset ") }.compactMap { Int($0.dropFirst(12)) }
+            }
+        }
+        return result
+    }
+
     private func current(_ project: Project, name: String?, old: ProjectRecord?, now: Int64) throws(CoopError) -> ProjectRecord {
         let worktree = LinkedWorktree.find(at: project.root)
         let standard = worktree?.repositoryName ?? FileSystem.lastComponent(of: project.root)
@@ -146,7 +180,7 @@ public struct ProjectRegistry: Sendable {
         let others = try all().filter { $0.path != root && $0.worktree?.repository == worktree.repository }
         // A worktree that is gone gives its ports back.
         let taken = others.filter { FileSystem.kind($0.path) != nil }.compactMap { $0.worktree?.portOffset }
-        guard let offset = WorktreePlace.portOffset(of: worktree, taken: Set(taken)) else {
+        guard let offset = WorktreePlace.portOffset(of: worktree, taken: Set(taken + taskOffsets())) else {
             throw CoopError(
                 .failed, "cannot give the worktree \(worktree.name.printable) ports of its own",
                 "\(taken.count) other worktrees of \(worktree.repository.printable) have all there are", next: "coop project list")

@@ -25,6 +25,8 @@ public struct TaskRecord: Sendable, Equatable {
     public var merged: ObjectID?
     /// The commit that the merge made, or moved the other branch to.
     public var mergedAs: ObjectID?
+    /// What is added to ports in it, so that it can serve beside the repository's other working trees; nil until a session has begun in it.
+    public var portOffset: Int?
 
     public init(
         name: TaskName, directory: String, leaf: String, worktree: String, baseBranch: String?, baseCommit: ObjectID, created: Int64,
@@ -74,6 +76,7 @@ public struct TaskRecord: Sendable, Equatable {
             [
                 ("name", name.text), ("leaf", leaf), ("worktree", worktree), ("base_branch", baseBranch), ("base_commit", baseCommit.hex),
                 ("created", String(created)), ("merged", merged?.hex), ("merged_as", mergedAs?.hex),
+                ("port_offset", portOffset.map { String($0) }),
             ])
     }
 
@@ -87,5 +90,6 @@ public struct TaskRecord: Sendable, Equatable {
             name: name, directory: directory, leaf: leaf, worktree: worktree, baseBranch: fields["base_branch"], baseCommit: commit,
             created: fields["created"].flatMap { Int64($0) } ?? 0, merged: fields["merged"].flatMap { ObjectID($0) })
         mergedAs = fields["merged_as"].flatMap { ObjectID($0) }
+        portOffset = fields["port_offset"].flatMap { Int($0) }
     }
 }

@@ -1,5 +1,6 @@
 import CoopErrors
 import LinuxKernel
+import Review
 import Workspaces
 
 /// Tasks beside their bases, and beside each other.
@@ -22,11 +23,14 @@ public struct Divergence: Sendable, Equatable {
 
     public init(_ tasks: [TaskDivergence]) {
         self.tasks = tasks
-        var owners: [String: [String]] = [:]
+        // By their bytes: names that Unicode takes for the same are different files.
+        var owners: [PathBytes: [String]] = [:]
         for task in tasks {
-            for file in task.files { owners[file.path, default: []].append(task.task) }
+            for file in task.files { owners[PathBytes(file.path), default: []].append(task.task) }
         }
-        overlaps = owners.filter { $0.value.count > 1 }.map { Overlap(path: $0.key, tasks: $0.value.sorted()) }.sorted { $0.path < $1.path }
+        overlaps = owners.filter { $0.value.count > 1 }.sorted { $0.key < $1.key }.map {
+            Overlap(path: $0.key.path, tasks: $0.value.sorted())
+        }
     }
 }
 

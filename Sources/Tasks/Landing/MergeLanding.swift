@@ -47,8 +47,6 @@ package struct MergeLanding {
     private let before: CheckedOutFiles
     private let after: CheckedOutFiles
     private let what: String
-    /// For tests: called between the steps.
-    package var step: @Sendable (String) throws -> Void = { _ in }
 
     package init(
         _ goal: Goal, isolated: IsolatedGit, host: HostGit, isCheckedOut: Bool, place: MergeStore.Place, landings: LandingStore
@@ -93,17 +91,16 @@ package struct MergeLanding {
             tip: goal.tip)
         try isolated.store(goal.merged.commit, known: [goal.tip] + (goal.old.map { [$0] } ?? []), in: host)
         try describing(what) { try place.write(journal) }
-        try step("journal")
+        WriteStep.pass()
         do {
             if isCheckedOut { try landInTree() } else { try moveReference() }
         } catch {
-            // As it was: there is nothing left to take back.
-            try describing(what) { try place.forget() }
+            try forget()
             throw error
         }
         try MergeStore.record(journal)
-        try step("recorded")
-        try describing(what) { try place.forget() }
+        WriteStep.pass()
+        try forget()
         if isCheckedOut, let old = goal.old {
             // What `git merge` leaves for `git reset --merge ORIG_HEAD`, and times in the index, which git would look for itself: the merge is
             // made, whether or not these work.
@@ -111,6 +108,12 @@ package struct MergeLanding {
             _ = try? host.attempt(
                 ["update-index", "-q", "--ignore-submodules", "--refresh"], .init(workTree: host.repository.workTree))
         }
+    }
+
+    /// Nothing is left to finish, unless the transaction of the tree is: that needs to know what has become of the merge.
+    private func forget() throws {
+        if try landings.isPending({ $0.kind == .merge && $0.detail == place.id }) { return }
+        try describing(what) { try place.forget() }
     }
 
     // MARK: - The tree
@@ -125,7 +128,7 @@ package struct MergeLanding {
         let edits = try TreeEdits(all.filter { !sparse.contains(PathBytes($0.path)) }, files: after, root: tree)
         try lock.take(try describing(what) { try FileSystem.read(newIndex, limit: 2 << 30) }, what: what)
         do {
-            try step("locked")
+            WriteStep.pass()
             // Under the lock nobody stages anything any more.
             guard try indexBytes() == oldIndex else {
                 throw CoopError(.failed, what, "git changed the index meanwhile", next: "coop task merge \(goal.task.name)")
@@ -138,11 +141,9 @@ package struct MergeLanding {
             // It is the repository that knows how the tree was.
             transaction.keepsUndo = false
             let staged = try transaction.prepare()
-            try step("staged")
+            WriteStep.pass()
             try staged.commit {
-                try step("tree")
                 try moveReference()
-                try step("reference")
             }
         } catch {
             if try !hasMoved() {
@@ -150,15 +151,17 @@ package struct MergeLanding {
                 throw error
             }
         }
-        try step("landed")
+        WriteStep.pass()
         try describing(what) { try lock.place() }
-        try step("index")
+        WriteStep.pass()
     }
 
     /// Moves the branch, if it is where it was.
     private func moveReference() throws {
         let message = "coop: \(goal.method.rawValue) of \(goal.task.name.branch)"
         let old = goal.old?.hex ?? isolated.format.zero
+        WriteStep.pass()
+        defer { WriteStep.pass() }
         let outcome = try host.attempt(["update-ref", "--create-reflog", "-m", message, goal.reference, goal.merged.commit.hex, old])
         if outcome.status.isSuccess { return }
         if try hasMoved() { return }

@@ -148,10 +148,9 @@ extension IsolatedGit {
                 .failed, "cannot merge", answer.complaint, next: "git -C \(repository.workTree.printable) fsck --connectivity-only")
         }
         if answer.status == 0 { return .tree(tree) }
-        var names: [String] = []
-        for name in parts.dropFirst().prefix(while: { !$0.isEmpty }).map({ String(osBytes: $0) }) where !names.contains(name) {
-            names.append(name)
-        }
-        return .conflicts(names)
+        // A file is named once for each side that has it.
+        var seen: Set<[UInt8]> = []
+        return .conflicts(
+            parts.dropFirst().prefix { !$0.isEmpty }.filter { seen.insert(Array($0)).inserted }.map { String(osBytes: $0) })
     }
 }

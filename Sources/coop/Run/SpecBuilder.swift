@@ -60,7 +60,13 @@ struct SpecBuilder {
             network.policy.asks = true
         }
         if let grants { network.policy = try grants.applied(to: network.policy) }
-        let worktree = try ProjectRegistry(home: context.home).worktree(of: task.map { Project(at: $0.record.tree) } ?? project)
+        let registry = ProjectRegistry(home: context.home)
+        let worktree: WorktreePlace?
+        if let task {
+            worktree = try registry.worktree(at: task.record.tree, portOffset: task.record.portOffset)
+        } else {
+            worktree = try registry.worktree(of: project)
+        }
         let forwards = try ForwardBuilder(userHome: context.home.userHome, session: FileSystem.join(context.run, id)).build(sandbox.forward)
         var environment = try builder.build(
             path: searched(toolchains.path, installation), user: user, home: context.home.userHome, workingDirectory: workingDirectory,

@@ -50,7 +50,7 @@ struct TaskRun {
         if let record = try tasks.store.task(name) {
             try refuseOtherBase(record, options.base, tasks)
             try worktrees.repair(record)
-            return TaskRun(record: record, repository: tasks.repository, lock: lock)
+            return TaskRun(record: try withPorts(record, tasks), repository: tasks.repository, lock: lock)
         }
         let base = try tasks.repository.base(options.base)
         let made = try worktrees.create(name, base: base, mayContinue: options.base == nil, now: Int64(time(nil)))
@@ -58,7 +58,18 @@ struct TaskRun {
         let how = made.continues ? "goes on with the branch \(name.branch)" : "branch \(name.branch), from \(origin)"
         FileHandleOutput.standardError(
             "coop: task \(name): \(how.printable), in \(context.home.abbreviated(made.record.tree).printable)\n")
-        return TaskRun(record: made.record, repository: tasks.repository, lock: lock)
+        return TaskRun(record: try withPorts(made.record, tasks), repository: tasks.repository, lock: lock)
+    }
+
+    /// Gives the task ports of its own, once.
+    private static func withPorts(_ record: TaskRecord, _ tasks: ProjectTasks) throws(CoopError) -> TaskRecord {
+        guard record.portOffset == nil else { return record }
+        var record = record
+        try ProjectRegistry(home: tasks.context.home).givePortOffset(to: record.tree) { offset throws(CoopError) in
+            record.portOffset = offset
+            try tasks.store.update(record)
+        }
+        return record
     }
 
     /// The same for one that is only looked at. Nothing is made.

@@ -1,0 +1,114 @@
+import Glibc
+import LinuxKernel
+import TestSupport
+import Testing
+
+/// Several tasks and worktrees of one repository at once: nobody is in anybody's way.
+@Suite struct SideBySideTests {
+    private let anyone = TestIdentity.ordinary.last ?? .root
+
+    /// Runs a script in two tasks that wait for each other, so that both are certainly at work at the same time.
+    private func both(_ place: Sandboxed, _ script: String, timeout: Double = 120) throws -> [ChildProcess.Outcome] {
+        let tasks = try ["one", "two"].map { name in
+            try place.start(["run", "--task", name, "--", "sh", "-ec", "echo begun; read go; \(script)"], input: .pipe)
+        }
+        for task in tasks { #expect(try task.waitForOutput("begun")) }
+        for task in tasks { try task.send("go\n") }
+        return try tasks.map { try $0.wait(timeout: timeout) }
+    }
+
+    @Test("what is excluded is each task's own, and gone afterwards", arguments: TestIdentity.all)
+    func excludes(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        try place.makeRepository()
+        try place.sh(
+            "printf 'node_modules/\\ntarget\\n' > .gitignore; git add .; git commit -qm ignore; mkdir node_modules; echo host > node_modules/host"
+        )
+        try place.sh(
+            "mkdir -p \"$COOP_HOME\"; printf '[sandbox]\\nexcludes = [\"node_modules\", \"target\"]\\n' > \"$COOP_HOME/config.toml\"")
+        // Both have written before either looks.
+        let outcomes = try both(
+            place,
+            "echo $COOP_TASK > node_modules/mine; echo $COOP_TASK > target/mine; touch ~/$COOP_TASK; until [ -e ~/one ] && [ -e ~/two ]; do :; done; cat node_modules/* target/*"
+        )
+        #expect(outcomes[0].output == "begun\none\none\n" && outcomes[1].output == "begun\ntwo\ntwo\n", "\(outcomes)")
+        for name in ["one", "two"] {
+            let tree = try place.coop(["task", "path", name]).output.dropLast()
+            #expect(try place.sh("ls \(tree); git -C \(tree) status --porcelain --ignored").contains("mine") == false)
+        }
+        #expect(try place.sh("cat node_modules/*") == "host\n")
+    }
+
+    @Test("tasks and the user's worktrees have host names and ports of their own, which stay") func ports() throws {
+        let place = try Sandboxed(anyone)
+        try place.makeRepository()
+        try place.sh("git worktree add -q ../mine -b mine; git worktree add -q ../coop-one -b other")
+        let show = "echo \"$(cat /proc/sys/kernel/hostname) $COOP_WORKTREE $COOP_PORT_OFFSET\""
+        func all() throws -> [[Substring]] {
+            var found: [[Substring]] = []
+            for name in ["one", "two", "three"] {
+                found.append(try place.coop(["run", "--task", name, "--", "sh", "-c", show]).output.split(whereSeparator: \.isWhitespace))
+            }
+            for directory in ["mine", "coop-one"] {
+                found.append(
+                    try place.coop(["run", "--", "sh", "-c", show], directory: place.root + "/" + directory).output.split(
+                        whereSeparator: \.isWhitespace))
+            }
+            return found
+        }
+        let first = try all()
+        #expect(first.allSatisfy { $0.count == 3 }, "\(first)")
+        for column in 0..<3 { #expect(Set(first.map { $0[column] }).count == 5, "\(first)") }
+        #expect(try all() == first)
+        // A task that would like the ports that another has gets others.
+        let record = place.coopHome + "/projects/"
+        try place.sh("for r in \(record)*/tasks/*/task; do grep -q '^port_offset [0-9]*$' \"$r\"; done")
+    }
+
+    @Test("caches in HOME are shared by tasks that work at the same time") func caches() throws {
+        let place = try Sandboxed(anyone)
+        try place.makeRepository()
+        // As cargo, pip and others lock: flock(2), fcntl(2), and a rename into place.
+        try place.write(
+            "locks.py",
+            """
+            import fcntl, os, sys
+            home = os.environ["HOME"] + "/.cache/shared"
+            os.makedirs(home, exist_ok=True)
+            for lock, call in (("flock", fcntl.flock), ("fcntl", fcntl.lockf)):
+                for _ in range(300):
+                    with open(home + "/" + lock + ".lock", "a+") as file:
+                        call(file, fcntl.LOCK_EX)
+                        path = home + "/" + lock
+                        count = int(open(path).read()) if os.path.exists(path) else 0
+                        new = path + "." + os.environ["COOP_TASK"]
+                        with open(new, "w") as out: out.write(str(count + 1))
+                        os.rename(new, path)
+                        call(file, fcntl.LOCK_UN)
+            """)
+        try place.sh("git add .; git commit -qm locks")
+        let outcomes = try both(place, "python3 locks.py")
+        #expect(outcomes.allSatisfy { $0.exitCode == 0 }, "\(outcomes)")
+        let counts = try place.shell("cat ~/.cache/shared/flock; echo; cat ~/.cache/shared/fcntl").output
+        #expect(counts == "600\n600", "\(counts)")
+    }
+
+    @Test("npm fills one cache from two tasks at once", .enabled(if: FileSystem.isExecutable("/usr/bin/npm"))) func npm() throws {
+        let place = try Sandboxed(anyone)
+        try place.makeRepository()
+        try place.sh(
+            """
+            mkdir packages; for n in 1 2 3 4; do mkdir package; head -c 100000 /dev/urandom | base64 > package/data
+            printf '{"name":"p%s","version":"1.0.0"}' $n > package/package.json; tar czf packages/p$n.tgz package; rm -r package; done
+            git add .; git commit -qm packages
+            """)
+        let outcomes = try both(
+            place,
+            """
+            export npm_config_update_notifier=false npm_config_audit=false npm_config_fund=false
+            for n in 1 2 3 4; do npm cache add ./packages/p$n.tgz; done
+            mkdir work && cd work && npm install --offline --no-save ../packages/p*.tgz >&2; ls node_modules; npm cache verify | grep -c -i corrupt || true
+            """, timeout: 300)
+        for outcome in outcomes { #expect(outcome.exitCode == 0 && outcome.output == "begun\np1\np2\np3\np4\n0\n", "\(outcome)") }
+    }
+}
