@@ -31,7 +31,7 @@ import Testing
 
     /// Merges in a copy with plain git: what the working tree, the status and the tree of HEAD are then.
     private func plain(_ place: Sandboxed, _ script: String) throws -> String {
-        try place.sh("cp -a \"$PWD\" ../plain && cd ../plain && git worktree prune && \(script)")
+        try place.sh("cp -a \"$PWD\" ../plain && cd ../plain && rm -rf .git/worktrees && \(script)")
         defer { try? FileSystem.removeTree(place.root + "/plain") }
         return try place.sh("cd ../plain && \(TaskMergeTests.look)")
     }
@@ -87,7 +87,7 @@ import Testing
         #expect(
             outcome.exitCode == 1 && outcome.error.contains("\n  lines\n") && outcome.error.contains("nothing was changed"), "\(outcome)")
         let report = try place.coop(["task", "merge", "fix", "--json"] + (option.isEmpty ? [] : [option]))
-        #expect(report.exitCode == 1 && report.output.contains("\"conflicts\":[\"lines\"]"), "\(report)")
+        #expect(report.exitCode == 1 && report.output.filter { !$0.isWhitespace }.contains("\"conflicts\":[\"lines\"]"), "\(report)")
         #expect(try place.bytes() == before)
         #expect(try place.merges() == [])
     }
@@ -229,7 +229,7 @@ import Testing
         let text = try place.coop(["task", "divergence"]).output
         #expect(text.contains("fix: 2 ahead of trunk, 1 behind") && text.contains("two: 1 ahead of trunk, 1 behind"), "\(text)")
         #expect(text.hasSuffix("Changed by more than one task:\n  more: fix, two\n"), "\(text)")
-        let json = try place.coop(["task", "divergence", "two", "--json"]).output
+        let json = try place.coop(["task", "divergence", "two", "--json"]).output.filter { !$0.isWhitespace }
         #expect(json.contains("\"overlaps\":[{\"path\":\"more\",\"tasks\":[\"fix\",\"two\"]}]"), "\(json)")
     }
 

@@ -23,7 +23,7 @@ import Workspaces
             guard try repository.attempt(["merge", "-q", "--no-edit", "coop/a"], in: clone) != nil else { return (nil, try conflicts()) }
         case .squash:
             guard try repository.attempt(["merge", "-q", "--squash", "coop/a"], in: clone) != nil else { return (nil, try conflicts()) }
-            _ = try repository.attempt(["commit", "-q", "--no-edit", "--cleanup=verbatim"], in: clone)
+            _ = try repository.attempt(["commit", "-q", "--no-edit"], in: clone)
         case .rebase:
             try repository.git(["checkout", "-q", "coop/a"], in: clone)
             guard try repository.attempt(["rebase", "-q", "trunk"], in: clone) != nil else { return (nil, try conflicts()) }

@@ -208,7 +208,6 @@ package struct MergeLanding {
 
     /// What an index says is not to be in the working tree (git-sparse-checkout(1)).
     private func skipped(_ index: String) throws -> Set<PathBytes> {
-        if FileSystem.kind(index) == nil { return [] }
         let list = try host.run(
             ["ls-files", "-t", "-z"], .init(indexFile: index, workTree: isolated.emptyTree, limits: .init(output: 1 << 30)))
         return Set(
@@ -220,7 +219,6 @@ package struct MergeLanding {
     /// Refuses when a file of the merge has changes that are not committed; those of other files stay.
     private func checkUserChanges(_ index: String) throws {
         let tree = host.repository.workTree
-        if FileSystem.kind(index) == nil { return }
         let setting = HostGit.Setting(indexFile: index, workTree: tree, limits: .init(output: 1 << 30))
         let unmerged = try names(["ls-files", "--unmerged", "-z"], setting).map { $0.split(separator: "\t").last.map(String.init) ?? $0 }
         try refuse(unmerged.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }, "they are in conflict", "git status")

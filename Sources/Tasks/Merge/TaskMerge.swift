@@ -84,7 +84,8 @@ package struct TaskMerge {
             // The text that `git merge --squash` prepares.
             let log = try git.run(["log", "--no-color", "--no-merges", "--no-decorate", "--format=medium", "\(targetTip.hex)..\(tip.hex)"])
             let message = Array("Squashed commit of the following:\n\n".utf8) + log
-            let commit = try git.object(["commit-tree", tree.hex, "-p", targetTip.hex, "-F", "-"], .init(input: message))
+            let commit = try git.object(
+                ["commit-tree", tree.hex, "-p", targetTip.hex, "-F", "-"], .init(input: git.run(["stripspace"], .init(input: message))))
             return .done(MergedCommit(commit: commit, tree: tree, isFastForward: false, commits: ahead))
         }
     }

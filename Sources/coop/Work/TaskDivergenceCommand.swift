@@ -56,6 +56,8 @@ struct TaskDivergenceCommand: ParsableCommand {
         let wanted = try Set(names.map { try tasks.store.find($0).name.text })
         let references = try tasks.repository.references().refs
         let place = try context.merges.begin()
+        // Its directory goes with it.
+        defer { withExtendedLifetime(place) {} }
         let git = try tasks.isolatedGit(in: place, head: nil)
         let all = try records.compactMap { record -> TaskDivergence? in
             guard let tip = references[record.name.reference] else { return nil }
