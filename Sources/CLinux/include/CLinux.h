@@ -233,6 +233,14 @@ int coop_loopback_socket(int family, int type, uint16_t port, int any);
 /// What a socket is: family, type, whether it listens, and the port it is bound to. -1 when it is none of internet's.
 int coop_describe_socket(int number, int *family, int *type, int *listens, uint16_t *port);
 
+/// fgetxattr(2) and flistxattr(2), which no module map of glibc exports.
+static inline ssize_t coop_get_attribute(int descriptor, const char *name, void *value, size_t size) {
+    return (ssize_t)syscall(SYS_fgetxattr, descriptor, name, value, size);
+}
+static inline ssize_t coop_list_attributes(int descriptor, char *names, size_t size) {
+    return (ssize_t)syscall(SYS_flistxattr, descriptor, names, size);
+}
+
 /// A file in memory (memfd_create(2)).
 static inline int coop_memory_file(const char *name) { return (int)syscall(SYS_memfd_create, name, 1u /* MFD_CLOEXEC */); }
 
