@@ -57,7 +57,7 @@ public struct LaunchPlanner {
                     path,
                     .overlay(
                         lower: path, upper: FileSystem.join(directory, "upper"), work: FileSystem.join(directory, "work"), target: path,
-                        restrictions: .files)
+                        restrictions: .files, isGiven: spec.workspace.movesDirectories)
                 ))
         case .none:
             result.append(

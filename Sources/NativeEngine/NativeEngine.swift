@@ -17,10 +17,17 @@ public struct NativeEngine: Engine {
     /// A warden that has been started already.
     let started: WardenStart?
 
+    /// The mount of the one sandbox's overlay, where it was made outside.
+    let overlay: Descriptor?
+
     /// - Parameter started: a warden for the one sandbox that this engine launches; without it `launch` starts one.
-    public init(wardenPath: String, started: WardenStart? = nil, journal: @escaping (_ cgroups: [String]) throws -> Void = { _ in }) {
+    public init(
+        wardenPath: String, started: WardenStart? = nil, overlay: Descriptor? = nil,
+        journal: @escaping (_ cgroups: [String]) throws -> Void = { _ in }
+    ) {
         self.wardenPath = wardenPath
         self.started = started
+        self.overlay = overlay
         self.journal = journal
     }
 
@@ -83,7 +90,7 @@ public struct NativeEngine: Engine {
                 try cgroup.add(start.pid)
                 try journal(cgroup.directories)
             }
-            let warden = try start.handOver(prepared.plan)
+            let warden = try start.handOver(prepared.plan, overlay: overlay)
             // Whoever looked in haste looks now, beside the warden: no command is started before this is over.
             if !isOmitting, started != nil, try HostFacts.findMaskedProc() {
                 kill(warden.pid, SIGKILL)

@@ -101,13 +101,13 @@ public final class WardenStart {
     }
 
     /// Gives the warden its plan, which begins with `beginning`, and hands it over to whoever talks to it from now on.
-    func handOver(_ plan: LaunchPlan) throws -> (pid: Int32, channel: FrameChannel) {
+    func handOver(_ plan: LaunchPlan, overlay: Descriptor? = nil) throws -> (pid: Int32, channel: FrameChannel) {
         try proceed(waiting: true)
         var rest = plan
         rest.operations.removeFirst(beginning?.operations.count ?? 0)
         // `ready` or `failed` is not waited for: it comes while the command is being prepared. A warden that could not even
         // start has left its reason in the stream.
-        try clone.channel.sendIfOpen(.plan(rest))
+        try clone.channel.sendIfOpen(.plan(rest), descriptors: overlay.map { [$0] } ?? [])
         isHandedOver = true
         return (clone.pid, clone.channel)
     }

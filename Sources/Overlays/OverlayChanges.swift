@@ -21,7 +21,8 @@ struct OverlayChanges {
 
     /// - Parameter limit: so many are enough.
     static func find(_ base: OverlayBase, _ upper: UpperLayer, paths: [String] = [], limit: Int = .max) throws -> [Change] {
-        var walk = OverlayChanges(base, upper, paths.map { FileSystem.components(of: $0).joined(separator: "/") }, limit)
+        let wanted = paths.map { FileSystem.components(of: $0).filter { $0 != "." }.joined(separator: "/") }
+        var walk = OverlayChanges(base, upper, wanted, limit)
         let root = Below(index: BaseTree.rootIndex, path: "")
         try walk.directory("", below: root, old: BaseTree.rootIndex)
         try walk.addVanished()
@@ -108,7 +109,7 @@ struct OverlayChanges {
             let names = FileSystem.components(of: path)
             // Overlayfs follows names below its layer only, and so does the base.
             let plain = names.joined(separator: "/")
-            guard let index = base.tree.find(plain), base.tree.entries[index].kind == .directory else { return nil }
+            guard !names.isEmpty, let index = base.tree.find(plain), base.tree.entries[index].kind == .directory else { return nil }
             return Below(index: index, path: plain)
         }
         guard !attributes.isOpaque, let below, let index = base.tree.child(name, of: below.index),

@@ -1,3 +1,4 @@
+import Glibc
 import LinuxKernel
 
 /// Where the changes of a session in overlay mode lie on the host.
@@ -23,4 +24,12 @@ public struct OverlayDirectory: Sendable, Equatable {
     var index: String { FileSystem.join(base, "index") }
     /// What git on the host sees of the repository.
     var view: String { FileSystem.join(base, "view") }
+
+    /// Makes it, and the directories in it, for an overlay over `tree`; its parent must exist.
+    public func make(over tree: String) throws(SystemError) {
+        guard let root = try FileSystem.status(tree) else { throw SystemError("stat", tree, errno: ENOENT) }
+        for path in [path, upper, work, base] { try check("mkdir", path) { path.withOSBytes { mkdir($0, 0o700) } } }
+        // The upper layer's root is the tree's as it is seen inside.
+        try check("chmod", upper) { upper.withOSBytes { chmod($0, root.st_mode & 0o1777) } }
+    }
 }

@@ -35,15 +35,11 @@ public final class OverlayRecorder: Sendable {
     private static let largest: UInt64 = 64 << 20
     private static let mostBytes: UInt64 = 1 << 30
 
-    /// Makes the directories in `directory`, whose parent exists, and looks at the tree.
+    /// Looks at the tree.
+    ///
+    /// - Parameter directory: as `make(over:)` has made it.
     public init(_ directory: OverlayDirectory, _ setup: Setup) throws {
         self.directory = directory
-        guard let root = try FileSystem.status(setup.root) else { throw SystemError("stat", setup.root, errno: ENOENT) }
-        for path in [directory.path, directory.upper, directory.work, directory.base] {
-            try check("mkdir", path) { path.withOSBytes { mkdir($0, 0o700) } }
-        }
-        // The upper layer's root is the workspace as it is seen inside.
-        try check("chmod", directory.upper) { directory.upper.withOSBytes { chmod($0, root.st_mode & 0o1777) } }
         var recorder = try BaseRecorder(
             root: setup.root, covered: setup.covered, standing: setup.standing, isTrusted: setup.isTrusted)
         if let index = setup.index, let status = try FileSystem.status(index) {

@@ -93,6 +93,8 @@ public struct Workspace: Codable, Sendable, Equatable {
     public var task: String?
     /// The directory on the host that holds the changes of an overlay; nil in every other mode.
     public var overlay: String?
+    /// Whether directories of the tree can be renamed in an overlay: its mount is made outside, by root.
+    public var movesDirectories = false
 
     public init(path: String, mode: Mode, task: String? = nil, overlay: String? = nil) {
         self.path = path

@@ -17,6 +17,12 @@ extension PlanExecutor {
         _ = coop_setfsgid(plan.warden.group)
     }
 
+    /// A mount that was made outside.
+    func takeMount(_ target: String) throws(SystemError) -> Descriptor {
+        guard let mount = given.popLast() else { throw SystemError("move_mount", target, errno: EBADF) }
+        return mount
+    }
+
     /// The layers are named by descriptors, so that a path may hold what separates options, and mountinfo inside tells nothing of the host.
     ///
     /// The kernel does what an overlay needs with the rights of whoever mounts it: as the command's user, so that everything in it belongs to

@@ -16,6 +16,8 @@ final class PlanExecutor {
     private(set) var networkChecks: UInt32 = 0
     private var isNetworkProven = false
     private var root: Descriptor?
+    /// Mounts made outside that came with the plan.
+    var given: [Descriptor] = []
     /// What was put in the place of something so far.
     private var covers = 0
     private var emptyFile: Descriptor?
@@ -110,8 +112,9 @@ final class PlanExecutor {
             let tree = try hostTree(source, recursive: recursive)
             try restrict(tree, restrictions, recursive: recursive, target)
             try attach(tree, to: isDirectory(tree) ? inside().directory(target) : inside().file(target), target)
-        case .overlay(let lower, let upper, let work, let target, let restrictions):
-            let tree = try overlay(lower: lower, upper: upper, work: work, restrictions: restrictions)
+        case .overlay(let lower, let upper, let work, let target, let restrictions, let isGiven):
+            let tree =
+                isGiven ? try takeMount(target) : try overlay(lower: lower, upper: upper, work: work, restrictions: restrictions)
             try attach(tree, to: inside().directory(target), target)
         case .pin(let path):
             let place = try inside().directory(path)

@@ -50,7 +50,7 @@ func runWarden() -> Never {
             if !isReadable(channel) { try? executor.proveNetwork() }
             pending = try nextFrames(channel)
         }
-        guard case .plan(let rest) = pending.removeFirst().frame else { throw WireError("there is no plan") }
+        let rest = try takePlan(from: &pending, for: executor)
         // A command that was asked for together with the plan has brought its streams already.
         let streams = Set(pending.flatMap { $0.descriptors.map(\.number) } + channel.waitingDescriptors)
         let plan = try setUp(executor, rest, channel, inheritedFilters: inherited, streams: streams)
@@ -91,6 +91,14 @@ func runWarden() -> Never {
         try? channel.send(.failed(step: "warden", subject: "", errno: 0, reason: "\(error)"))
         end(125)
     }
+}
+
+/// The rest of the plan, and the mount that may have come with it: nobody but the executor holds that.
+func takePlan(from pending: inout [(frame: Frame, descriptors: [Descriptor])], for executor: PlanExecutor) throws -> LaunchPlan {
+    let next = pending.removeFirst()
+    guard case .plan(let rest) = next.frame, next.descriptors.count <= 1 else { throw WireError("there is no plan") }
+    executor.given = next.descriptors
+    return rest
 }
 
 /// Waits until at least one frame is there; ends with the supervisor.

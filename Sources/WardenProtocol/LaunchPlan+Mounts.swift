@@ -20,9 +20,11 @@ extension LaunchPlan {
                 result.append(.init(point: "/", restrictions: [.readOnly, .noSetuid, .noDevices], recursive: false, type: "tmpfs"))
             case .bind(_, let target, let restrictions, let recursive):
                 result.append(.init(point: target, restrictions: restrictions, recursive: recursive, type: nil))
-            case .overlay(_, _, _, let target, let restrictions):
+            case .overlay(_, _, _, let target, let restrictions, let isGiven):
                 result.append(
-                    .init(point: target, restrictions: restrictions, recursive: false, type: "overlay", superOptions: ["userxattr"]))
+                    .init(
+                        point: target, restrictions: restrictions, recursive: false, type: "overlay",
+                        superOptions: [isGiven ? "redirect_dir=on" : "userxattr"]))
             case .pin(let path):
                 result.append(.init(point: path, restrictions: [], recursive: false, type: nil))
             case .readOnly(let path):

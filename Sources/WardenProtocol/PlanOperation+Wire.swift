@@ -82,10 +82,11 @@ extension PlanOperation: WireCodable {
             writer.write(target)
             restrictions.encode(to: &writer)
             writer.write(recursive)
-        case .overlay(let lower, let upper, let work, let target, let restrictions):
+        case .overlay(let lower, let upper, let work, let target, let restrictions, let isGiven):
             writer.write(UInt8(28))
             for path in [lower, upper, work, target] { writer.write(path) }
             restrictions.encode(to: &writer)
+            writer.write(isGiven)
         case .pin(let path):
             writer.write(UInt8(6))
             writer.write(path)
@@ -205,7 +206,7 @@ extension PlanOperation: WireCodable {
         case 28:
             self = .overlay(
                 lower: try reader.readString(), upper: try reader.readString(), work: try reader.readString(),
-                target: try reader.readString(), restrictions: try MountRestrictions(from: &reader))
+                target: try reader.readString(), restrictions: try MountRestrictions(from: &reader), isGiven: try reader.readBool())
         default: throw WireError("unknown plan operation")
         }
     }

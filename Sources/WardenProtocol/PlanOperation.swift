@@ -76,7 +76,9 @@ public enum PlanOperation: Codable, Sendable, Equatable {
     case bind(source: String, target: String, restrictions: MountRestrictions, recursive: Bool)
     /// Lays an overlay over the host's directory `lower` and makes it appear at `target`: what is written goes to `upper`, and the kernel
     /// needs `work` on the same file system beside it (overlayfs).
-    case overlay(lower: String, upper: String, work: String, target: String, restrictions: MountRestrictions)
+    ///
+    /// `isGiven`: the mount has been made outside, where root may let directories be renamed, and comes with the plan as a descriptor.
+    case overlay(lower: String, upper: String, work: String, target: String, restrictions: MountRestrictions, isGiven: Bool)
     /// Binds a directory inside onto itself, so that it can be neither renamed nor removed.
     case pin(path: String)
     /// Makes what is already inside read-only, submounts included.
@@ -165,8 +167,9 @@ extension PlanOperation {
         case .bind(let source, let target, let restrictions, let recursive):
             (source == target ? target : "\(source) at \(target)")
                 + " (" + (restrictions.names + (recursive ? ["recursive"] : [])).joined(separator: ",") + ")"
-        case .overlay(let lower, let upper, _, let target, let restrictions):
-            "\(upper) over \(lower == target ? target : "\(lower) at \(target)") (\(restrictions.names.joined(separator: ",")))"
+        case .overlay(let lower, let upper, _, let target, let restrictions, let isGiven):
+            "\(upper) over \(lower == target ? target : "\(lower) at \(target)") ("
+                + (restrictions.names + (isGiven ? ["mounted outside"] : [])).joined(separator: ",") + ")"
         case .pin(let path), .readOnly(let path), .mask(let path): path
         case .tmpfs(let target, let bytes, _, _, _, let restrictions):
             "\(target), \(bytes) bytes (\(restrictions.names.joined(separator: ",")))"

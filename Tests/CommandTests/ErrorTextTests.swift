@@ -29,7 +29,7 @@ import Testing
                 "run --network foo -- true", "run --network none --allow example.com -- true", "run --network none --ask -- true",
                 "run --allow https://example.com/ -- true", "run --allow 10.0.0.1 -- true", "run --allow * -- true",
                 "run --engine foo -- true", "run --engine microvm -- true", "run --workspace zip -- true",
-                "run --workspace overlay -- true", "run --workdir /nope -- true", "run --workdir= -- true",
+                "run --workspace worktree -- true", "run --workdir /nope -- true", "run --workdir= -- true",
                 "run --name a/b -- true", "run --seccomp /nope -- true", "run --seccomp /etc/passwd -- true",
                 "run --allow-syscalls foo -- true", "run --degraded landlok -- true", "run --degraded seccomp -- true",
                 "run -e 1A=2 -- true", "run -e NOT_SET_ANYWHERE -- true", "run --env-file /nope -- true",

@@ -31,7 +31,7 @@ struct Generator {
     mutating func restrictions() -> MountRestrictions { MountRestrictions(rawValue: UInt8.random(in: 0...15, using: &random)) }
 
     mutating func operation() -> PlanOperation {
-        switch Int.random(in: 0..<27, using: &random) {
+        switch Int.random(in: 0..<28, using: &random) {
         case 0: .privateMounts
         case 1: .root(bytes: number(), inodes: number())
         case 2: .directory(path: text(), mode: number(), owner: owner())
@@ -59,6 +59,10 @@ struct Generator {
             .cover(
                 path: text(), files: list(4) { CoverFile(name: $0.text(), parts: $0.parts()) }, isDirectory: Bool.random(using: &random))
         case 25: .compose(path: text(), parts: parts())
+        case 26:
+            .overlay(
+                lower: text(), upper: text(), work: text(), target: text(), restrictions: restrictions(),
+                isGiven: Bool.random(using: &random))
         case 22: .gatewayRules(address: text(), redirectPort: number(), dnsPort: number())
         default: .seccomp(name: text(), program: bytes())
         }

@@ -137,7 +137,7 @@ final class SandboxRun {
             work = begun
             forwards = try ForwardSession(spec, configuration.effective, session: session, home: context.home)
             // From here on the warden is at work, and what follows is done beside it; no command is started before all of it is.
-            let launched = try SandboxRun.start(spec, session)
+            let launched = try SandboxRun.start(spec, session, overlay: begun.takeMount())
             sandbox = launched
             try begun.publish()
             if let authority {
@@ -184,8 +184,8 @@ final class SandboxRun {
     }
 
     /// Starts the warden, or gives the one that is at work already the rest of its plan.
-    private static func start(_ spec: SandboxSpec, _ session: SessionDirectory) throws -> LaunchedSandbox {
-        let engine = NativeEngine(wardenPath: try WardenProgram.locate(), started: EarlyStart.current.take()) {
+    private static func start(_ spec: SandboxSpec, _ session: SessionDirectory, overlay: Descriptor?) throws -> LaunchedSandbox {
+        let engine = NativeEngine(wardenPath: try WardenProgram.locate(), started: EarlyStart.current.take(), overlay: overlay) {
             try session.recordCgroups($0)
         }
         return try engine.launch(spec)

@@ -25,6 +25,8 @@ final class WorkspaceSession {
     private let placeholders: PlaceholderJournal?
     /// What the sandbox changes, kept apart from the workspace; nil where it works on the workspace itself.
     private let overlay: OverlayRecorder?
+    /// Its mount, where it has been made already.
+    private(set) var mount: Descriptor?
     /// How many paths differ in the overlay, once the session is over.
     private(set) var changed = 0
 
@@ -61,7 +63,9 @@ final class WorkspaceSession {
                     root: spec.workspace.path, project: project.key.text, hadRepository: work.git != nil, knownRepositories: [],
                     visible: [],
                     start: WorkspaceScan.now(), overlay: spec.workspace.overlay)
-                return WorkspaceSession(session: session, context: context, record: record, git: work.git, overlay: work.overlay)
+                let made = WorkspaceSession(session: session, context: context, record: record, git: work.git, overlay: work.overlay)
+                made.mount = work.mount
+                return made
             } catch {
                 try? work.overlay.abandon()
                 throw error
@@ -79,6 +83,12 @@ final class WorkspaceSession {
         let journal = try PlaceholderJournal.create(for: found.plan, session: session.id, in: placeholderDirectory(context))
         found.apply(to: &spec)
         return WorkspaceSession(session: session, context: context, record: record, git: found.git, plan: found.plan, placeholders: journal)
+    }
+
+    /// The mount of its overlay, for the one sandbox, where it has been made already.
+    func takeMount() -> Descriptor? {
+        defer { mount = nil }
+        return mount
     }
 
     /// Records what a later command has to look at should this one be killed; before anything runs inside.
@@ -219,7 +229,7 @@ final class WorkspaceSession {
     private static func takeOver(_ git: PrivateGit, session: SessionDirectory, context: Context, isLive: Bool) throws {
         let work = try commitImport(git, session: session.id, context: context, isLive: isLive)
         guard try work.isNeeded() else { return }
-        tell(try work.run(try runner(git, context: context) { try session.recordCgroups($0) }))
+        tell(try work.run(try runner(git, context: context) { try session.recordCgroups($0) }), isLive: isLive)
     }
 
     private static func commitImport(
@@ -281,7 +291,7 @@ final class WorkspaceSession {
     }
 
     /// Says what did not arrive under its own name; what did is what everybody expects.
-    private static func tell(_ result: ImportResult) {
+    private static func tell(_ result: ImportResult, isLive: Bool) {
         for reference in result.references {
             switch reference.outcome {
             case .parked(let name, let why): say("\(reference.name) is kept as \(name): \(why)")
@@ -290,6 +300,8 @@ final class WorkspaceSession {
             case .created, .fastForwarded, .rewritten, .alreadyThere: continue
             }
         }
+        // Neither follows an overlay, whose files are not the host's.
+        guard isLive else { return result.notes.forEach(say) }
         if case .left(let why) = result.head { say("HEAD stays: \(why)") }
         if case .left(let why) = result.index { say("the index stays: \(why)") }
         for note in result.notes { say(note) }

@@ -1,5 +1,7 @@
 import CoopErrors
+import Glibc
 import LinuxKernel
+import NativeEngine
 import Overlays
 import Sandbox
 import Workspaces
@@ -8,6 +10,8 @@ import Workspaces
 struct OverlayWork {
     let git: PrivateGit?
     let overlay: OverlayRecorder
+    /// The mount, where root has made it; else the warden does.
+    let mount: Descriptor?
 
     /// Makes it, and adds what the sandbox gets to see to the spec.
     init(spec: inout SandboxSpec, session: SessionDirectory, context: Context) throws {
@@ -20,21 +24,30 @@ struct OverlayWork {
             FileSystem.relative(target, to: root).flatMap { $0.isEmpty ? nil : $0 }
         }
         do {
+            // The warden follows no link on the way to it.
+            let real = FileSystem.join(
+                FileSystem.realPath(FileSystem.parent(of: path)) ?? FileSystem.parent(of: path), OverlayDirectory.name)
+            spec.workspace.overlay = real
+            let directory = OverlayDirectory(path: real)
+            try directory.make(over: root)
+            mount = OverlayMount.make(lower: root, upper: directory.upper, work: directory.work)
+            spec.workspace.movesDirectories = mount != nil
             overlay = try OverlayRecorder(
-                OverlayDirectory(path: path),
+                directory,
                 OverlayRecorder.Setup(
                     root: root, covered: mounted, standing: OverlayWork.missing(mounted, in: root),
-                    index: git.map { FileSystem.join($0.repository.gitDirectory, "index") }))
+                    index: git.map { FileSystem.join($0.repository.gitDirectory, "index") }, isTrusted: mount != nil))
         } catch {
             try? FileSystem.removeTree(path)
             throw OverlayWork.explain(error, root)
         }
-        // The warden follows no link on the way to it.
-        spec.workspace.overlay = FileSystem.realPath(path) ?? path
     }
 
     /// Adds to the spec what `init` would, and makes nothing but in the session's own directory.
-    static func describe(_ spec: inout SandboxSpec, session: SessionDirectory) throws { _ = try addGit(to: &spec, session: session) }
+    static func describe(_ spec: inout SandboxSpec, session: SessionDirectory) throws {
+        _ = try addGit(to: &spec, session: session)
+        spec.workspace.movesDirectories = getuid() == 0
+    }
 
     private static func addGit(to spec: inout SandboxSpec, session: SessionDirectory) throws -> PrivateGit? {
         guard let repository = try GitRepository.find(at: spec.workspace.path) else { return nil }
