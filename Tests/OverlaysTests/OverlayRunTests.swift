@@ -107,8 +107,7 @@ import Testing
         let id = try #require(try place.overlayIDs().first)
         let live = try place.overlaySession()
         #expect(try live.changes().map(\.path) == ["loose", "own", "src/a"])
-        let refused = try place.coop(["rm", id])
-        #expect(refused.exitCode == 1)
+        #expect(try place.coop(["rm", "--force", id]).exitCode == 4)
         // In place, as an editor may do it: git has the old content, or nobody has.
         let write = try place.outside(["sh", "-c", "echo user >> src/a; echo user >> loose; echo user > src/d; echo user > new"])
         #expect(write.exitCode == 0)
