@@ -129,7 +129,7 @@ import Testing
         #expect(try place.coop(["apply", "--yes", "work"]).exitCode == 0)
         #expect(try place.text("one.txt") == "first\n")
         #expect(try place.coop(["discard", "--yes", "work"]).exitCode == 4)
-        try place.coop(["exec", "work", "--", "/bin/sh", "-c", "echo second > two.txt"])
+        _ = try place.coop(["exec", "work", "--", "/bin/sh", "-c", "echo second > two.txt"])
         #expect(try place.coop(["apply", "--dry-run", "work"]).output == "A two.txt\n")
         #expect(try place.coop(["discard", "--yes", "work", "two.txt"]).exitCode == 0)
         #expect(try place.coop(["apply", "--dry-run", "work"]).output == "Nothing to apply.\n")
