@@ -60,16 +60,10 @@ import Workspaces
         #expect(throws: CoopError.self) { try staged.commit() }
         for name in ["a", "b", "c"] { #expect(text(outside + "/src/" + name) == "outside") }
         #expect(text(root + "/top") == "old top")
-        // Nothing that was there is gone: it is where it was moved, or kept.
-        let kept = (try? FileSystem.list(place("store") + "/kept")) ?? []
-        let slots = try kept.flatMap { id in
-            let directory = place("store") + "/kept/\(id)/slots"
-            return try FileSystem.list(directory).map { text(directory + "/" + $0) }
-        }
-        for name in ["a", "b"] {
-            let isThere = text(root + "/moved/" + name) == "old \(name)"
-            #expect(isThere || slots.contains("old \(name)"))
-        }
+        // What was there is where it was moved to, as it was.
+        for name in ["a", "b"] { #expect(text(root + "/moved/" + name) == "old \(name)") }
+        #expect(FileSystem.kind(root + "/moved/c") == nil)
+        #expect(try FileSystem.list(place("store") + "/pending") == [])
     }
 
     @Test func aTreeBehindALinkIsRefusedBeforeAnythingIsDone() throws {

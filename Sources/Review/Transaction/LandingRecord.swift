@@ -17,6 +17,8 @@ public struct LandingRecord: Sendable {
     }
     let directory: String
     let steps: [TreeStep]
+    /// The last step of each path.
+    private let index: [PathBytes: Int]
 
     /// How large a journal may be: 100 000 paths take 20 MB.
     static let journalLimit = 1 << 30
@@ -34,6 +36,7 @@ public struct LandingRecord: Sendable {
         note = journal.note
         made = journal.made
         steps = journal.steps
+        index = Dictionary(journal.steps.indices.map { (PathBytes(journal.steps[$0].path), $0) }, uniquingKeysWith: { max($0, $1) })
     }
 
     private var slots: String { FileSystem.join(directory, "slots") }
@@ -67,11 +70,6 @@ public struct LandingRecord: Sendable {
     ///
     /// - Parameter now: what is there now.
     public func holds(_ path: String, _ now: Fingerprint?) -> Bool? { index[PathBytes(path)].map { isAsMade(steps[$0], now) } }
-
-    /// The last step of each path.
-    private var index: [PathBytes: Int] {
-        Dictionary(steps.indices.map { (PathBytes(steps[$0].path), $0) }, uniquingKeysWith: { max($0, $1) })
-    }
 
     private func isAsMade(_ step: TreeStep, _ now: Fingerprint?) -> Bool {
         switch (step.staged, now) {

@@ -3,9 +3,16 @@ import LinuxKernel
 import Workspaces
 
 /// Makes the steps of a transaction in the tree, and takes them back.
-struct StepRunner {
-    let tree: TransactionTree
-    let steps: [TreeStep]
+final class StepRunner {
+    private let tree: TransactionTree
+    private let steps: [TreeStep]
+    /// The directory of the last step that was made. Taking back goes by it, wherever it has been moved meanwhile.
+    private var last: Holder?
+
+    init(tree: TransactionTree, steps: [TreeStep]) {
+        self.tree = tree
+        self.steps = steps
+    }
 
     /// Why a transaction cannot go on: the tree is not what it was.
     struct Conflict: Error {
@@ -18,7 +25,6 @@ struct StepRunner {
     /// - Parameter before: called before each step.
     /// - Throws: `Conflict` or `SystemError` at the first step that cannot be made; those before it are to be taken back.
     func run(before: (Int) throws -> Void) throws {
-        var holder: Holder?
         for (index, step) in steps.enumerated() {
             try before(index)
             if step.action == .adjust {
@@ -26,15 +32,15 @@ struct StepRunner {
                 continue
             }
             let parent = TransactionTree.parent(of: step.path)
-            if let open = holder, !open.path.utf8.elementsEqual(parent.utf8) {
+            if let open = last, !open.path.utf8.elementsEqual(parent.utf8) {
                 try stillThere(open)
-                holder = nil
+                last = nil
             }
-            let directory = try holder ?? Holder(path: parent, directory: tree.root.open(parent, pathOnlyDirectory))
-            holder = directory
-            try make(step, index, in: directory.directory)
+            let holder = try last ?? Holder(path: parent, directory: tree.root.open(parent, pathOnlyDirectory))
+            last = holder
+            try make(step, index, in: holder.directory)
         }
-        if let holder { try stillThere(holder) }
+        if let last { try stillThere(last) }
     }
 
     private struct Holder {
@@ -91,6 +97,14 @@ struct StepRunner {
 
     // MARK: - Back
 
+    /// The directory that holds `path`, and the last name of it.
+    private func holder(of path: String) throws(SystemError) -> (directory: Descriptor, name: String) {
+        if let last, last.path.utf8.elementsEqual(TransactionTree.parent(of: path).utf8) {
+            return (last.directory, FileSystem.lastComponent(of: path))
+        }
+        return try tree.holder(of: path)
+    }
+
     /// What could not be put back as it was, because somebody else was there meanwhile.
     struct Leftover {
         var path: String
@@ -124,14 +138,14 @@ struct StepRunner {
         switch step.action {
         case .remove:
             guard slot != nil else { return nil }
-            let (directory, name) = try tree.holder(of: step.path)
+            let (directory, name) = try holder(of: step.path)
             do { try tree.move(.intoTree, slot: index, directory, name, path: step.path) } catch {
                 guard error.errno == EEXIST else { throw error }
                 return Leftover(path: step.path, reason: "something new is there", slot: index)
             }
         case .add:
             guard slot == nil, let staged = step.staged else { return nil }
-            let (directory, name) = try tree.holder(of: step.path)
+            let (directory, name) = try holder(of: step.path)
             guard let found = try TransactionTree.fingerprint(name, in: directory, path: step.path) else { return nil }
             guard found.isSameObject(as: staged) else {
                 return Leftover(path: step.path, reason: "somebody else has changed it", slot: nil)
@@ -143,7 +157,7 @@ struct StepRunner {
             }
         case .exchange:
             guard let staged = step.staged, let slot, slot.inode != staged.inode || slot.device != staged.device else { return nil }
-            let (directory, name) = try tree.holder(of: step.path)
+            let (directory, name) = try holder(of: step.path)
             guard let found = try TransactionTree.fingerprint(name, in: directory, path: step.path) else {
                 try tree.move(.intoTree, slot: index, directory, name, path: step.path)
                 return nil
