@@ -34,7 +34,8 @@ struct Coop: ParsableCommand {
             CommandGroup(
                 name: "Work",
                 subcommands: [
-                    TaskCommand.self, ApplyCommand.self, DiscardCommand.self, UndoCommand.self, ImportCommitsCommand.self,
+                    DiffCommand.self, ApplyCommand.self, DiscardCommand.self, UndoCommand.self, TaskCommand.self,
+                    ImportCommitsCommand.self,
                 ]),
             CommandGroup(
                 name: "Credentials",

@@ -6,7 +6,7 @@ import Testing
 enum Contract {
     static let commands = [
         "run", "shell", "exec", "explain", "why", "ps", "info", "attach", "detach", "send", "watch", "subscribe", "logs", "wait", "stop",
-        "restart", "rm", "prune", "init", "project", "trust", "config", "secret", "env", "auth",
+        "restart", "rm", "prune", "init", "project", "trust", "config", "diff", "apply", "discard", "undo", "secret", "env", "auth",
         "profile", "grant", "allow", "deny", "net", "policy",
         "audit", "doctor",
         "version",

@@ -50,7 +50,10 @@ public struct FileDiff: Sendable {
         let versions = [change.before, change.after]
         let isText = versions.allSatisfy { $0.map { $0.hasContent && $0.size <= UInt64(longestText) } ?? true }
         guard isText else { return versions.contains { $0?.hasContent == true } ? .binary : .same }
-        let before = try change.before?.content(limit: longestText) ?? []
+        let before: [UInt8]
+        do { before = try change.before?.content(limit: longestText) ?? [] } catch {
+            return .unreadable("what was there before is not to be had: \(error)")
+        }
         let after = try change.after?.content(limit: longestText) ?? []
         if before == after { return .same }
         if isBinary(before) || isBinary(after) { return .binary }

@@ -25,7 +25,7 @@ public enum UnifiedDiff {
         let new = change.after == nil ? Array("/dev/null".utf8) : name("b/", change.path)
         switch diff.content {
         case .same: break
-        case .unreadable(let why): try output(.note, Array("coop: \(change.path.printable) cannot be read: \(why.printable)".utf8))
+        case .unreadable(let why): try output(.note, Array("coop: \(change.path.printable): cannot be compared: \(why.printable)".utf8))
         case .binary: try output(.header, Array("Binary files ".utf8) + old + Array(" and ".utf8) + new + Array(" differ".utf8))
         case .text(let text):
             try output(.header, Array("--- ".utf8) + terminated(old))
