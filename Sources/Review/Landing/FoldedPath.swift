@@ -4,19 +4,18 @@ import LinuxKernel
 /// blanks at the end, streams and short names of Windows make no difference. Two paths that any of them takes for the same are folded to the same
 /// names; git guards its own names in the same way (git-config(1), `core.protectNTFS`, `core.protectHFS`).
 struct FoldedPath {
-    /// The names; compared as Swift's strings are, by canonical equivalence.
-    let names: [String]
+    let names: [PathName]
     /// The same with a backslash for a separator, where there is one.
-    let backslashed: [String]?
+    let backslashed: [PathName]?
 
     init(_ path: String) {
-        names = FileSystem.components(of: path).map { FoldedPath.fold($0) }
+        names = FileSystem.components(of: path).map { PathName(FoldedPath.fold($0)) }
         guard path.utf8.contains(UInt8(ascii: "\\")) else {
             backslashed = nil
             return
         }
         let split = path.utf8.split { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
-        backslashed = split.map { FoldedPath.fold(String(Substring($0))) }
+        backslashed = split.map { PathName(FoldedPath.fold(String(Substring($0)))) }
     }
 
     /// - Parameter keepingWildcards: for a pattern, whose `*` and `?` are none of the name's characters.
@@ -54,5 +53,17 @@ struct FoldedPath {
         case "gitatt": return ".gitattributes"
         default: return name
         }
+    }
+}
+
+/// One name of a path; compared as Swift's strings are, by canonical equivalence.
+struct PathName {
+    let text: String
+    /// Of ASCII alone, its bytes, which are compared in no time; nil for every other name.
+    let bytes: [UInt8]?
+
+    init(_ text: String) {
+        self.text = text
+        bytes = text.utf8.allSatisfy { $0 < 0x80 } ? Array(text.utf8) : nil
     }
 }

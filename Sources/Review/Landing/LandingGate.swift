@@ -50,11 +50,12 @@ public struct LandingGate: Sendable {
                 if change.after == nil, !rule.kind.includesRemoval { continue }
                 guard let reason = reason(rule, change, content) else { continue }
                 let parts = FileSystem.components(of: change.path)
-                let isOtherwiseSpelled = !isAsWritten || !isExact(rule, parts, names)
+                let isOtherwiseSpelled = !isAsWritten || !isExact(rule, parts)
                 return LandingFinding(
                     path: change.path, kind: rule.kind, rule: rule.pattern.description,
                     reason: reason
-                        + (isOtherwiseSpelled ? "; other file systems read the name as `\(names.joined(separator: "/").printable)`" : ""),
+                        + (isOtherwiseSpelled
+                            ? "; other file systems read the name as `\(names.map(\.text).joined(separator: "/").printable)`" : ""),
                     directory: count < parts.count ? parts[..<count].joined(separator: "/") : nil)
             }
         }
@@ -62,19 +63,18 @@ public struct LandingGate: Sendable {
     }
 
     /// The rules that can match at all, in their order.
-    private func candidates(_ names: [String]) -> [Int] {
+    private func candidates(_ names: [PathName]) -> [Int] {
         var result = others
-        for name in Set(names) { result += byName[name] ?? [] }
+        for name in Set(names.map(\.text)) { result += byName[name] ?? [] }
         return result.sorted()
     }
 
     /// Whether the path is what the pattern names but for letter case, which people vary (`makefile`).
-    private func isExact(_ rule: LandingRule, _ parts: [String], _ folded: [String]) -> Bool {
+    private func isExact(_ rule: LandingRule, _ parts: [String]) -> Bool {
         let lowercased = parts.map { part in
-            String(osBytes: part.osBytes.map { $0 >= 0x41 && $0 <= 0x5A ? $0 + 32 : $0 })
+            PathName(String(osBytes: part.osBytes.map { $0 >= 0x41 && $0 <= 0x5A ? $0 + 32 : $0 }))
         }
         return rule.pattern.match(lowercased) != nil
-            && zip(lowercased, folded).allSatisfy { $0.utf8.elementsEqual($1.utf8) || rule.pattern.isDirectory }
     }
 
     /// Nil where the rule is about something that has not changed.

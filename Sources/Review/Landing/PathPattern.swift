@@ -13,7 +13,9 @@ public struct PathPattern: Sendable, CustomStringConvertible {
     private enum Part: Sendable {
         case anyDirectories
         case name(String)
-        case glob([Character])
+        case glob(NamePattern)
+
+        var isAnyDirectories: Bool { if case .anyDirectories = self { true } else { false } }
     }
 
     /// - Parameter folding: whether names that some file system takes for the same are the same; without, only those are that have the same
@@ -32,7 +34,7 @@ public struct PathPattern: Sendable, CustomStringConvertible {
         var parts: [Part] = names.map { name in
             if name == "**" { return .anyDirectories }
             let folded = folding ? FoldedPath.fold(name, keepingWildcards: true) : name
-            return folded.utf8.contains { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "?") } ? .glob(Array(folded)) : .name(folded)
+            return folded.utf8.contains { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "?") } ? .glob(NamePattern(folded)) : .name(folded)
         }
         if names.count == 1, names[0] != "**", !isAnchored { parts.insert(.anyDirectories, at: 0) }
         self.parts = parts
@@ -46,52 +48,32 @@ public struct PathPattern: Sendable, CustomStringConvertible {
 
     /// Whether the pattern is about this path, relative to the root.
     public func matches(_ path: String) -> Bool {
-        match(isFolded ? FoldedPath(path).names : FileSystem.components(of: path)) != nil
+        match(isFolded ? FoldedPath(path).names : FileSystem.components(of: path).map(PathName.init)) != nil
     }
 
     /// How many of the names at the beginning match the whole pattern: all of them, or fewer where a directory is meant. Nil for no match.
-    func match(_ names: [String]) -> Int? {
-        if isDirectory { return (1...max(1, names.count)).first { $0 <= names.count && matches(parts[...], names[..<$0]) } }
+    func match(_ names: [PathName]) -> Int? {
+        if isDirectory { return names.indices.first { matches(parts[...], names[...$0]) }.map { $0 + 1 } }
         return matches(parts[...], names[...]) ? names.count : nil
     }
 
-    private func matches(_ parts: ArraySlice<Part>, _ names: ArraySlice<String>) -> Bool {
+    private func matches(_ parts: ArraySlice<Part>, _ names: ArraySlice<PathName>) -> Bool {
         guard let part = parts.first else { return names.isEmpty }
         switch part {
         case .anyDirectories:
             // `a/**` at the end: at least one name.
             if parts.count == 1 { return !names.isEmpty }
+            // A lone name is the last one.
+            if parts.count == 2, let last = parts.last, !last.isAnyDirectories {
+                return !names.isEmpty && matches(parts.dropFirst(), names.suffix(1))
+            }
             return (names.startIndex...names.endIndex).contains { matches(parts.dropFirst(), names[$0...]) }
         case .name(let text):
-            guard let name = names.first, name == text else { return false }
+            guard let name = names.first, name.text == text else { return false }
             return matches(parts.dropFirst(), names.dropFirst())
         case .glob(let pattern):
-            guard let name = names.first, PathPattern.glob(pattern, name) else { return false }
+            guard let name = names.first, pattern.matches(name) else { return false }
             return matches(parts.dropFirst(), names.dropFirst())
         }
-    }
-
-    /// In time proportional to the product of the lengths at worst.
-    private static func glob(_ pattern: [Character], _ text: String) -> Bool {
-        let name = Array(text)
-        var (p, n) = (0, 0)
-        var star: (pattern: Int, name: Int)?
-        while n < name.count {
-            if p < pattern.count, pattern[p] == "*" {
-                star = (p, n)
-                p += 1
-            } else if p < pattern.count, pattern[p] == "?" || pattern[p] == name[n] {
-                p += 1
-                n += 1
-            } else if let last = star {
-                p = last.pattern + 1
-                n = last.name + 1
-                star = (last.pattern, n)
-            } else {
-                return false
-            }
-        }
-        while p < pattern.count, pattern[p] == "*" { p += 1 }
-        return p == pattern.count
     }
 }

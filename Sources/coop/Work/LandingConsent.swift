@@ -130,23 +130,25 @@ struct LandingConsent {
 
     /// There is no landing without an entry.
     private func record(_ decision: LandingDecision) throws(CoopError) {
-        if decision.findings.isEmpty { return }
+        if decision.entries.isEmpty { return }
         let directory = context.home.directory(.audit)
         try context.home.prepare(directory)
         let log = try AuditLog(directory: directory)
-        for (index, finding) in decision.findings.enumerated() {
+        for (index, item) in decision.entries.enumerated() {
             var session = ""
             var details = [AuditDetail("project", root)]
             switch subject {
             case .session(let id): session = id
             case .task(let name): details.append(AuditDetail("task", name))
             }
+            details.append(AuditDetail("path", item.path))
+            if item.paths > 1 { details.append(AuditDetail("paths", item.paths)) }
             details += [
-                AuditDetail("path", finding.path), AuditDetail("rule", finding.rule), AuditDetail("decision", finding.decision),
-                AuditDetail("by", finding.by),
+                AuditDetail("rule", item.rule), AuditDetail("decision", item.isAccepted ? "accepted" : "refused"),
+                AuditDetail("by", item.decider.rawValue),
             ]
             // One that is durable makes those before it durable.
-            try log.append(AuditEntry(.landing, session: session, details: details), durable: index + 1 == decision.findings.count)
+            try log.append(AuditEntry(.landing, session: session, details: details), durable: index + 1 == decision.entries.count)
         }
     }
 }

@@ -21,7 +21,17 @@ struct LandingDecision {
         case nobody
     }
 
+    /// What the audit log gets: a line for each finding, and one for many paths that were decided about together.
+    struct Entry {
+        var path: String
+        var paths: Int
+        var rule: String
+        var isAccepted: Bool
+        var decider: Decider
+    }
+
     private(set) var findings: [Finding] = []
+    private(set) var entries: [Entry] = []
     /// Paths that are left out, moves with both ends.
     private(set) var refused: [String] = []
     /// The user has stopped: nothing lands.
@@ -32,6 +42,11 @@ struct LandingDecision {
             Finding(
                 path: $0.path, kind: $0.kind.rawValue, rule: $0.rule, reason: $0.reason, decision: isAccepted ? "accepted" : "refused",
                 by: decider.rawValue)
+        }
+        if item.paths.count > 1, let first = item.findings.first {
+            entries.append(Entry(path: item.pattern, paths: item.paths.count, rule: first.rule, isAccepted: isAccepted, decider: decider))
+        } else {
+            entries += item.findings.map { Entry(path: $0.path, paths: 1, rule: $0.rule, isAccepted: isAccepted, decider: decider) }
         }
         if !isAccepted { refused += item.paths + item.origins }
     }
