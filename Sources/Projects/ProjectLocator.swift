@@ -77,6 +77,13 @@ public struct ProjectLocator: Sendable {
         if FileSystem.contains(root, home.userHome) {
             throw CoopError(.refused, what, "your home directory lies inside it", next: next)
         }
+        if let parts = FileSystem.relative(root, to: home.directory(.projects)).map(FileSystem.components), parts.count > 3,
+            parts[1] == CoopHome.ProjectArea.tasks.rawValue
+        {
+            throw CoopError(
+                .refused, what, "it is the tree of the task \(parts[2].printable)",
+                next: "cd to the project itself, then: coop run --task \(parts[2].printable) -- …")
+        }
         if FileSystem.contains(home.path, root) {
             throw CoopError(.refused, what, "it is where coop keeps its own secrets and logs", next: next)
         }

@@ -60,6 +60,14 @@ public struct TaskRepository: Sendable {
         FileSystem.join(FileSystem.join(repository.commonDirectory, "worktrees"), record.worktree)
     }
 
+    /// What git on the host sees goes with the worktree that it was made for.
+    func removeView(ofWorktree directory: String) throws(SystemError) {
+        let worktree = GitRepository(
+            workTree: "", link: .file, gitDirectory: directory, commonDirectory: repository.commonDirectory, objectDirectories: [])
+        guard let view = try? GitView(of: worktree, in: stateDirectory) else { return }
+        try FileSystem.removeTree(view.path)
+    }
+
     // MARK: - References
 
     /// All references of the repository, and HEAD of the worktree that the user is in.

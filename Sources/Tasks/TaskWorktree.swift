@@ -119,6 +119,12 @@ public struct TaskWorktree {
         let directory = repository.gitDirectory(of: record)
         try writeWorktree(record, in: directory, commit: commit)
         try write("gitdir: \(directory)\n", to: FileSystem.join(tree, ".git"))
+        // What waits for the disk comes before the files: none of them has to be written for it.
+        try FileSystem.replace(FileSystem.join(staging, TaskRecord.fileName), with: record.encoded)
+        if !continues {
+            _ = try repository.git.run(
+                ["update-ref", "--create-reflog", "-m", "coop: task \(record.name)", record.name.reference, commit.hex, ""])
+        }
         WriteStep.pass()
         let outcome = try repository.git(in: record).attempt(
             ["read-tree", "--reset", "-u", "--no-recurse-submodules", commit.hex],
@@ -134,13 +140,6 @@ public struct TaskWorktree {
                 next: isFull ? "df -h; df -i" : "git -C \(repository.repository.workTree.printable) fsck")
         }
         WriteStep.pass()
-        if !continues {
-            _ = try repository.git.run(
-                ["update-ref", "--create-reflog", "-m", "coop: task \(record.name)", record.name.reference, commit.hex, ""],
-                HostGit.Setting())
-        }
-        WriteStep.pass()
-        try FileSystem.replace(FileSystem.join(staging, TaskRecord.fileName), with: record.encoded)
         try FileSystem.rename(staging, to: record.directory)
     }
 
@@ -279,12 +278,12 @@ public struct TaskWorktree {
     private static func undo(_ entry: TaskJournal.Entry, _ repository: TaskRepository?) throws {
         try FileSystem.removeTree(staging(entry.name, in: entry.store))
         try deleteBranch(entry, repository)
-        try removeWorktree(entry)
+        try removeWorktree(entry, repository)
     }
 
     private static func finishRemoval(_ entry: TaskJournal.Entry, _ repository: TaskRepository?) throws {
         WriteStep.pass()
-        try removeWorktree(entry)
+        try removeWorktree(entry, repository)
         WriteStep.pass()
         try deleteBranch(entry, repository)
         WriteStep.pass()
@@ -302,7 +301,8 @@ public struct TaskWorktree {
     }
 
     /// The name was made for this task alone.
-    private static func removeWorktree(_ entry: TaskJournal.Entry) throws(SystemError) {
+    private static func removeWorktree(_ entry: TaskJournal.Entry, _ repository: TaskRepository?) throws(SystemError) {
+        if let repository { try repository.removeView(ofWorktree: worktreeDirectory(entry)) }
         try FileSystem.removeTree(worktreeDirectory(entry))
         // As git does when the last one goes; it is not empty otherwise.
         _ = FileSystem.parent(of: worktreeDirectory(entry)).withOSBytes { rmdir($0) }

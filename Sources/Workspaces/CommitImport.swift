@@ -38,12 +38,12 @@ public struct CommitImport: Sendable {
         case objectsStored, referencesUpdated, headMoved, indexPlanned, indexLocked, indexReplaced
     }
 
-    private let session: String
-    private let privateGit: PrivateGit
-    private let stateDirectory: String
-    private let isLive: Bool
-    private let limits: Limits
-    private let git: HostGit
+    let session: String
+    let privateGit: PrivateGit
+    let stateDirectory: String
+    let isLive: Bool
+    let limits: Limits
+    let git: HostGit
 
     /// - Parameters:
     ///   - session: the session's id, part of the names `refs/coop/ID/…`: letters, digits, `-` and `_`.
@@ -79,36 +79,7 @@ public struct CommitImport: Sendable {
     }
 
     /// Where imports of this session have put the branch that is its own.
-    private var journal: ImportedTips { ImportedTips(beside: privateGit.directory) }
-
-    /// Takes over what was committed on the session's own branch, while the session goes on. Nothing is written inside, and no lock taken
-    /// there: `runInside` may show the private directory read-only.
-    ///
-    /// - Returns: nil where there is nothing to do: no branch is the session's own, HEAD is elsewhere (in the middle of a rebase), or the
-    ///   branch has not moved.
-    public func runLive(_ runInside: @escaping RunInside) throws -> ImportResult? {
-        guard let own = privateGit.ownBranch else { return nil }
-        let state = try describing("cannot look into the private git directory \(privateGit.directory.printable)") {
-            try InsideState.read(privateGit)
-        }
-        let isBusy = !state.stateFiles.isDisjoint(with: ["rebase-merge", "rebase-apply"])
-        guard state.head == .branch(own), !isBusy else { return nil }
-        let lock = try describing("cannot lock the repository") { try RepositoryLock(of: git.repository, in: stateDirectory) }
-        defer { withExtendedLifetime(lock) {} }
-        try git.verify()
-        let transfer = ObjectTransfer(git: git, session: session, limits: limits, runInside: runInside)
-        let listing = try list(transfer, state, only: own)
-        guard let tip = listing.refs[own] else { return nil }
-        var host = try currentHost()
-        if host.refs[own] == tip { return nil }
-        let missing = try transfer.bring([tip], known: knownTips() + [host.refs[own]].compactMap { $0 })
-        let commits = Set(try transfer.types(of: [tip]).filter { $0.value == "commit" }.keys)
-        var result = ImportResult()
-        result.references = try updateReferences(listing, state, missing, commits)
-        host = try currentHost()
-        if host.head == state.head, host.headCommit == tip, busy() == nil { result.index = try follow("HEAD") { _ in } }
-        return result
-    }
+    var journal: ImportedTips { ImportedTips(beside: privateGit.directory) }
 
     /// Imports.
     ///
@@ -178,7 +149,7 @@ public struct CommitImport: Sendable {
 
     // MARK: - Inside
 
-    private func list(_ transfer: ObjectTransfer, _ state: InsideState, only name: String? = nil) throws -> RefListing {
+    func list(_ transfer: ObjectTransfer, _ state: InsideState, only name: String? = nil) throws -> RefListing {
         let what = "cannot import commits of session \(session)"
         guard try state.referencesChanged || !journal.read().isEmpty else {
             return RefListing(refs: privateGit.start.refs, symbolic: privateGit.start.symbolic)
@@ -225,7 +196,7 @@ public struct CommitImport: Sendable {
     }
 
     /// What the host had at the start, which git inside has as well, through its alternates.
-    private func knownTips() -> [ObjectID] {
+    func knownTips() -> [ObjectID] {
         var ids = Set(privateGit.start.refs.values)
         if let head = privateGit.start.headCommit { ids.insert(head) }
         return Array(ids.sorted { $0.hex < $1.hex }.prefix(limits.knownTips))
@@ -246,7 +217,7 @@ public struct CommitImport: Sendable {
 
     // MARK: - The host
 
-    private func currentHost() throws -> RefSnapshot {
+    func currentHost() throws -> RefSnapshot {
         try describing("cannot read the references of \(git.repository.workTree.printable)") {
             if let read = try RefSnapshot.read(git.repository) { return read }
             return try RefSnapshot.read(asking: git)
@@ -254,7 +225,7 @@ public struct CommitImport: Sendable {
     }
 
     /// Why HEAD and index of the host must stay; nil when they may move.
-    private func busy() -> String? {
+    func busy() -> String? {
         for name in ["rebase-merge", "rebase-apply"]
         where FileSystem.kind(FileSystem.join(git.repository.gitDirectory, name), followLinks: false) != nil {
             return "a rebase is in progress on the host"
@@ -263,7 +234,7 @@ public struct CommitImport: Sendable {
     }
 
     /// Branches that the host's other worktrees have checked out or are rebasing.
-    private func checkedOutElsewhere() throws -> Set<String> {
+    func checkedOutElsewhere() throws -> Set<String> {
         let common = git.repository.commonDirectory
         var directories = [common]
         let worktrees = FileSystem.join(common, "worktrees")
@@ -298,7 +269,7 @@ public struct CommitImport: Sendable {
     }
 
     /// Plans and makes all changes of references in one transaction; plans again when the host moved in between.
-    private func updateReferences(
+    func updateReferences(
         _ listing: RefListing, _ state: InsideState, _ missing: [ObjectID: String], _ commits: Set<ObjectID>
     ) throws -> [ImportResult.Reference] {
         var failure = ""
@@ -360,44 +331,7 @@ public struct CommitImport: Sendable {
         result.references.append(.init(name: name, object: id, outcome: outcome))
     }
 
-    /// Lets HEAD of the host follow HEAD inside, when the host's has not moved since the start.
-    private func moveHead(
-        _ inside: RefSnapshot.Head?, _ insideCommit: ObjectID?, _ host: RefSnapshot, _ commits: Set<ObjectID>
-    ) throws -> ImportResult.Followed {
-        guard let inside else { return .left(why: "HEAD inside is not readable") }
-        if inside == privateGit.start.head { return .unchanged }
-        if host.head == inside { return .taken }
-        if !isLive { return .left(why: "the workspace was not the host's own") }
-        if host.head != privateGit.start.head { return .left(why: "HEAD moved on the host meanwhile") }
-        if let why = busy() { return .left(why: why) }
-        let message = "coop: import of session \(session)"
-        switch inside {
-        case .branch(let name) where privateGit.ownBranch.map { $0 != name } ?? false:
-            // The branch itself is not the session's to move or to make; the files are those of its commit.
-            guard let id = insideCommit, try isKnown(id, commits) else { return .left(why: "the commit of \(name) could not be imported") }
-            try detach(id, host, message)
-        case .branch(let name):
-            guard RefName.isValid(name), name != "refs/heads/HEAD" else { return .left(why: "HEAD inside names no possible branch") }
-            guard host.refs[name] == insideCommit else { return .left(why: "\(name) on the host is not as it is inside") }
-            if try checkedOutElsewhere().contains(name) { return .left(why: "another worktree has \(name) checked out") }
-            _ = try git.run(["symbolic-ref", "-m", message, "HEAD", name])
-        case .detached(let id):
-            guard try isKnown(id, commits) else { return .left(why: "the commit of HEAD inside could not be imported") }
-            try detach(id, host, message)
-        }
-        return .taken
-    }
-
-    private func isKnown(_ id: ObjectID, _ commits: Set<ObjectID>) throws -> Bool {
-        try commits.contains(id) || git.attempt(["cat-file", "-e", "\(id.hex)^{commit}"]).status.isSuccess
-    }
-
-    private func detach(_ id: ObjectID, _ host: RefSnapshot, _ message: String) throws {
-        let old = host.headCommit?.hex ?? privateGit.objectFormat.zero
-        _ = try git.run(["update-ref", "--no-deref", "-m", message, "HEAD", id.hex, old])
-    }
-
-    private func follow(_ tree: String, _ step: (Step) throws -> Void) throws -> ImportResult.Followed {
+    func follow(_ tree: String, _ step: (Step) throws -> Void) throws -> ImportResult.Followed {
         let update = IndexUpdate(
             git: git, session: session, stateDirectory: stateDirectory, start: privateGit.index,
             commits: Array(Set(try [privateGit.start.headCommit].compactMap { $0 } + journal.read())))

@@ -35,20 +35,20 @@ package struct GitView: Sendable {
         for name in GitView.shared {
             let target = FileSystem.join(repository.commonDirectory, name)
             let link = FileSystem.join(path, name)
-            if FileSystem.readLink(link) == target { continue }
-            // Of a repository that is gone, whose inode has come back.
-            if unlinkIfThere(link) != 0 { throw SystemError("unlink", link) }
-            if target.withOSBytes({ target in link.withOSBytes { symlink(target, $0) } }) != 0, errno != EEXIST {
-                throw SystemError("symlink", link)
+            let now = FileSystem.readLink(link)
+            if now == target { continue }
+            // Of a repository that is gone, whose inode has come back. Never missing for a moment: another process may be using it.
+            let place = now == nil ? link : "\(link).\(getpid())"
+            if target.withOSBytes({ target in place.withOSBytes { symlink(target, $0) } }) != 0, errno != EEXIST {
+                throw SystemError("symlink", place)
             }
+            if place != link { try FileSystem.rename(place, to: link) }
         }
         // A link to a directory that is missing cannot be made into one.
         try FileSystem.makeDirectories(FileSystem.join(repository.commonDirectory, "logs"), mode: 0o755)
         let file = FileSystem.join(path, "config")
         if try FileBytes.contents(file, limit: 1 << 20) != text { try FileSystem.replace(file, with: text) }
     }
-
-    private func unlinkIfThere(_ path: String) -> Int32 { path.withOSBytes { unlink($0) == 0 || errno == ENOENT ? 0 : -1 } }
 
     /// What may stay: how the repository is stored, and how its files look in a working tree.
     static let keys: Set<String> = [

@@ -190,13 +190,13 @@ import Testing
         #expect(try place.leftovers() == [] && place.remains() == [])
     }
 
-    /// As many operations as `COOP_TASK_OPERATIONS` says; few where it says nothing.
+    /// As many operations as `COOP_TEST_TASK_OPERATIONS` says; few where it says nothing.
     @Test("random work in a task ends as in a plain clone", arguments: [1, 2, 3] as [UInt64])
     func random(_ seed: UInt64) throws {
         let place = try Sandboxed(anyone)
         try place.makeRepository()
         try host(place, "for i in 1 2 3 4; do echo $i > f$i; git add .; git commit -qm base$i; done")
-        let rounds = getenv("COOP_TASK_OPERATIONS").flatMap { Int(String(cString: $0)) } ?? 60
+        let rounds = getenv("COOP_TEST_TASK_OPERATIONS").flatMap { Int(String(cString: $0)) } ?? 60
         var random = SplitMix(state: seed)
         var lines = ["export GIT_AUTHOR_DATE='1700000000 +0000' GIT_COMMITTER_DATE='1700000000 +0000' GIT_EDITOR=true", "set +e"]
         for number in 0..<rounds {

@@ -185,6 +185,10 @@ import Testing
         #expect(unnamed.exitCode == 125 && unnamed.error.contains("coop run --task NAME"), "\(unnamed)")
         #expect(try place.run(["pwd"], options: ["--name", "named"]).output == place.tree("named") + "\n")
         #expect(try place.coop(["explain", "--task", "fix", "--", "true"]).output.contains("task       fix, branch coop/fix"))
+        let inTree = try place.coop(["run", "--", "true"], directory: tree)
+        #expect(inTree.exitCode == 126 && inTree.error.contains("the tree of the task fix"), "\(inTree)")
+        let ports = try ["fix", "named"].map { try place.coop(["run", "--task", $0, "--", "sh", "-c", "echo $COOP_PORT_OFFSET"]).output }
+        #expect(ports[0] != ports[1] && !ports[0].isEmpty, "\(ports)")
         #expect(try place.coop(["project", "rm", "--yes", "p"]).error.contains("task"))
     }
 }

@@ -3,11 +3,9 @@ import CoopErrors
 import FoundationEssentials
 import Glibc
 import LinuxKernel
-import NativeEngine
 import Overlays
 import Projects
 import Sandbox
-import Tasks
 import Vault
 import Workspaces
 
@@ -44,7 +42,7 @@ final class WorkspaceSession {
     }
 
     static let gitName = "git"
-    private static let gitRecordName = "git.record"
+    static let gitRecordName = "git.record"
     private static let recordName = "workspace.json"
 
     // MARK: - Before
@@ -167,7 +165,7 @@ final class WorkspaceSession {
         if let git {
             attempt {
                 isSettled = false
-                try WorkspaceSession.takeOver(git, session: session, context: context, isLive: overlay == nil)
+                try SessionCommits.takeOver(git, session: session, context: context, isLive: overlay == nil)
                 isSettled = true
             }
         }
@@ -203,10 +201,10 @@ final class WorkspaceSession {
         if FileSystem.kind(remains.file(gitRecordName), followLinks: false) == .file {
             let saved = try PrivateGit.load(from: remains.file(gitRecordName))
             // Another session has gone on with the task: its commits come first, and these when it is over.
-            let lock = try taskLock(of: saved)
+            let lock = try SessionCommits.taskLock(of: saved)
             if saved.ownBranch != nil, lock == nil { return false }
             defer { withExtendedLifetime(lock) {} }
-            try takeOver(saved, session: remains, context: context, isLive: record?.overlay == nil)
+            try SessionCommits.takeOver(saved, session: remains, context: context, isLive: record?.overlay == nil)
             git = saved
         }
         if let overlay = record?.overlay {
@@ -215,96 +213,6 @@ final class WorkspaceSession {
             try inspect(record, repository: git?.repository, context: context, session: remains.id)
         }
         return true
-    }
-
-    /// Keeps others out of the task that a killed session worked in; nil for one that is in use, and where there is no task.
-    private static func taskLock(of git: PrivateGit) throws -> TaskLock? {
-        guard let own = git.ownBranch else { return nil }
-        let directory = FileSystem.parent(of: git.repository.workTree)
-        let name = try TaskName(String(own.dropFirst("refs/heads/coop/".utf8.count)))
-        return try TaskLock.idle(name, in: TaskStore(directory: FileSystem.parent(of: directory)))
-    }
-
-    /// Commits made inside arrive in the repository.
-    private static func takeOver(_ git: PrivateGit, session: SessionDirectory, context: Context, isLive: Bool) throws {
-        let work = try commitImport(git, session: session.id, context: context, isLive: isLive)
-        guard try work.isNeeded() else { return }
-        tell(try work.run(try runner(git, context: context) { try session.recordCgroups($0) }), isLive: isLive)
-    }
-
-    private static func commitImport(
-        _ git: PrivateGit, session: String, context: Context, isLive: Bool = true
-    ) throws -> CommitImport {
-        let program = try HostGit.find(path: environmentVariable("PATH") ?? "/usr/bin:/bin")
-        let state = FileSystem.join(context.home.path, "state/git")
-        try context.home.prepare(state)
-        return try CommitImport(session: session, privateGit: git, git: program, stateDirectory: state, isLive: isLive)
-    }
-
-    /// What brings over commits of a session that goes on; nil for one that has no branch of its own.
-    static func liveImport(of id: String, context: Context) throws -> (directory: String, run: () throws -> Void)? {
-        let git = try PrivateGit.load(from: FileSystem.join(FileSystem.join(context.run, id), gitRecordName))
-        guard git.ownBranch != nil else { return nil }
-        let work = try commitImport(git, session: id, context: context)
-        // Git inside goes on meanwhile: nothing of it is written, and no lock taken.
-        let run = try runner(git, isReadOnly: true, context: context) { _ in }
-        return (git.directory, { _ = try work.runLive(run) })
-    }
-
-    /// Runs git in a sandbox of its own.
-    private static func runner(
-        _ git: PrivateGit, isReadOnly: Bool = false, context: Context, recordCgroups: @escaping ([String]) throws -> Void
-    ) throws -> CommitImport.RunInside {
-        let sandbox = OneShotSandbox(engine: NativeEngine(wardenPath: try WardenProgram.locate(), journal: recordCgroups))
-        return { arguments, input, output in
-            let source = Descriptor(owning: try check("memfd_create") { memoryFile() })
-            try source.writeAll(input, subject: "standard input")
-            lseek(source.number, 0, SEEK_SET)
-            // Copies of our own: the caller keeps the number it has lent.
-            let target = Descriptor(owning: try check("dup") { fcntl(output, F_DUPFD_CLOEXEC, 3) })
-            let errors = try ErrorStream.forCommand()
-            let spec = gitSpec(git, isReadOnly: isReadOnly, command: arguments, context: context)
-            return try sandbox.run(spec, input: source, output: target, error: errors).code
-        }
-    }
-
-    private static func memoryFile() -> Int32 { coop_memory_file("coop") }
-
-    /// A sandbox that sees the private git directory, the objects, and nothing of the workspace.
-    private static func gitSpec(_ git: PrivateGit, isReadOnly: Bool, command: [String], context: Context) -> SandboxSpec {
-        SandboxSpec(
-            id: SessionDirectory.newID(), workspace: Workspace(path: git.repository.workTree, mode: .none),
-            home: Home(path: context.home.userHome, source: nil),
-            mounts: git.mounts.map {
-                Mount(
-                    source: FileSystem.realPath($0.source) ?? $0.source, target: $0.target, readOnly: $0.readOnly || isReadOnly,
-                    isDirectory: FileSystem.kind($0.source) == .directory, reason: "git")
-            },
-            environment: [
-                EnvironmentVariable(name: "PATH", value: "/usr/local/bin:/usr/bin:/bin", origin: "coop"),
-                EnvironmentVariable(name: "HOME", value: context.home.userHome, origin: "coop"),
-                // References are taken as they are; one that replaces itself would make git give up.
-                EnvironmentVariable(name: "GIT_NO_REPLACE_OBJECTS", value: "1", origin: "coop"),
-            ],
-            user: User(name: "user", id: getuid(), group: getgid(), groupName: "users", shell: "/bin/sh"),
-            workingDirectory: git.repository.workTree, degraded: Layer.allCases.filter(\.isOptional), command: command)
-    }
-
-    /// Says what did not arrive under its own name; what did is what everybody expects.
-    private static func tell(_ result: ImportResult, isLive: Bool) {
-        for reference in result.references {
-            switch reference.outcome {
-            case .parked(let name, let why): say("\(reference.name) is kept as \(name): \(why)")
-            case .skipped(let why): say("\(reference.name) was not taken over: \(why)")
-            case .rewritten(let kept?): say("\(reference.name) was rewritten; where it was before is kept as \(kept)")
-            case .created, .fastForwarded, .rewritten, .alreadyThere: continue
-            }
-        }
-        // Neither follows an overlay, whose files are not the host's.
-        guard isLive else { return result.notes.forEach(say) }
-        if case .left(let why) = result.head { say("HEAD stays: \(why)") }
-        if case .left(let why) = result.index { say("the index stays: \(why)") }
-        for note in result.notes { say(note) }
     }
 
     /// A file of coop's own that the sandbox wrote is not believed until it is approved again.
@@ -346,17 +254,7 @@ final class WorkspaceSession {
         if !report.isComplete { say("the workspace is too large to look at completely; \(report.entries) entries were seen") }
     }
 
-    private static func say(_ text: String) { FileHandleOutput.standardError("coop: \(text.printable)\n") }
-}
-
-/// Where a helper command inside may complain.
-private enum ErrorStream {
-    /// Our own standard error where it may go inside; a terminal or a socket may not, and then nobody listens.
-    static func forCommand() throws(SystemError) -> Descriptor? {
-        var found = stat()
-        guard fstat(2, &found) == 0, let kind = FileKind(mode: found.st_mode), kind == .file || kind == .fifo else { return nil }
-        return Descriptor(owning: try check("dup") { fcntl(2, F_DUPFD_CLOEXEC, 3) })
-    }
+    static func say(_ text: String) { FileHandleOutput.standardError("coop: \(text.printable)\n") }
 }
 
 /// What was found in a workspace at the start, and what it means for the spec.

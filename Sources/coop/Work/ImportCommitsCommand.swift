@@ -23,7 +23,7 @@ struct ImportCommitsCommand: ParsableCommand {
             throw CoopError(.usage, "cannot watch for commits", "this command is started by coop itself", next: "coop task list")
         }
         let context = try Context()
-        guard let imports = try WorkspaceSession.liveImport(of: session, context: context) else { return }
+        guard let imports = try SessionCommits.liveImport(of: session, context: context) else { return }
         let watch = Descriptor(owning: try check("inotify_init1") { inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC)) })
         // Git appends to the log of HEAD when anything is committed. Should the sandbox put another directory there, it is
         // imported at the end.
