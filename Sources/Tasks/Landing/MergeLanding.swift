@@ -69,7 +69,10 @@ package struct MergeLanding {
     /// What the merge changes in the branch, for the landing gate. The files are out of every sandbox's reach and do not change any more.
     package func changes() throws -> [Change] {
         try all.map { change in
-            Change(path: change.path, before: try before.version(at: change.path), after: try after.version(at: change.path))
+            // A path of one tree may lie below a file of the other.
+            Change(
+                path: change.path, before: try change.before.flatMap { _ in try before.version(at: change.path) },
+                after: try change.after.flatMap { _ in try after.version(at: change.path) })
         }
     }
 
