@@ -35,6 +35,14 @@ public struct PrivateGit: Sendable, Equatable {
     /// The bytes of logs/refs/stash at the start.
     var stashLog: [UInt8]
 
+    /// Takes away the lock of the index that a git inside has left behind which was killed with its sandbox: nothing that was staged could be
+    /// taken over. Only once every process of the sandbox is gone.
+    public func releaseIndex() {
+        // Where it cannot be removed git inside says that it is in its way.
+        guard let inside = try? BeneathDirectory(directory) else { return }
+        _ = unlinkat(inside.descriptor.number, "index.lock", 0)
+    }
+
     // MARK: - Keeping it, so that a later coop can import what a killed one could not
 
     private static let signature = "coop private git 1"

@@ -257,4 +257,16 @@ import Testing
         let check = try place.git("fsck", "--no-dangling")
         #expect(check == "")
     }
+
+    @Test("what is staged inside arrives, though a git that was killed has left its lock", arguments: TestIdentity.all)
+    func killedGit(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        try place.makeRepository()
+        let outcome = try place.shell(
+            "echo second > second && git add second && git commit -qm second && echo third > third && git add third && : > .git/index.lock")
+        #expect(outcome.exitCode == 0 && outcome.error.isEmpty, "\(outcome)")
+        #expect(try place.git("log", "--format=%s") == "second\nfirst")
+        #expect(try place.git("status", "--porcelain") == "A  third")
+        #expect(try place.remains() == [])
+    }
 }

@@ -22,6 +22,7 @@ enum SessionCommits {
     ///
     /// - Parameter isLive: whether the sandbox worked on the host's own files.
     static func takeOver(_ git: PrivateGit, session: SessionDirectory, context: Context, isLive: Bool) throws {
+        git.releaseIndex()
         let work = try commitImport(git, session: session.id, context: context, isLive: isLive)
         guard try work.isNeeded() else { return }
         tell(try work.run(try runner(git, context: context) { try session.recordCgroups($0) }), isLive: isLive)
