@@ -101,6 +101,34 @@ import Testing
         #expect(try place.remains() == [])
     }
 
+    @Test("who only looks on types nothing, whatever its client sends", arguments: TestIdentity.ordinary)
+    func readOnly(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        let session = try HostedSession(place, command: ["sh", "-c", "while read x; do echo \"got $x\"; done"])
+        // A client that keeps to the protocol, but not to what it has said of itself: attach (10) of 24 by 80, reading only or not.
+        let script = """
+            import array, socket, sys
+            s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
+            s.sendall(b'\\x07\\x00\\x00\\x00\\x0a\\x00\\x18\\x00\\x50\\x00' + (b'\\x01' if sys.argv[2] == 'looks' else b'\\x00'))
+            data, handed = b'', array.array('i')
+            while len(data) < 4 or len(data) < 4 + int.from_bytes(data[:4], 'little'):
+                more, notes, _, _ = s.recvmsg(4096, 1024)
+                data += more
+                for _, _, bytes in notes: handed.frombytes(bytes)
+            terminal = socket.socket(fileno=handed[0])
+            terminal.sendall(sys.argv[2].encode() + b'\\r')
+            while b'got ' + sys.argv[3].encode() not in data: data += terminal.recv(4096)
+            """
+        let socket = "\(place.coopHome)/run/\(session.id)/control"
+        let looker = try place.startOutside(["/usr/bin/python3", "-c", script, socket, "looks", "types"])
+        #expect(try Deadline.poll(seconds: 30) { try session.events().contains { $0.hasPrefix("attached ") } })
+        let typer = try place.startOutside(["/usr/bin/python3", "-c", script, socket, "types", "types"])
+        #expect(try typer.wait().exitCode == 0)
+        #expect(try looker.wait().exitCode == 0)
+        #expect(try session.terminal == "types\r\ngot types\r\n")
+        try session.stop()
+    }
+
     @Test("programs' questions to their terminal are answered, whether somebody looks or not")
     func answers() throws {
         let place = try Sandboxed(TestIdentity.all[0])
