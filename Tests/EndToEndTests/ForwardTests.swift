@@ -39,6 +39,38 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         print(len(data), data[-3:].decode())
         """
 
+    @Test("a relayed socket refuses every other user, root included", .enabled(if: getuid() == 0 && TestIdentity.all.count > 1))
+    func otherUsers() throws {
+        let place = try Sandboxed(anyone)
+        let host = place.root + "/docker.sock"
+        let server = try Self.server(place, at: host)
+        defer { server.signal(SIGTERM) }
+        let started = try place.coop(
+            ["run", "-d", "--network", "none", "--forward", "docker", "--", "sleep", "1000"],
+            environment: ["DOCKER_HOST": "unix://" + host])
+        let id = String(started.output.dropLast())
+        #expect(started.exitCode == 0, "\(started)")
+        // As wrong as its directories can be made by hand while connections can still be recorded.
+        let directories = [place.coopHome, place.coopHome + "/run", "\(place.coopHome)/run/\(id)"]
+        for path in directories { chmod(path, 0o711) }
+        chmod(directories[2] + "/docker", 0o777)
+        let script = """
+            import socket, sys
+            s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.settimeout(60)
+            try:
+                s.sendall(b'words'); s.shutdown(socket.SHUT_WR)
+                print('answer', s.recv(100))
+            except (BrokenPipeError, ConnectionResetError, OSError): print('answer', b'')
+            """
+        for other in TestIdentity.all {
+            let outcome = try ChildProcess.run(other.arguments(["/usr/bin/python3", "-c", script, directories[2] + "/docker"]))
+            #expect(outcome.output == (other == place.identity ? "answer b'WORDS'\n" : "answer b''\n"), "\(other): \(outcome)")
+        }
+        for path in directories { chmod(path, 0o700) }
+        #expect(try place.coop(["stop", id]).exitCode == 0)
+        #expect(try place.sandboxIDs() == [])
+    }
+
     @Test("docker's socket is relayed both ways to its end, and each connection recorded", arguments: TestIdentity.all)
     func docker(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
