@@ -289,7 +289,7 @@ import Testing
             mkdir -p "$COOP_HOME/state/merge"; state > ../before; room=0; failures=0
             while [ $room -lt 4000 ]; do
               rm -f "$1/fill"; free=$(df --output=avail -k "$1" | tail -1); head -c $(( (free - room) * 1024 )) /dev/zero > "$1/fill"
-              if "$2" task merge fix --yes 2> /dev/shm/side-$$; then rm -f "$1/fill" /dev/shm/side-$$; break; fi
+              if "$2" task merge fix --yes > /dev/null 2> /dev/shm/side-$$; then rm -f "$1/fill" /dev/shm/side-$$; break; fi
               grep -q '^Next: ' /dev/shm/side-$$ || { cat /dev/shm/side-$$; exit 7; }
               failures=$((failures + 1)); rm -f "$1/fill"; "$2" task list > /dev/null || exit 6
               state > ../after; cmp ../before ../after || { diff ../before ../after; cat /dev/shm/side-$$; exit 5; }
