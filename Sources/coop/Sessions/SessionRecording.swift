@@ -24,8 +24,8 @@ struct SessionRecording {
         let home = context.home
         let summary = SessionSummary(
             id: spec.id, name: spec.name, label: options.label, task: spec.workspace.task, agent: agent?.agent.name,
-            profile: options.profile, workspace: spec.workspace.path, command: spec.command, started: Int64(time(nil)), hasTerminal: hosting?.hasTerminal ?? false,
-            arguments: typedWords, directory: context.currentDirectory)
+            profile: options.profile, workspace: spec.workspace.path, command: spec.command, started: Int64(time(nil)),
+            hasTerminal: hosting?.hasTerminal ?? false, arguments: typedWords, directory: context.currentDirectory)
         let patterns = (agent?.agent.attention).map {
             AttentionPatterns(permission: $0.permission, question: $0.question, rows: $0.rows)
         }
