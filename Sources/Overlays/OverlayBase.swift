@@ -2,6 +2,7 @@ import CoopErrors
 import Glibc
 import LinuxKernel
 import Review
+import Synchronization
 import Workspaces
 
 /// The base of an overlay: the tree as it was at the start, with what was applied since, and everything that its contents can be had from.
@@ -11,18 +12,26 @@ struct OverlayBase: Sendable {
     private let copies: BaseCopies
     private let copied: [Int: StoredContents.Place]
     private let directory: OverlayDirectory
-    private let lower: BeneathDirectory
+    /// The user's tree; nil when it is gone.
+    private let lower: BeneathDirectory?
+    private let parsed = ParsedIndex()
 
     /// Bytes of the largest file that is read from git's objects.
     private static let blobLimit = 256 << 20
 
-    init(_ directory: OverlayDirectory) throws(SystemError) {
+    /// - Parameter root: where the tree is now, if it has been moved since.
+    init(_ directory: OverlayDirectory, root: String? = nil) throws(SystemError) {
         self.directory = directory
-        tree = try BaseTree(contentsOf: directory.tree)
+        var tree = try BaseTree(contentsOf: directory.tree)
+        if let root { tree.root = root }
+        self.tree = tree
         accepted = try AcceptedJournal(directory: directory.base).read()
         copies = BaseCopies(directory: directory.base)
         copied = try copies.read()
-        lower = try BeneathDirectory(tree.root)
+        do throws(SystemError) { lower = try BeneathDirectory(tree.root) } catch {
+            guard error.errno == ENOENT || error.errno == ENOTDIR else { throw error }
+            lower = nil
+        }
     }
 
     /// What was at `path`; nil when nothing was.
@@ -76,13 +85,15 @@ struct OverlayBase: Sendable {
     /// The status of `path` in the user's tree now; nil when nothing is there that is reached without a link.
     func status(_ path: String) -> stat? {
         var status = stat()
-        guard let file = try? lower.open(path, BeneathDirectory.pathOnly | O_NOFOLLOW), fstat(file.number, &status) == 0 else { return nil }
+        guard let file = try? lower?.open(path, BeneathDirectory.pathOnly | O_NOFOLLOW), fstat(file.number, &status) == 0 else {
+            return nil
+        }
         return status
     }
 
     /// Attributes are not recorded: the tree's own count, which are the same unless the user has changed them.
     private func attributes(_ entry: BaseEntry, _ path: String) -> [String: [UInt8]] {
-        guard entry.kind == .file || entry.kind == .directory, let file = try? lower.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY) else {
+        guard entry.kind == .file || entry.kind == .directory, let file = try? lower?.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY) else {
             return [:]
         }
         return (try? UpperLayer.userAttributes(of: file)) ?? [:]
@@ -90,6 +101,7 @@ struct OverlayBase: Sendable {
 
     /// A file in the user's tree as it is now.
     func live(_ path: String) throws(SystemError) -> Descriptor {
+        guard let lower else { throw SystemError("open", tree.root, errno: ENOENT) }
         let file = try lower.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
         var status = stat()
         try check("fstat", path) { fstat(file.number, &status) }
@@ -108,7 +120,7 @@ struct OverlayBase: Sendable {
                 kind: .file, mode: entry.permissions, size: entry.size, attributes: attributes, source: { try live(path) })
         case .symlink:
             let parent = FileSystem.parent(of: path)
-            let target = (try? lower.holder(parent).readLink(FileSystem.lastComponent(of: path))) ?? nil
+            let target = (try? lower?.holder(parent).readLink(FileSystem.lastComponent(of: path))) ?? nil
             return plain(.symlink, path, mode: 0o777, size: entry.size, target: target ?? "")
         case .directory: return plain(.directory, path, mode: entry.permissions, attributes: attributes)
         default: return plain(.other(what: OverlayBase.words(for: entry.kind)), path, mode: entry.permissions)
@@ -159,8 +171,24 @@ struct OverlayBase: Sendable {
 
     /// Git's index as it was at the start.
     func index() -> GitIndex? {
-        guard let time = tree.indexTime, let bytes = try? FileSystem.read(directory.index, limit: 2 << 30) else { return nil }
-        return GitIndex(bytes, time: time)
+        parsed.value {
+            guard let time = tree.indexTime, let bytes = try? FileSystem.read(directory.index, limit: 2 << 30) else { return nil }
+            return GitIndex(bytes, time: time)
+        }
+    }
+
+    /// Read when somebody asks for the first time.
+    private final class ParsedIndex: Sendable {
+        private let index = Mutex<GitIndex??>(nil)
+
+        func value(_ read: () -> GitIndex?) -> GitIndex? {
+            index.withLock { index in
+                if let index { return index }
+                let found = read()
+                index = .some(found)
+                return found
+            }
+        }
     }
 
     func hasCopy(_ index: Int) -> Bool { copied[index] != nil }

@@ -25,6 +25,12 @@ public struct OverlayDirectory: Sendable, Equatable {
     /// What git on the host sees of the repository.
     var view: String { FileSystem.join(base, "view") }
 
+    /// Removes it, and the session's directory if nothing else is in that.
+    func remove() throws(SystemError) {
+        try FileSystem.removeTree(path)
+        _ = FileSystem.parent(of: path).withOSBytes { rmdir($0) }
+    }
+
     /// Makes it, and the directories in it, for an overlay over `tree`; its parent must exist.
     public func make(over tree: String) throws(SystemError) {
         guard let root = try FileSystem.status(tree) else { throw SystemError("stat", tree, errno: ENOENT) }

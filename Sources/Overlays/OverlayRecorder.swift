@@ -73,7 +73,7 @@ public final class OverlayRecorder: Sendable {
     /// Nothing has happened in the overlay yet, and nothing will.
     public func abandon() throws {
         stop()
-        try FileSystem.removeTree(directory.path)
+        try directory.remove()
     }
 
     /// The session is over: what it changed can be told from the base from now on, whatever the user does to the tree. An overlay without a change
@@ -89,7 +89,7 @@ public final class OverlayRecorder: Sendable {
     public static func finish(_ directory: OverlayDirectory) throws -> Int {
         // Killed before the base was complete: nothing has run.
         guard FileSystem.kind(directory.tree, followLinks: false) == .file else {
-            try FileSystem.removeTree(directory.path)
+            try directory.remove()
             return 0
         }
         return try finish(directory, nil)
@@ -109,7 +109,7 @@ public final class OverlayRecorder: Sendable {
         let settled = try OverlayBase(directory)
         try copy(changes, settled, directory)
         changes = try OverlayChanges.find(try OverlayBase(directory), upper)
-        if changes.isEmpty { try FileSystem.removeTree(directory.path) }
+        if changes.isEmpty { try directory.remove() }
         return changes.count
     }
 

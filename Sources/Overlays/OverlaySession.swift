@@ -16,19 +16,21 @@ public struct OverlaySession: Sendable {
     private let upper: UpperLayer
 
     /// The overlay in `directory`; nil when the session has none. What is read from the base is how it stands now.
-    public static func open(_ directory: OverlayDirectory) throws(CoopError) -> OverlaySession? {
+    ///
+    /// - Parameter root: where the tree is now, if it may have been moved.
+    public static func open(_ directory: OverlayDirectory, root: String? = nil) throws(CoopError) -> OverlaySession? {
         guard FileSystem.kind(directory.tree, followLinks: false) == .file else { return nil }
-        do throws(SystemError) { return try OverlaySession(directory) } catch {
+        do throws(SystemError) { return try OverlaySession(directory, root) } catch {
             throw CoopError(
                 .failed, "cannot look at the changes in \(directory.path.printable)", error.description,
                 next: "ls -la \(directory.path.printable)")
         }
     }
 
-    private init(_ directory: OverlayDirectory) throws(SystemError) {
+    private init(_ directory: OverlayDirectory, _ root: String?) throws(SystemError) {
         self.directory = directory
-        base = try OverlayBase(directory)
-        root = base.tree.root
+        base = try OverlayBase(directory, root: root)
+        self.root = base.tree.root
         upper = try UpperLayer(directory.upper, isTrusted: base.tree.isTrusted)
     }
 

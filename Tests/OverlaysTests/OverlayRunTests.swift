@@ -162,6 +162,48 @@ import Testing
         #expect(try place.overlayIDs() == [])
     }
 
+    @Test("twenty thousand files, and as many changes")
+    func many() throws {
+        let place = try Sandboxed(TestIdentity.ordinary.first ?? .root)
+        let made = try place.outside([
+            "python3", "-c",
+            "import os\nfor i in range(20000):\n  os.makedirs(f'd{i//200}', exist_ok=True); open(f'd{i//200}/f{i}', 'w').write(str(i))",
+        ])
+        #expect(made.exitCode == 0)
+        try place.write("view.py", OverlayPrograms.view)
+        #expect(try place.outside(["cp", "-a", ".", "../copy"]).exitCode == 0)
+        let before = try place.outline()
+        let outcome = try place.shell(
+            """
+            rm -r d1? ; mv d20 moved; for i in 30 31 32 33; do sed -i s/1/2/ d$i/*; done; chmod -R go-rwx d4?
+            cp -r d50 copied; find d60 -type f -exec touch {} +; python3 view.py > /tmp/view; cat /tmp/view
+            """, options: Self.overlay)
+        #expect(outcome.exitCode == 0, "\(outcome.error)")
+        #expect(try place.outline() == before)
+        let changes = try place.overlaySession().changes()
+        #expect(!changes.contains { $0.path.hasPrefix("d60/") })
+        #expect(changes.filter { $0.origin?.hasPrefix("d20/") ?? false }.count == 200)
+        try place.materialize(changes)
+        #expect(try place.view(of: place.root + "/copy") == outcome.output.split(separator: "\n").map(String.init))
+    }
+
+    @Test("a project that is moved, or gone, takes its changes along")
+    func moved() throws {
+        let place = try Sandboxed(TestIdentity.ordinary.first ?? .root)
+        try place.makeWork()
+        #expect(try place.shell("echo agent >> src/a", options: Self.overlay).exitCode == 0)
+        let directory = try place.overlaySession().directory
+        let moved = place.root + "/moved"
+        try FileSystem.rename(place.project, to: moved)
+        defer { try? FileSystem.rename(moved, to: place.project) }
+        let session = try #require(try OverlaySession.open(directory, root: moved))
+        #expect(try session.changes().map(\.path) == ["src/a"])
+        #expect(try session.isUntouched("src/a"))
+        #expect(try session.changes()[0].before?.text() == "a\n")
+        let gone = try #require(try OverlaySession.open(directory))
+        #expect(try gone.changes().map(\.path) == ["src/a"])
+    }
+
     @Test("a run without a change leaves no overlay, and a short one its log", arguments: TestIdentity.all)
     func unchanged(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)

@@ -45,6 +45,10 @@ struct WorkspaceRecord: Decodable {
 
     var start: timespec { timespec(tv_sec: startSeconds, tv_nsec: startNanoseconds) }
 
+    func save(to path: String) throws(SystemError) {
+        try Descriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600).writeAll(text.utf8, subject: path)
+    }
+
     /// As JSON. What writes any `Encodable` would take a good part of a millisecond for these few members.
     var text: String {
         var value = JSONValue([

@@ -54,20 +54,21 @@ final class WorkspaceSession {
         switch spec.workspace.mode {
         case .none: return WorkspaceSession(session: session, context: context, record: nil)
         case .overlay:
+            let record = WorkspaceRecord(
+                root: spec.workspace.path, project: project.key.text, hadRepository: false, knownRepositories: [], visible: [],
+                start: WorkspaceScan.now(), overlay: spec.workspace.overlay)
+            // Before anything is made elsewhere.
+            try record.save(to: session.file(recordName))
             let work = try OverlayWork(spec: &spec, session: session, context: context)
             do {
                 try work.git?.save(to: session.file(gitRecordName))
-                let record = WorkspaceRecord(
-                    root: spec.workspace.path, project: project.key.text, hadRepository: work.git != nil, knownRepositories: [],
-                    visible: [],
-                    start: WorkspaceScan.now(), overlay: spec.workspace.overlay)
-                let made = WorkspaceSession(session: session, context: context, record: record, git: work.git, overlay: work.overlay)
-                made.mount = work.mount
-                return made
             } catch {
                 try? work.overlay.abandon()
                 throw error
             }
+            let made = WorkspaceSession(session: session, context: context, record: record, git: work.git, overlay: work.overlay)
+            made.mount = work.mount
+            return made
         case .bind: break
         }
         let root = spec.workspace.path
@@ -91,10 +92,8 @@ final class WorkspaceSession {
 
     /// Records what a later command has to look at should this one be killed; before anything runs inside.
     func publish() throws {
-        guard let record else { return }
-        let path = session.file(WorkspaceSession.recordName)
-        try Descriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600).writeAll(record.text.utf8, subject: path)
-        try overlay?.start()
+        if let overlay { return try overlay.start() }
+        try record?.save(to: session.file(WorkspaceSession.recordName))
     }
 
     static func privateGit(of repository: GitRepository, at directory: String) throws -> PrivateGit {

@@ -6,8 +6,12 @@ import Sessions
 
 extension StoredSession {
     /// The session's overlay; nil for one that worked without, or whose overlay has been removed.
-    func overlay() throws(CoopError) -> OverlaySession? {
-        try OverlaySession.open(OverlayDirectory(path: FileSystem.join(directory, OverlayDirectory.name)))
+    ///
+    /// - Parameter project: the one that it may belong to, whose directory may have been moved since.
+    func overlay(of project: Project? = nil) throws(CoopError) -> OverlaySession? {
+        try OverlaySession.open(
+            OverlayDirectory(path: FileSystem.join(directory, OverlayDirectory.name)),
+            root: project.flatMap { $0.key.text == self.project ? $0.root : nil })
     }
 }
 
@@ -18,14 +22,14 @@ extension SessionStore {
     func overlay(_ text: String?, project: Project) throws(CoopError) -> (session: StoredSession, overlay: OverlaySession) {
         if let text {
             let session = try find(text)
-            if let overlay = try session.overlay() { return (session, overlay) }
+            if let overlay = try session.overlay(of: project) { return (session, overlay) }
             throw CoopError(
                 .notFound, "the session \(session.id.printable) has no changes to look at",
                 "it did not work in an overlay, or they were discarded",
                 next: "coop run --workspace overlay -- …")
         }
         for session in try all().reversed() where session.project == project.key.text {
-            if let overlay = try session.overlay(), try overlay.hasChanges() { return (session, overlay) }
+            if let overlay = try session.overlay(of: project), try overlay.hasChanges() { return (session, overlay) }
         }
         throw CoopError(
             .notFound, "no session of this project has changes to look at", "none of its overlays differs from the tree",
