@@ -74,7 +74,7 @@ struct RandomTree {
     mutating func write(_ path: String) throws {
         let size = [0, 1, 10, 5000, 300_000].randomElement(using: &random) ?? 0
         let byte = UInt8.random(in: 0...255, using: &random)
-        let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 >> 3) ^ byte }
+        let bytes = [UInt8](repeating: byte, count: size)
         path.withOSBytes { _ = unlink($0) }
         let file = try Descriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
         try file.writeAll(bytes)
@@ -136,8 +136,9 @@ struct RandomTree {
                 result += try listing(path, shown + "/")
             case .symlink: result.append("\(shown) -> \(FileSystem.readLink(path)?.osBytes.description ?? "?")")
             case .file:
-                var hash: UInt64 = 5381
-                for byte in try FileSystem.read(path) { hash = hash &* 33 &+ UInt64(byte) }
+                var hasher = Hasher()
+                try FileSystem.read(path).withUnsafeBytes { hasher.combine(bytes: $0) }
+                let hash = hasher.finalize()
                 let file = try Descriptor.open(path, O_RDONLY)
                 var value = [UInt8](repeating: 0, count: 64)
                 let count = coop_get_attribute(file.number, "user.coop.test", &value, value.count)

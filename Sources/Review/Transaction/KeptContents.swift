@@ -19,9 +19,10 @@ struct KeptContents {
     /// - Returns: where; nil for what is too large, or where there is enough already.
     mutating func append(slot: Int, of tree: TransactionTree) throws -> (offset: UInt64, count: UInt64)? {
         guard file != nil else { return nil }
-        let number = try check("openat", "slot \(slot)") {
-            String(slot).withCString { openat(tree.slots.number, $0, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) }
-        }
+        let number = String(slot).withCString { openat(tree.slots.number, $0, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) }
+        // A file that its owner may not read: an undo takes it back, but merges nothing.
+        if number < 0, errno == EACCES { return nil }
+        guard number >= 0 else { throw SystemError("openat", "slot \(slot)") }
         let source = Descriptor(owning: number)
         var status = stat()
         try check("fstat", path) { fstat(source.number, &status) }

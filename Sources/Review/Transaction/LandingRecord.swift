@@ -46,12 +46,17 @@ public struct LandingRecord: Sendable {
     /// The content of a `before` can be read where it was kept: a file of at most `TransactionStaging.keptFile` bytes.
     public func reversed() throws -> [Change] {
         var result: [Change] = []
+        // A directory that was opened up first has its own mode in that step.
+        let original = Dictionary(
+            steps.lazy.filter { $0.action == .adjust }.map { (PathBytes($0.path), $0.from.mode) }, uniquingKeysWith: { first, _ in first })
         for (index, step) in steps.enumerated() {
             switch step.action {
             case .adjust:
                 // Opening a directory up for a moment, and closing it again, is nothing to take back.
                 guard step.from.attributes != nil else { continue }
-                result.append(Change(path: step.path, before: step.to.version, after: step.from.version))
+                var before = step.from
+                before.mode = original[PathBytes(step.path)] ?? before.mode
+                result.append(Change(path: step.path, before: step.to.version, after: before.version))
             case .add, .remove, .exchange:
                 result.append(Change(path: step.path, before: applied(step), after: try replaced(step, index)))
             }

@@ -60,7 +60,13 @@ struct SlotWriter {
             return
         }
         for name in files {
-            let number = try check("openat", name) { name.withCString { openat(slots.number, $0, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) } }
+            let number = name.withCString { openat(slots.number, $0, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) }
+            // One that its owner may not read can only be written with everything else.
+            if number < 0, errno == EACCES {
+                try check("syncfs", root.path) { coop_sync_file_system(slots.number) }
+                return
+            }
+            guard number >= 0 else { throw SystemError("openat", name) }
             let file = Descriptor(owning: number)
             try check("fsync", name) { fsync(file.number) }
         }

@@ -48,15 +48,27 @@ public final class StagedTransaction {
 
     private func frozen(_ edit: TreeEdit) -> FileVersion? {
         guard let version = edit.version, version.kind == .file, let slot = byPath[PathBytes(edit.path)] else { return edit.version }
-        let slots = tree.slots
+        let (tree, staged) = (tree, steps[slot].staged)
         return FileVersion(
-            kind: .file, mode: version.mode, size: steps[slot].staged?.size ?? version.size, attributes: version.attributes
+            kind: .file, mode: version.mode, size: staged?.size ?? version.size, attributes: version.attributes
         ) {
-            Descriptor(
-                owning: try check("openat", edit.path) {
-                    String(slot).withCString { openat(slots.number, $0, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) }
-                })
+            try StagedTransaction.open(edit.path, slot, staged, in: tree)
         }
+    }
+
+    /// The file as it was staged: in its slot, or once it has landed, in the tree.
+    ///
+    /// - Throws: `SystemError` with `EBUSY` when somebody has changed it there.
+    private static func open(_ path: String, _ slot: Int, _ staged: Fingerprint?, in tree: TransactionTree) throws -> Descriptor {
+        let number = String(slot).withCString { openat(tree.slots.number, $0, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) }
+        let inSlot = number >= 0 ? Descriptor(owning: number) : nil
+        let inTree = try? tree.root.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        for file in [inSlot, inTree].compactMap({ $0 }) {
+            var status = stat()
+            try check("fstat", path) { fstat(file.number, &status) }
+            if let staged, let found = Fingerprint(status), found.isSameObject(as: staged) { return file }
+        }
+        throw SystemError("open", path, errno: EBUSY)
     }
 
     /// Keeps with the landing what the base of paths was, where that is not what is in the tree now.

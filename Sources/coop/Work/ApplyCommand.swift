@@ -79,7 +79,8 @@ struct ApplyCommand: ParsableCommand {
         if !yes && !patch {
             guard Terminal.canAsk else {
                 throw CoopError(
-                    .refused, what, "there is nobody to ask", next: "coop apply --yes \(words.map(\.shellQuoted).joined(separator: " "))")
+                    .refused, what, "there is nobody to ask", next: (["coop apply --yes"] + words.map(\.shellQuoted)).joined(separator: " ")
+                )
             }
             let tree = context.home.abbreviated(landing.overlay.root).printable
             guard Terminal.confirm("Apply \(LandingText.count(landing.plan.items.count)) to \(tree)?") else {

@@ -46,7 +46,7 @@ struct DiscardCommand: ParsableCommand {
             guard Terminal.canAsk else {
                 throw CoopError(
                     .refused, what, "there is nobody to ask whether they may go",
-                    next: "coop discard --yes \(words.map(\.shellQuoted).joined(separator: " "))")
+                    next: (["coop discard --yes"] + words.map(\.shellQuoted)).joined(separator: " "))
             }
             guard Terminal.confirm("Discard \(LandingText.count(changes.count))?") else {
                 throw CoopError(.refused, what, "you said no", next: "coop diff \(selection.name)")
