@@ -113,9 +113,11 @@ import Workspaces
         #expect(text(root + "/top") == "edited")
         #expect(text(root + "/src/a") == "old a")
         // The same between the look and the landing.
-        let staged = try transaction([try edit("src/a", "new"), try edit("top", "new")]).prepare()
-        try write(root + "/top", "edited again")
-        #expect(throws: CoopError.self) { try staged.commit() }
+        do {
+            let staged = try transaction([try edit("src/a", "new"), try edit("top", "new")]).prepare()
+            try write(root + "/top", "edited again")
+            #expect(throws: CoopError.self) { try staged.commit() }
+        }
         #expect(text(root + "/src/a") == "old a")
         #expect(pending == [])
     }

@@ -73,7 +73,7 @@ import Workspaces
         #expect(recovery > 3)
     }
 
-    private func place() throws -> Place { try Place(seed: 77, entries: 4, parent: "/dev/shm") }
+    private func place() throws -> Place { try Place(seed: 77, entries: 10, parent: "/dev/shm") }
 
     /// The last point of a kill at which the tree is between old and new.
     private func killPointInTheTree() throws -> Int {

@@ -100,12 +100,12 @@ struct ApplyCommand: ParsableCommand {
                 findings: findings,
                 conflicts: text.conflicts)
             print(try JSONText.encode(report))
+        } else if plan.items.isEmpty && plan.conflicts.isEmpty {
+            print(plan.settled.isEmpty ? "Nothing to apply." : "Nothing to apply: your tree has it already.")
         } else if dryRun {
             let style = TextStyle.ofStandardOutput()
             for line in text.lines(style: style) { print(line) }
             for conflict in plan.conflicts { print("\(style(.red, "C")) \(conflict.path.printable): \(conflict.reason)") }
-        } else if plan.items.isEmpty {
-            print(plan.settled.isEmpty ? "Nothing to apply." : "Nothing to apply: your tree has it already.")
         } else {
             print("Applied \(LandingText.count(plan.items.count)). To take them back: coop undo")
         }
