@@ -25,7 +25,7 @@ import Testing
         var deletions: Int
     }
 
-    private func place(_ identity: TestIdentity) throws -> Sandboxed {
+    private func project(_ identity: TestIdentity) throws -> Sandboxed {
         let place = try Sandboxed(identity)
         try place.write("text", (1...20).map { "line \($0)\n" }.joined())
         try place.write("gone", "to be removed\n")
@@ -42,7 +42,7 @@ import Testing
 
     @Test("outside of a terminal it is a patch that git takes, and the tree is as it was", arguments: TestIdentity.all)
     func patch(_ identity: TestIdentity) throws {
-        let place = try place(identity)
+        let place = try project(identity)
         try place.shell(DiffTests.work, options: ["--workspace", "overlay", "--network", "none"]).expect(0)
         let outcome = try place.coop(["diff"])
         outcome.expect(0)
@@ -63,7 +63,7 @@ import Testing
 
     @Test("paths, context, statistics, names, JSON")
     func forms() throws {
-        let place = try place(DiffTests.anyone)
+        let place = try project(DiffTests.anyone)
         try place.shell(
             DiffTests.work + "\nmkdir .vscode; echo '{}' > .vscode/tasks.json",
             options: ["--workspace", "overlay", "--network", "none", "--name", "work"]
@@ -98,7 +98,7 @@ import Testing
 
     @Test("at a terminal: colours, the user's pager and never a repository's, nothing that a terminal would obey")
     func terminal() throws {
-        let place = try place(DiffTests.anyone)
+        let place = try project(DiffTests.anyone)
         try place.makeRepository()
         _ = try place.git("config", "core.pager", "touch pwned; cat")
         _ = try place.git("config", "pager.diff", "touch pwned; cat")
@@ -128,7 +128,7 @@ import Testing
 
     @Test("it can be seen while the session runs")
     func live() throws {
-        let place = try place(DiffTests.anyone)
+        let place = try project(DiffTests.anyone)
         let session = try place.start(
             [
                 "run", "--workspace", "overlay", "--network", "none", "--", "/bin/sh", "-c",

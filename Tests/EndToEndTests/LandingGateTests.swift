@@ -9,7 +9,7 @@ import Testing
     private static let screen = ChildProcess.Input.terminal(rows: 50, columns: 200)
 
     /// One that has done honest work and more.
-    private func place(_ identity: TestIdentity = anyone, _ script: String) throws -> Sandboxed {
+    private func session(_ script: String, as identity: TestIdentity = anyone) throws -> Sandboxed {
         let place = try Sandboxed(identity)
         try place.write("src/main.c", "int main;\n")
         let outcome = try place.shell(script, options: ["--workspace", "overlay", "--network", "none"])
@@ -21,7 +21,7 @@ import Testing
 
     @Test("source files land without a question", arguments: TestIdentity.all)
     func plain(_ identity: TestIdentity) throws {
-        let place = try place(identity, LandingGateTests.plain)
+        let place = try session(LandingGateTests.plain, as: identity)
         let outcome = try place.coop(["apply", "--yes"])
         #expect(outcome.exitCode == 0, "\(outcome)")
         #expect(try place.text("src/main.c") == "int main;\n/* more */\n" && place.text("README.md") == "note\n")
@@ -46,7 +46,7 @@ import Testing
 
     @Test("without a terminal it is refused with 126, and nothing has changed", arguments: planted)
     func refused(_ planted: String) throws {
-        let place = try place(LandingGateTests.plain + planted)
+        let place = try session(LandingGateTests.plain + planted)
         let before = try place.tree()
         let outcome = try place.coop(["apply", "--yes"])
         #expect(outcome.exitCode == 126, "\(planted): \(outcome)")
@@ -56,7 +56,7 @@ import Testing
 
     @Test("what is accepted by its path lands, with an entry in the audit log; half of it is refused")
     func accepted() throws {
-        let place = try place(LandingGateTests.plain + "mkdir .vscode; echo '{}' > .vscode/tasks.json; echo 'a:' > Makefile")
+        let place = try session(LandingGateTests.plain + "mkdir .vscode; echo '{}' > .vscode/tasks.json; echo 'a:' > Makefile")
         let half = try place.coop(["apply", "--yes", "--accept", "Makefile"])
         #expect(half.exitCode == 126 && half.error.contains(".vscode/tasks.json") && !half.error.contains("Makefile (new)"), "\(half)")
         #expect(!place.exists("Makefile"))
@@ -74,7 +74,7 @@ import Testing
 
     @Test("at a terminal each is asked about: seen, let in, left out")
     func asked() throws {
-        let place = try place(
+        let place = try session(
             LandingGateTests.plain + "mkdir .vscode; echo '{\"run\": 1}' > .vscode/tasks.json; echo 'a:' > Makefile; echo x > .envrc")
         let child = try place.start(["apply", "--yes"], input: LandingGateTests.screen)
         #expect(try child.waitForOutput("This machine would execute or trust:"), "\(child.outputText)")
@@ -102,7 +102,7 @@ import Testing
 
     @Test("whoever quits changes nothing", arguments: ["q\r", "\u{4}"])
     func quit(_ keys: String) throws {
-        let place = try place(LandingGateTests.plain + "echo 'a:' > Makefile")
+        let place = try session(LandingGateTests.plain + "echo 'a:' > Makefile")
         let before = try place.tree()
         let child = try place.start(["apply", "--yes"], input: LandingGateTests.screen)
         #expect(try child.waitForOutput("[q]uit "), "\(child.outputText)")
@@ -124,7 +124,7 @@ import Testing
             var error: Failure?
             var findings: [Finding]
         }
-        let place = try place("echo 'a:' > Makefile")
+        let place = try session("echo 'a:' > Makefile")
         let refused = try place.coop(["apply", "--yes", "--json"])
         let report = try JSONDecoder().decode(Report.self, from: Data(refused.outputBytes))
         #expect(refused.exitCode == 126 && report.error?.code == "refused", "\(refused)")
@@ -138,7 +138,7 @@ import Testing
 
     @Test("the user adds rules, a repository does not; one that cannot be read stops the landing")
     func ownRules() throws {
-        let place = try place("echo x > deploy.yaml; echo 'src build x' > landing-rules.txt")
+        let place = try session("echo x > deploy.yaml; echo 'src build x' > landing-rules.txt")
         let rules = FileSystem.join(place.coopHome, "landing-rules.txt")
         try FileSystem.replace(rules, with: Array("# mine\ndeploy.yaml ci our deployments run it\n".utf8), mode: 0o644)
         try place.give(rules)
@@ -166,7 +166,7 @@ import Testing
 
     @Test("many of one kind are one question")
     func crowd() throws {
-        let place = try place("mkdir -p node_modules/a; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo x > node_modules/a/$i.js; done")
+        let place = try session("mkdir -p node_modules/a; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo x > node_modules/a/$i.js; done")
         let refused = try place.coop(["apply", "--yes"])
         #expect(
             refused.exitCode == 126 && refused.error.contains("node_modules/… (12 paths)") && !refused.error.contains("11.js"), "\(refused)"
