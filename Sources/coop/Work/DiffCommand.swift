@@ -41,7 +41,8 @@ struct DiffCommand: ParsableCommand {
         try Sweep(context: place).run()
         let selection = try WorkSelection(words, context: place, command: "coop diff")
         let all = try selection.overlay.changes(selection.paths)
-        let changes = Renames.paired(try ChangeSelection.select(selection.paths, from: all, next: "coop diff \(selection.name)"))
+        let changes = DiffCommand.withoutHolders(
+            try ChangeSelection.select(selection.paths, from: all, next: "coop diff \(selection.name)"))
         if json { return try report(selection, all, changes, place) }
         if changes.isEmpty { return }
         let isShown = isatty(1) == 1
@@ -54,6 +55,22 @@ struct DiffCommand: ParsableCommand {
             } else {
                 for change in changes { for diff in FileDiff.diffs(of: change) { try StandardOutput.write(text.text(diff)) } }
             }
+        }
+    }
+
+    /// The changes, a move as one, without the directories that have come, or gone, with what is in them.
+    private static func withoutHolders(_ changes: [Change]) -> [Change] {
+        var holders: Set<[UInt8]> = []
+        for change in changes {
+            // From the inside out, up to one that is known: all above that are known as well.
+            var path = change.path.osBytes[...]
+            while let slash = path.lastIndex(of: UInt8(ascii: "/")), holders.insert(Array(path[..<slash])).inserted {
+                path = path[..<slash]
+            }
+        }
+        return Renames.paired(changes).filter { change in
+            let isDirectory = (change.before ?? change.after)?.kind == .directory && (change.before == nil || change.after == nil)
+            return !isDirectory || !holders.contains(change.path.osBytes)
         }
     }
 

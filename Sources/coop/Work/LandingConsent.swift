@@ -114,7 +114,7 @@ struct LandingConsent {
         let example = open.first.map { $0.pattern.shellQuoted } ?? "PATTERN"
         let error = CoopError(
             .refused, "nothing was changed",
-            "this machine would execute or trust \(open.count == 1 ? "a part" : "\(open.count) parts") of it, and nobody is here to ask:\n\(shown)\n",
+            "this machine would execute or trust \(open.count == 1 ? "a part" : "\(open.count) parts") of it, and nobody is here to ask:\n\(shown)",
             next: "look at it with coop diff, then \(command) --accept \(example)")
         guard isJSON else { return error }
         let report = LandingRefusal(
