@@ -1,4 +1,5 @@
 import CoopErrors
+import Glibc
 import LinuxKernel
 
 extension CommitImport {
@@ -27,7 +28,17 @@ extension CommitImport {
         var result = ImportResult()
         result.references = try updateReferences(listing, state, missing, commits)
         host = try currentHost()
-        if host.head == state.head, host.headCommit == tip, busy() == nil { result.index = try follow("HEAD") { _ in } }
+        if host.head == state.head, host.headCommit == tip, busy() == nil { result.index = try followPatiently() }
         return result
+    }
+
+    /// An editor that sees the branch move looks at the files at once, and its git may hold the index's lock just then.
+    private func followPatiently() throws -> ImportResult.Followed {
+        for _ in 0..<20 {
+            let followed = try follow("HEAD") { _ in }
+            guard case .left = followed else { return followed }
+            usleep(100_000)
+        }
+        return try follow("HEAD") { _ in }
     }
 }
