@@ -246,6 +246,8 @@ import Testing
         #expect(try place.coop(words).exitCode == 0)
         let new = try place.sh(state)
         #expect(new != old)
+        // Every seventh point in a short run.
+        let step = getenv("COOP_TEST_EVERY_KILL") == nil ? 7 : 1
         var (point, wasOld, wasNew) = (1, 0, 0)
         while point < 2000 {
             try place.sh(
@@ -266,13 +268,13 @@ import Testing
             #expect(try place.git("fsck", "--no-dangling") == "")
             if now == new { #expect(list.output.contains("\"merged\""), "\(point): \(list)") }
             // And it can be done again.
-            if point % 16 == 0 {
+            if point % 4 == 0 {
                 #expect(try place.coop(words).exitCode == 0)
                 #expect(try place.sh(state) == new, "\(point)")
             }
-            point += 1
+            point += step
         }
-        #expect(wasOld > 10 && wasNew > 2, "\(wasOld) \(wasNew)")
+        #expect(wasOld > 5 && wasNew > 0, "\(wasOld) \(wasNew)")
     }
 
     @Test("on a full disk everything stays as it was, and nothing is left over", .enabled(if: getuid() == 0)) func fullDisk() throws {
