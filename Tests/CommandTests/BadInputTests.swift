@@ -24,7 +24,7 @@ import Testing
         (["--network", "none", "--allow", "example.com"], 125, "cannot allow example.com: the network is `none` (--network)"),
         (["--deny", "a b"], 125, "`a b`"), (["--allow", "-evil.example.com"], 125, "--allow"),
         (["--engine", "foo"], 125, "`foo` is not one of native"), (["--engine", "microvm"], 125, "not in this version"),
-        (["--workspace", "zip"], 125, "`zip` is not one of"), (["--workspace", "worktree"], 125, "not in this version"),
+        (["--workspace", "zip"], 125, "`zip` is not one of"), (["--workspace", "worktree"], 125, "cannot tell which task to work in"),
         (["--workdir", "/nope"], 125, "cannot start in the working directory: No such file or directory (inside the sandbox)"),
         (["--workdir", ""], 125, "--workdir"), (["--workdir", "/etc/passwd"], 125, "Not a directory"),
         (["--name", "a/b"], 125, "cannot name the sandbox `a/b`"), (["--name", ".."], 125, "cannot name the sandbox `..`"),

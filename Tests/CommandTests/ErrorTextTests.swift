@@ -39,6 +39,15 @@ import Testing
                 "explain", "explain --bogus -- true", "doctor --bogus", "completions tcsh", "help bogus",
             ]),
         Situation(
+            title: "work to review",
+            lines: [
+                "diff", "diff nope", "diff abcdefgh src/nope", "apply", "apply nope", "apply src/nope", "apply -p --json", "discard",
+                "discard nope",
+                "undo", "undo nope", "undo --redo", "task", "task list", "task path nope", "task rm nope", "task merge nope",
+                "task merge a --squash --rebase", "task divergence nope", "run --task a/b -- true", "run --task x -- true",
+                "run --task x --workspace bind -- true", "run --base main -- true",
+            ]),
+        Situation(
             title: "configuration by commands",
             files: ["coop.toml": "name = \"x\"\n[network]\nallow = [\"a.example\"]\n[[grants]]\nname = \"g\"\n"],
             lines: [

@@ -17,7 +17,7 @@ enum Contract {
     static let environmentCommands = ["load", "list", "show", "rm"]
     static let secretCommands = ["add", "list", "show", "rm"]
     static let grantCommands = ["add", "list", "remove", "providers"]
-    static let taskCommands = ["list", "path", "rm"]
+    static let taskCommands = ["list", "divergence", "merge", "path", "rm"]
     static let auditCommands = ["show", "verify", "export"]
     static let all =
         commands.map { [$0] } + configCommands.map { ["config", $0] } + secretCommands.map { ["secret", $0] }

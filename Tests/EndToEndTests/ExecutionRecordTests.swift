@@ -9,11 +9,15 @@ private let anyone = TestIdentity.ordinary.first ?? .root
 @Suite struct ExecutionRecordTests {
     private static let screen = ChildProcess.Input.terminal(rows: 24, columns: 80)
 
-    /// The bytes of a further command.
-    private func raw(_ session: HostedSession, _ id: Int) throws -> String {
-        let outcome = try session.place.coop(["logs", "--raw", "--exec", "\(id)", session.id])
-        #expect(outcome.exitCode == 0, "\(outcome)")
-        return outcome.output
+    /// The bytes of a further command. They are written beside it, and may come a moment after its end.
+    private func raw(_ session: HostedSession, _ id: Int, until isComplete: (String) -> Bool) throws -> String {
+        var output = ""
+        try Deadline.poll(seconds: 30) {
+            let outcome = try session.place.coop(["logs", "--raw", "--exec", "\(id)", session.id])
+            output = outcome.output
+            return outcome.exitCode == 0 && isComplete(output)
+        }
+        return output
     }
 
     @Test("what its terminal receives, under its number, and nothing of it on the session's own terminal", arguments: TestIdentity.all)
@@ -31,8 +35,8 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(try shell.wait().exitCode == 5)
 
         let number = "one\r\n" + (1...10).map { "\($0)\r\n" }.joined()
-        #expect(try raw(session, 2) == number)
-        #expect(try raw(session, 3).contains("42\r\n"))
+        #expect(try raw(session, 2) { $0 == number } == number)
+        #expect(try raw(session, 3) { $0.contains("42\r\n") }.contains("42\r\n"))
         #expect(try session.terminal == "the main one\r\n")
         let attached = try place.start(["attach", session.id], input: Self.screen)
         #expect(try attached.waitForOutput("the main one"))
@@ -70,13 +74,13 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         // 4: no terminal is wanted, so that coop copies to the one that is there.
         let copied = try place.coop(["exec", "--no-tty", session.id, "--", "sh", "-c", "echo to; echo errors >&2"], input: Self.screen)
         #expect(copied.exitCode == 0 && copied.output.contains("to"), "\(copied)")
-        let recorded = try raw(session, 4)
+        let recorded = try raw(session, 4) { $0.contains("to\n") && $0.contains("errors\n") }
         #expect(recorded.contains("to\n") && recorded.contains("errors\n"), "\(recorded)")
         // 5: standard error alone is a terminal.
         let half = "\"\(coop)\" exec \(session.id) -- sh -c 'echo hidden; echo seen >&2' | cat > half"
         #expect(try place.startOutside(["/bin/bash", "-c", half], input: Self.screen).wait().exitCode == 0)
         #expect(try place.text("half") == "hidden\n")
-        #expect(try raw(session, 5).hasPrefix("seen"))
+        #expect(try raw(session, 5) { $0.hasPrefix("seen") }.hasPrefix("seen"))
         let all = try place.hostShell("cat \(try session.directory)/exec")
         #expect(!all.output.contains("pipe:") && !all.output.contains("in a file") && !all.output.contains("hidden"), "\(all)")
         try session.stop()
@@ -95,7 +99,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(try exec.waitForOutput("password: "))
         try exec.send("hunter2hunter2\r")
         #expect(try exec.wait().output.contains("14 letters"))
-        #expect(try raw(session, 2).contains("somebody"))
+        #expect(try raw(session, 2) { $0.contains("somebody") }.contains("somebody"))
         let found = try place.hostShell("grep -rlaF hunter2 \"$COOP_HOME\"")
         #expect(found.output.isEmpty, "\(found)")
         try session.stop()
@@ -110,14 +114,14 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         kill(exec.pid, SIGKILL)
         _ = try exec.wait()
         #expect(try Deadline.poll(seconds: 30) { try session.events().contains { $0.hasPrefix("exec_exited ") } })
-        #expect(try raw(session, 2) == "shown\r\n")
+        #expect(try raw(session, 2) { $0 == "shown\r\n" } == "shown\r\n")
         // The session's own end does not wait for a client that is stopped.
         let stopped = try place.start(["exec", session.id, "--", "sh", "-c", "echo shown too; sleep 1000"], input: Self.screen)
         #expect(try stopped.waitForOutput("shown too"))
         kill(stopped.pid, SIGSTOP)
         try session.stop()
         #expect(try session.reaches("exited"))
-        #expect(try raw(session, 3) == "shown too\r\n")
+        #expect(try raw(session, 3) { $0 == "shown too\r\n" } == "shown too\r\n")
         kill(stopped.pid, SIGCONT)
         #expect(try !stopped.wait().timedOut)
         #expect(try place.remains() == [])

@@ -82,7 +82,8 @@ struct PruneCommand: ParsableCommand {
         if let first = full.first {
             throw CoopError(
                 .failed, full.count == 1 ? "the session \(first.id) stays" : "\(full.count) sessions stay",
-                "changes were not applied: \(full.map(\.id).joined(separator: ", "))", next: "coop discard \(first.id), or coop prune --force")
+                "changes were not applied: \(full.map(\.id).joined(separator: ", "))",
+                next: "coop discard \(first.id), or coop prune --force")
         }
     }
 
