@@ -147,7 +147,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         let id = try #require(try place.sandboxIDs().first, "\(started)")
         let exec = try place.coop(["exec", id, "--", "echo", "words"], input: Self.screen)
         #expect(exec.exitCode == 0, "\(exec)")
-        #expect(try place.coop(["logs", id]).output.hasSuffix("] words\n"))
+        #expect(try Deadline.poll(seconds: 30) { try place.coop(["logs", id]).output.hasSuffix("] words\n") })
         #expect(try place.coop(["stop", id]).exitCode == 0)
         #expect(try place.remains() == [])
     }

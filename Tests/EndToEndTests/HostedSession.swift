@@ -47,10 +47,12 @@ struct HostedSession {
     /// What its terminal received.
     var terminal: String { get throws { String(osBytes: try FileSystem.read(try directory + "/terminal")) } }
 
-    /// Its events, a line of `type fields` each.
+    /// Its events, a line of `type fields` each; none before the log is there.
     func events() throws -> [String] {
+        // The tip is made once the database has its tables.
+        guard FileSystem.kind(try directory + "/tip") == .file else { return [] }
         let script =
-            "import sqlite3,sys; [print(t, f) for t, f in sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True)"
+            "import sqlite3,sys; [print(t, f) for t, f in sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True, timeout=60)"
             + ".execute('SELECT type, fields FROM events ORDER BY seq')]"
         let outcome = try ChildProcess.run(["/usr/bin/python3", "-c", script, try directory + "/events.db"])
         guard outcome.exitCode == 0 else { throw TestSupportError("events: \(outcome)") }

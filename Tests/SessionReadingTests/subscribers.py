@@ -28,12 +28,13 @@ async def complete(client, start=first):
 
 
 async def main():
-    clients = await asyncio.gather(*(connect() for _ in range(count)))
-    # Reads nothing before all others have everything, and has hardly any room for it.
+    # Reads nothing before all others have everything, and has hardly any room for it. It comes first: as long as it has not said goodbye
+    # the server is there for the others, however short the session is.
     narrow = socket.socket()
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     narrow.connect(("127.0.0.1", int(url.split(":")[2].strip("/"))))
     slow = await connect(max_queue=1, sock=narrow)
+    clients = await asyncio.gather(*(connect() for _ in range(count)))
     print("connected", flush=True)
     await asyncio.gather(*(complete(client) for client in clients))
     late = await connect(f"{url}?from={last}")
