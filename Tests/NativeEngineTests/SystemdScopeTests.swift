@@ -62,8 +62,9 @@ import Testing
     }
 
     @Test func `the signal may come before the reply, among those of other units`() throws {
-        _ = try ask(
+        let sent = try ask(
             greeting + removed(job: "/job/6", unit: "other.scope", result: "failed") + removed(job: "/job/7") + reply(job: "/job/7"))
+        #expect(String(decoding: sent, as: UTF8.self).contains("StartTransientUnit"))
     }
 
     @Test func `a job that fails is an error`() {
