@@ -68,15 +68,29 @@ public final class TaskLock: Sendable {
 
     /// Waits for the lock on branch and record.
     public static func change(of name: TaskName, in store: TaskStore) throws(CoopError) -> TaskLock {
-        let path = store.lockPath(of: name, .change)
+        try wait(for: store.lockPath(of: name, .change), "cannot change the task \(name)", store)
+    }
+
+    /// Waits until no other task is merged: two merges would want the same branch and the same index.
+    ///
+    /// - Parameters:
+    ///   - name: the task that is to be merged.
+    ///   - whenBusy: called once if another merge goes on.
+    public static func merge(of name: TaskName, in store: TaskStore, whenBusy: () -> Void) throws(CoopError) -> TaskLock {
+        try wait(for: FileSystem.join(store.directory, ".merge"), "cannot merge \(name)", store, whenBusy: whenBusy)
+    }
+
+    private static func wait(
+        for path: String, _ what: String, _ store: TaskStore, whenBusy: () -> Void = {}
+    ) throws(CoopError) -> TaskLock {
         do throws(SystemError) {
             let file = try Descriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+            if flock(file.number, LOCK_EX | LOCK_NB) == 0 { return TaskLock(file: file) }
+            if errno == EWOULDBLOCK { whenBusy() }
             while flock(file.number, LOCK_EX) != 0 { if errno != EINTR { throw SystemError("flock", path) } }
             return TaskLock(file: file)
         } catch {
-            throw CoopError(
-                .failed, "cannot change the task \(name)", "\(error)",
-                next: error.isFull ? "df -h; df -i" : "ls -la \(store.directory.printable)")
+            throw CoopError(.failed, what, "\(error)", next: error.isFull ? "df -h; df -i" : "ls -la \(store.directory.printable)")
         }
     }
 }

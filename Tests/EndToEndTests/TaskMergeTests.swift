@@ -70,6 +70,20 @@ import Testing
         }
     }
 
+    @Test("several tasks that are merged at once all arrive") func atOnce() throws {
+        let place = try place(anyone, task: nil)
+        let names = (1...5).map { "t\($0)" }
+        for name in names { #expect(try place.task(name, "echo \(name) > \(name); git add .; git commit -qm \(name)").exitCode == 0) }
+        let merges = try names.map { try place.start(["task", "merge", $0, "--yes"]) }
+        for merge in merges {
+            let outcome = try merge.wait()
+            #expect(outcome.exitCode == 0, "\(outcome)")
+        }
+        #expect(try place.git("ls-files", "t?").split(separator: "\n").map(String.init) == names)
+        #expect(try place.git("status", "--porcelain") == "")
+        #expect(try place.leftovers() == [])
+    }
+
     @Test("staged changes elsewhere stay staged") func staged() throws {
         let place = try place(anyone, after: "echo other > other; git add other; git rm -q --cached kept")
         let expected = try plain(place, "git merge -q --no-edit coop/fix")

@@ -44,7 +44,10 @@ struct TaskMergeCommand: ParsableCommand {
         let tasks = try ProjectTasks(context: context)
         let record = try tasks.store.find(name)
         let lock = try TaskLock.change(of: record.name, in: tasks.store)
-        defer { withExtendedLifetime(lock) {} }
+        let turn = try TaskLock.merge(of: record.name, in: tasks.store) {
+            FileHandleOutput.standardError("coop: waiting for another merge of this project\n")
+        }
+        defer { withExtendedLifetime((lock, turn)) {} }
         let merge = try PendingMerge(tasks: tasks, record: record, into: into)
         var report = merge.report(method)
         for note in report.notes where !json { FileHandleOutput.standardError("coop: \(note)\n") }
