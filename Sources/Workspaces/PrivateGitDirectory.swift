@@ -82,6 +82,7 @@ public enum PrivateGitDirectory {
                 gitFile = file
             }
             mounts += try objectMounts(repository, directory, inside)
+            mounts += try submodules(of: repository, in: directory, user: user, git: git)
             return PrivateGit(
                 repository: repository, directory: directory, mounts: mounts, gitFile: gitFile, start: snapshot, objectFormat: format,
                 ignoresCase: configuration.flag("core", "ignorecase") ?? false,
