@@ -177,12 +177,14 @@ let package = Package(
         .target(
             name: "Sessions",
             dependencies: [
-                "AgentEvents", "CLinux", "ConfinedTerminal", "CoopErrors", "EventLog", "LinuxKernel", "Sandbox", "TerminalModel",
-                "WardenProtocol",
+                "AgentEvents", "CLinux", "ConfinedTerminal", "CoopErrors", "EventLog", "LinuxKernel", "Sandbox", "Substitution",
+                "TerminalModel", "WardenProtocol",
             ]),
         .testTarget(
             name: "SessionsTests",
-            dependencies: ["CLinux", "CoopErrors", "EventLog", "LinuxKernel", "Sandbox", "Sessions", "TestSupport", "WardenProtocol"]),
+            dependencies: [
+                "CLinux", "CoopErrors", "EventLog", "LinuxKernel", "Sandbox", "Sessions", "Substitution", "TestSupport", "WardenProtocol",
+            ]),
         .executableTarget(
             name: "event-log-benchmark", dependencies: ["CLinux", "CoopErrors", "EventLog", "LinuxKernel", "WebSocket"],
             path: "Benchmarks/EventLog",

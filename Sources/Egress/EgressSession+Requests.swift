@@ -114,6 +114,7 @@ extension EgressSession {
             if let watch = try watch.get(), revision > self.watched {
                 self.watched = revision
                 self.redaction = SecretRedaction(watch)
+                try self.whenRenewed()
                 try self.tell(.watch(watch))
             }
             try completion(result)

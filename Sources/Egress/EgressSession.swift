@@ -57,6 +57,8 @@ public final class EgressSession {
     private var audit: AuditWriter?
     /// Gets every decision as it is recorded, without secrets.
     public var whenDecided: ([AuditDetail]) throws -> Void = { _ in }
+    /// Called when a credential has another value than before.
+    public var whenRenewed: () throws -> Void = {}
     private var listeners: [GatewayListener] = []
     /// Sockets that only keep a port inside from being taken.
     private var reserved: [GatewayListener] = []

@@ -147,14 +147,15 @@ public final class SessionHost: TerminalHost {
             return false
         }
         let start = recorder.terminalEnd
-        let (shown, asks) = try recorder.received(Array(buffer[..<count]))
-        try screen?.received(shown, at: start, asks: asks, flush: recorder.flush)
+        let shown = Array(buffer[..<count])
+        let (written, asks) = try recorder.received(shown)
+        try screen?.received(written, at: start, asks: asks, flush: recorder.flush)
         for attachment in attachments.values { attachment.show(shown) }
         return true
     }
 
     private func take(keys bytes: [UInt8]) throws {
-        if let text = typed.take(bytes, isSecret: isSecret) { try recordInput(text, by: "terminal") }
+        if let text = typed.take(bytes, isSecret: isSecret) { try recorder.typed(text, by: "terminal", isWhole: false) }
         keys += bytes
         // The arrows and what a terminal reports by itself begin with ESC.
         if bytes.first != 0x1B || bytes.count == 1 { try recorder.answered() }
@@ -199,13 +200,6 @@ public final class SessionHost: TerminalHost {
         return mode.c_lflag & UInt32(ECHO) == 0 && mode.c_lflag & UInt32(ICANON) != 0
     }
 
-    private func recordInput(_ text: [UInt8], by: String) throws {
-        var fields = EventFields()
-        fields.put("text", content: recorder.scrub(text))
-        fields.put("by", by)
-        try recorder.record(.input, fields)
-    }
-
     // MARK: - Clients
 
     public func attach(
@@ -225,6 +219,7 @@ public final class SessionHost: TerminalHost {
         try recorder.flush()
         let theirs = try attachment.open()
         try send(.attached(offset: recorder.terminalEnd, rows: size.rows, columns: size.columns), [theirs])
+        attachment.show(recorder.heldBack)
         if isNew {
             var fields = EventFields()
             fields.put("readonly", isReadOnly)
@@ -307,7 +302,7 @@ public final class SessionHost: TerminalHost {
         let piece = pieces.removeFirst()
         switch piece {
         case .text(let text):
-            try recordInput(text, by: "send")
+            try recorder.typed(text, by: "send", isWhole: true)
             let isPaste = recorder.bracketsPastes && text.contains(0x0A)
             // A terminal sends the Enter key for a line end.
             let body = text.map { $0 == 0x0A ? 0x0D : $0 }

@@ -4,6 +4,7 @@ import EventLog
 import Glibc
 import LinuxKernel
 import Sandbox
+import Substitution
 import WardenProtocol
 
 /// The supervisor's pen: keeps a session's log and its summary. Used by the one thread of the event loop.
@@ -19,10 +20,10 @@ public final class SessionRecorder {
     public let directory: String
     public private(set) var summary: SessionSummary
     private let loop: EventLoop
-    private let writer: EventWriter
+    let writer: EventWriter
     private var stream: AgentStream?
     /// What happened before it was clear that the run is worth a log.
-    private var held: [(type: EventType, fields: EventFields, time: EventTime)]?
+    private var held: [(type: EventType, fields: (LogScrubber) -> EventFields, time: EventTime)]?
     private var lastOutput: UInt64 = 0
     /// What the screen said at the last look that it waits for, and whether that has become the state: what blinks while it waits is
     /// no work then.
@@ -40,7 +41,8 @@ public final class SessionRecorder {
     /// Asks for the rows of the screen as they are now, without waiting for the answer: nil when nobody can tell. Nil where there is no screen.
     var look: ((_ then: @escaping ([String]?) throws -> Void) throws -> Void)?
     /// Takes secrets out of what is about to be written.
-    public var scrub: ([UInt8]) -> [UInt8] = { $0 }
+    var scrubber = LogScrubber()
+    private let secrets: () throws(CoopError) -> PatternTable
 
     /// - Parameters:
     ///   - directory: this session's alone.
@@ -48,10 +50,13 @@ public final class SessionRecorder {
     ///   - patterns: what the agent's terminal shows while it waits for a person; nil where there is no agent.
     ///   - isDeferred: nothing is written before `begin`.
     ///   - prepare: makes the directory.
+    ///   - secrets: what must not be written, and what takes its place: of the same length, by which the terminal's offsets stay right. Asked
+    ///     for when writing begins.
     public init(
         directory: String, summary: SessionSummary, loop: EventLoop, stream: AgentStream?,
         patterns: AttentionPatterns? = nil, isDeferred: Bool,
-        prepare: @escaping () throws(CoopError) -> Void
+        prepare: @escaping () throws(CoopError) -> Void,
+        secrets: @escaping () throws(CoopError) -> PatternTable = { PatternTable([]) }
     ) throws(CoopError) {
         self.directory = directory
         self.summary = summary
@@ -60,14 +65,17 @@ public final class SessionRecorder {
         self.patterns = patterns
         held = []
         self.prepare = prepare
+        self.secrets = secrets
         writer = try EventWriter.create(directory: directory)
-        var fields = EventFields()
-        fields.put("command", list: summary.command)
-        if let agent = summary.agent { fields.put("agent", agent) }
-        fields.put("workspace", summary.workspace)
-        if let name = summary.name { fields.put("name", name) }
-        if let label = summary.label { fields.put("label", label) }
-        try record(.started, fields)
+        try record(.started) { scrubber in
+            var fields = EventFields()
+            fields.put("command", list: summary.command.map(scrubber.whole))
+            if let agent = summary.agent { fields.put("agent", agent) }
+            fields.put("workspace", summary.workspace)
+            if let name = summary.name { fields.put("name", name) }
+            if let label = summary.label { fields.put("label", label) }
+            return fields
+        }
         if !isDeferred { try begin() }
     }
 
@@ -77,9 +85,10 @@ public final class SessionRecorder {
     /// From here on everything is written.
     public func begin() throws(CoopError) {
         guard let events = held else { return }
+        try renewSecrets()
         try prepare()
         held = nil
-        for event in events { try writer.append(event.type, event.fields, at: event.time) }
+        for event in events { try writer.append(event.type, event.fields(scrubber), at: event.time) }
         try summary.write(directory: directory)
         loop.watch(writer.news.number) { [unowned self] _ in
             var count: UInt64 = 0
@@ -88,37 +97,58 @@ public final class SessionRecorder {
         }
     }
 
+    /// Asks anew what must not be written: a login has other tokens now.
+    public func renewSecrets() throws(CoopError) { scrubber.use(try secrets()) }
+
     // MARK: - What happens
 
     /// Adds an event.
-    public func record(_ type: EventType, _ fields: EventFields = EventFields()) throws(CoopError) {
+    public func record(_ type: EventType, _ fields: EventFields = EventFields()) throws(CoopError) { try record(type) { _ in fields } }
+
+    /// Adds an event that is made once the secrets are known.
+    func record(_ type: EventType, making fields: @escaping (LogScrubber) -> EventFields) throws(CoopError) {
         if held != nil {
             held?.append((type, fields, .now()))
             return
         }
-        try writer.append(type, fields)
+        try writer.append(type, fields(scrubber))
     }
 
-    /// Where the terminal's bytes end.
+    /// Where the terminal's bytes end that are written, or on their way to the disk.
     public private(set) var terminalEnd: UInt64 = 0
+
+    /// What the terminal received beyond that: it may be the beginning of a secret.
+    var heldBack: [UInt8] { scrubber.held(.terminal) }
 
     /// Adds what the terminal received.
     ///
-    /// - Returns: the bytes that were written, for whoever is attached, and whether the program asks the terminal something.
-    public func received(_ bytes: [UInt8]) throws(CoopError) -> (shown: [UInt8], asks: Bool) {
-        let clean = scrub(bytes)
-        var asks = false
-        terminalEnd += UInt64(clean.count)
-        try writer.append(terminal: clean)
-        for signal in scanner.scan(clean) {
-            switch signal {
-            case .bell: wanted = "bell"
-            case .notification(let text): wanted = text
-            case .question: asks = true
-            }
+    /// - Returns: the bytes that were written, and whether the program asks the terminal something.
+    public func received(_ bytes: [UInt8]) throws(CoopError) -> (written: [UInt8], asks: Bool) {
+        var clean = scrubber.take(bytes, from: .terminal)
+        var asks = try write(terminal: clean)
+        // No secret begins within a control sequence, and a program may wait for the answer to one.
+        if scanner.isInSequence, !heldBack.isEmpty {
+            let rest = scrubber.finish(.terminal)
+            asks = try write(terminal: rest) || asks
+            clean += rest
         }
         try active()
         return (clean, asks)
+    }
+
+    /// - Returns: whether the program asks the terminal something.
+    private func write(terminal bytes: [UInt8]) throws(CoopError) -> Bool {
+        var asks = false
+        terminalEnd += UInt64(bytes.count)
+        try writer.append(terminal: bytes)
+        for signal in scanner.scan(bytes) {
+            switch signal {
+            case .bell: wanted = "bell"
+            case .notification(let text): wanted = scrubber.whole(text)
+            case .question: asks = true
+            }
+        }
+        return asks
     }
 
     /// Keeps what the terminal shows, so that who attaches need not read everything before it.
@@ -127,7 +157,7 @@ public final class SessionRecorder {
         fields.put("offset", Int64(clamping: offset))
         fields.put("rows", Int64(rows))
         fields.put("columns", Int64(columns))
-        fields.put("snapshot", content: snapshot)
+        fields.put("snapshot", content: scrubber.whole(snapshot))
         try record(.screen, fields)
     }
 
@@ -139,7 +169,7 @@ public final class SessionRecorder {
 
     /// Adds what the agent wrote in its structured mode, cut anywhere.
     public func structured(_ bytes: [UInt8]) throws(CoopError) {
-        guard let emissions = stream?.feed(scrub(bytes)) else { return }
+        guard let emissions = stream?.feed(scrubber.take(bytes, from: .agent)) else { return }
         for emission in emissions { try take(emission) }
     }
 
@@ -161,35 +191,6 @@ public final class SessionRecorder {
 
     /// Waits until everything so far is on the disk.
     public func flush() throws(CoopError) { if isKept { try writer.flush() } }
-
-    /// A further command was started in the sandbox.
-    ///
-    /// - Parameter size: of its terminal; nil for none.
-    func executed(_ id: UInt32, _ command: [String], size: (rows: UInt16, columns: UInt16)?) throws(CoopError) {
-        var fields = EventFields()
-        fields.put("id", String(id))
-        fields.put("command", list: command)
-        if let size {
-            fields.put("rows", Int64(size.rows))
-            fields.put("columns", Int64(size.columns))
-        }
-        try record(.exec, fields)
-    }
-
-    /// A further command has written something.
-    func executionWrote(_ id: UInt32, _ bytes: [UInt8]) throws(CoopError) {
-        // Bytes are not held back: a run in which others work is worth a log.
-        try begin()
-        try writer.append(written: scrub(bytes), by: id)
-    }
-
-    /// A further command has ended.
-    func executionEnded(_ id: UInt32, _ end: ProcessEnd) throws(CoopError) {
-        var fields = EventFields()
-        fields.put("id", String(id))
-        fields.put("code", Int64(end.code))
-        try record(.execExited, fields)
-    }
 
     // MARK: - State
 
@@ -264,7 +265,7 @@ public final class SessionRecorder {
             if wasAsking, summary.reason == shown.reason.rawValue { return }
             var fields = EventFields()
             // No secret was in what the terminal received, but the screen may have put one together from parts.
-            fields.put("text", content: scrub(Array(shown.row.utf8)))
+            fields.put("text", content: scrubber.whole(Array(shown.row.utf8)))
             if shown.reason == .question { fields.put("reason", shown.reason.rawValue) }
             try record(shown.reason == .permission ? .permission : .attention, fields)
             return try change(.attention, reason: shown.reason.rawValue)
@@ -301,6 +302,7 @@ public final class SessionRecorder {
     /// The command has ended; nothing follows.
     public func exited(_ code: Int32, signal: UInt8? = nil) throws(CoopError) {
         guard !summary.state.isOver else { return }
+        try release()
         for emission in stream?.finish() ?? [] { try take(emission) }
         var fields = EventFields()
         if let signal { fields.put("signal", Int64(signal)) } else { fields.put("code", Int64(code)) }
@@ -316,9 +318,21 @@ public final class SessionRecorder {
         fields.put("reason", error.message)
         if let next = error.next { fields.put("next", next) }
         // A log that cannot be written has said so itself, in the space kept for that.
-        if writer.failure == nil { try record(.failed, fields) }
+        if writer.failure == nil {
+            try release()
+            try record(.failed, fields)
+        }
         summary.code = 125
         try end(.failed, error.message)
+    }
+
+    /// Writes what was held back: nothing follows that could make a secret of it.
+    private func release() throws(CoopError) {
+        guard isKept else { return }
+        _ = try write(terminal: scrubber.finish(.terminal))
+        for emission in stream?.feed(scrubber.finish(.agent)) ?? [] { try take(emission) }
+        let line = scrubber.finish(.typed)
+        if !line.isEmpty { try typed(line, by: "terminal", isWhole: true) }
     }
 
     private func end(_ state: SessionState, _ reason: String?) throws(CoopError) {
@@ -335,21 +349,5 @@ public final class SessionRecorder {
         do { try writer.close() } catch { failure = error }
         try summary.write(directory: directory)
         if let failure { throw failure }
-    }
-
-    /// Finishes the log of a session whose supervisor was killed. Whoever does this may be killed as well: a log that has its end already
-    /// gets no other one.
-    public static func orphan(directory: String) throws(CoopError) {
-        guard var summary = SessionSummary.read(directory: directory), !summary.state.isOver else { return }
-        let writer = try EventWriter.open(directory: directory)
-        let end = try EventReader(directory: directory).end()
-        if end == nil { try writer.append(.orphaned) }
-        try writer.close()
-        summary.state = end?.type == .exited ? .exited : .failed
-        summary.code = end?.code ?? (end?.type == .failed ? 125 : nil)
-        summary.reason = end?.type == .exited ? nil : end?.reason ?? "its supervisor was killed"
-        summary.ended = Int64(time(nil))
-        summary.since = summary.ended ?? 0
-        try summary.write(directory: directory)
     }
 }

@@ -19,6 +19,8 @@ public struct TerminalScanner: Sendable {
 
     /// Whether the program has asked for the marks of a bracketed paste.
     public private(set) var bracketsPastes = false
+    /// Whether the bytes so far end within an escape or control sequence.
+    var isInSequence: Bool { state == .escape || state == .control }
     private var state = State.ground
     private var pending: [UInt8] = []
 

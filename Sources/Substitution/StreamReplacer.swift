@@ -16,6 +16,9 @@ public final class StreamReplacer {
     /// How many bytes wait for what follows them.
     public var heldCount: Int { held.count }
 
+    /// The bytes that wait for what follows them: the beginning of a pattern.
+    public var heldBytes: [UInt8] { held }
+
     /// Takes the next piece.
     ///
     /// - Parameter emit: receives the output so far, in slices that are valid only during the call. A piece without a pattern is

@@ -172,9 +172,12 @@ struct SandboxGrants: Sendable {
         }.map { ($0.name, $0.value.origin) }
     }
 
+    /// Every secret that could be used here, by the name under which it is reported.
+    func secrets() throws(CoopError) -> [(name: String, value: SecretBytes)] { try session.watched(stored: try store.all()) }
+
     /// What the gateway looks for. Reads every secret that could be used here.
     func watch() throws(CoopError) -> SecretWatch {
-        let secrets = try session.watched(stored: try store.all())
+        let secrets = try secrets()
         var generator = SystemRandomNumberGenerator()
         let key = (0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) }
         let compiled = session.compiled

@@ -163,7 +163,7 @@ final class SandboxRun {
                 login != nil
                 ? nil
                 : try SessionRecording(
-                    context: context, options: options, spec: spec, project: project, agent: agent, hosting: hosting
+                    context: context, options: options, spec: spec, project: project, agent: agent, hosting: hosting, grants: grants
                 ).recorder(loop: loop)
             notifier = recorder.flatMap { [loop] recorder in
                 // What a person runs in the foreground, and no agent, they wait for.
@@ -301,6 +301,7 @@ final class SandboxRun {
     /// What happens in the sandbox beside its command belongs to its log.
     private func keepRecord(of supervisor: Supervisor, in recorder: SessionRecorder) throws {
         egress?.whenDecided = { details in try recorder.record(.egress, SessionRecording.fields(details)) }
+        egress?.whenRenewed = { if recorder.isKept { try recorder.renewSecrets() } }
         let executions = ExecutionRecorder(recorder: recorder, loop: loop)
         supervisor.furtherCommands = executions
         self.executions = executions

@@ -8,6 +8,7 @@ import LinuxKernel
 import Projects
 import Sandbox
 import Sessions
+import Substitution
 
 /// Sets up the log of one run.
 struct SessionRecording {
@@ -18,6 +19,8 @@ struct SessionRecording {
     let agent: AgentRun?
     /// Nil when this process is the command's client as well, at the caller's own streams.
     let hosting: Hosting?
+    /// Nil where no credential could go anywhere.
+    let grants: SandboxGrants?
 
     func recorder(loop: EventLoop) throws -> SessionRecorder {
         let directory = SessionStore(context: context).directory(of: spec.id, project: project.key)
@@ -32,7 +35,12 @@ struct SessionRecording {
         return try SessionRecorder(
             directory: directory, summary: summary, loop: loop, stream: try stream(), patterns: patterns, isDeferred: true
         ) {
-            () throws(CoopError) in try home.prepare(directory)
+            () throws(CoopError) in
+            try home.prepare(directory)
+        } secrets: { () throws(CoopError) in
+            // Those of the store as well where there is no way out: they may be mounted.
+            let known = if let grants { try grants.secrets() } else { try context.secrets().all() }
+            return PatternTable.masking(known.map(\.value))
         }
     }
 
