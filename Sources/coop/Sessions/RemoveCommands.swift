@@ -61,6 +61,8 @@ struct PruneCommand: ParsableCommand {
     private struct Report: Encodable {
         var version = 1
         var removed: [String]
+        /// Those that hold changes which were not applied.
+        var kept: [String]
         var isDryRun: Bool
     }
 
@@ -75,15 +77,19 @@ struct PruneCommand: ParsableCommand {
         old.removeAll { session in full.contains { $0.directory == session.directory } }
         for session in old where !dryRun { try session.remove() }
         if json {
-            print(try JSONText.encode(Report(removed: old.map(\.id), isDryRun: dryRun)))
+            print(try JSONText.encode(Report(removed: old.map(\.id), kept: full.map(\.id), isDryRun: dryRun)))
         } else {
             for session in old { print(session.id) }
         }
         if let first = full.first {
-            throw CoopError(
+            let error = CoopError(
                 .failed, full.count == 1 ? "the session \(first.id) stays" : "\(full.count) sessions stay",
                 "changes were not applied: \(full.map(\.id).joined(separator: ", "))",
                 next: "coop discard \(first.id), or coop prune --force")
+            guard json else { throw error }
+            // The one document that was printed says it already.
+            FileHandleOutput.standardError("coop: \(error.message.printableLines)\nNext: \(error.next ?? "")\n")
+            throw ProcessResult(code: 1)
         }
     }
 

@@ -43,6 +43,11 @@ struct Sessions {
                 matches.map { "\($0.id)\($0.name.map { " (\($0))" } ?? "")" }.joined(separator: ", "),
                 next: "coop ps")
         }
+        // Whatever keeps past ones from being read: none of that name runs.
+        if let past = try? SessionStore(context: context).find(text) {
+            throw CoopError(
+                .notFound, "there is no running sandbox `\(text.printable)`", "the session \(past.id) is over", next: "coop ps -a")
+        }
         let short = text.utf8.count < 4 ? ", and the beginning of an id needs four characters" : ""
         throw CoopError(.notFound, "there is no running sandbox `\(text.printable)`", "no name or id matches\(short)", next: "coop ps")
     }
