@@ -20,8 +20,9 @@ public struct TaskName: Sendable, Hashable, CustomStringConvertible {
             !text.hasSuffix(".lock"), !text.contains("..")
         else {
             throw CoopError(
-                .usage, "cannot name a task \(text.printable)",
-                "a name is 1 to 64 letters, digits, `-`, `_` and `.`, and neither begins nor ends with a dot",
+                .usage, "cannot name a task `\(text.printable)`",
+                "a name is 1 to 64 ASCII letters, digits, `-`, `_` and `.`, begins with a letter, digit or `_`, ends with neither `.` nor"
+                    + " `.lock`, and has no `..`",
                 next: "choose another name: --task fix-login")
         }
         self.text = text

@@ -39,7 +39,8 @@ struct DiscardCommand: ParsableCommand {
             throw CoopError(
                 .notReady, what, "it is running, and works with them", next: "coop stop \(selection.session.id)")
         }
-        if !yes {
+        // What was applied is in the tree: nothing is lost.
+        if !yes, !changes.isEmpty {
             let shown = changes.prefix(20).map { "  \($0.path.printable)\n" }.joined()
             let more = changes.count > 20 ? "  and \(changes.count - 20) more\n" : ""
             FileHandleOutput.standardError("This goes, for good:\n\(shown)\(more)")

@@ -98,7 +98,8 @@ struct TaskMergeCommand: ParsableCommand {
             .failed, "cannot merge \(merge.record.name) into \(report.into.printable)",
             "\(paths.count == 1 ? "1 file conflicts" : "\(paths.count) files conflict")\(commit.map { " at the commit \($0.hex.prefix(10))" } ?? "")"
                 + ", and nothing was changed:" + paths.map { "\n  \($0.printable)" }.joined(),
-            next: "coop run --task \(merge.record.name) -- git merge \(report.into.shellQuoted)   # solve them there, then merge again")
+            // A shell: a merge that is not finished when its session ends is gone.
+            next: "coop shell --task \(merge.record.name)   # there: git merge \(report.into.shellQuoted), solve, commit; then merge again")
         guard json else { throw error }
         print(try JSONText.encode(report))
         FileHandleOutput.standardError("coop: \(error.message.printableLines)\nNext: \(error.next ?? "")\n")

@@ -32,6 +32,11 @@ struct TaskRemove: ParsableCommand {
         let journals = ProjectTasks.journals(context)
         try context.home.prepare(journals)
         let found = try tasks.store.find(name)
+        if let session = tasks.store.session(of: found.name) {
+            throw CoopError(
+                .notReady, "cannot remove the task \(found.name)", "the session \(session.printable) works in it",
+                next: "coop stop \(session.printable)")
+        }
         let session = try TaskLock.session(of: found.name, in: tasks.store, holder: nil)
         let change = try TaskLock.change(of: found.name, in: tasks.store)
         defer { withExtendedLifetime((session, change)) {} }
@@ -65,9 +70,10 @@ struct TaskRemove: ParsableCommand {
         }
         let unmerged = try tasks.repository.unmergedCommits(of: record, withBranch: !keepBranch)
         if unmerged > 0 {
+            let into = record.baseBranch == nil ? " --into BRANCH" : ""
             throw CoopError(
                 .failed, what, "\(unmerged) \(unmerged == 1 ? "commit" : "commits") would be lost: in no other branch",
-                next: "coop task merge \(record.name)   # or: coop task rm --keep-branch \(record.name), or --force")
+                next: "coop task merge \(record.name)\(into)   # or: coop task rm --keep-branch \(record.name), or --force")
         }
     }
 }
