@@ -47,10 +47,11 @@ struct HostedSession {
     /// What its terminal received.
     var terminal: String { get throws { String(osBytes: try FileSystem.read(try directory + "/terminal")) } }
 
-    /// Its events, a line of `type fields` each; none before the log is there.
+    /// Its events, a line of `type fields` each.
     func events() throws -> [String] {
-        // The tip is made once the database has its tables.
-        guard FileSystem.kind(try directory + "/tip") == .file else { return [] }
+        // Made once the database has its tables.
+        let tip = try directory + "/tip"
+        try Deadline.poll(seconds: 30) { FileSystem.kind(tip) == .file }
         let script =
             "import sqlite3,sys; [print(t, f) for t, f in sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True, timeout=60)"
             + ".execute('SELECT type, fields FROM events ORDER BY seq')]"
