@@ -34,6 +34,9 @@ import Testing
         let place = try Sandboxed(identity)
         let outcome = try place.coop(["run", "-d", "--network", "none", "--", "no-such-program"])
         #expect(outcome.exitCode == 127 && outcome.output.isEmpty && outcome.error.contains("cannot run no-such-program"), "\(outcome)")
+        // Why is said before the prompt comes back, and what is missing is no program of the sandbox.
+        let mount = try place.hostShell(#""$coop" run -d -m /no-such-place -- true 2> error; echo "$?" && cat error"#)
+        #expect(mount.output.hasPrefix("125\ncoop: cannot mount /no-such-place: "), "\(mount)")
         #expect(try place.remains() == [])
     }
 

@@ -57,12 +57,19 @@ struct BackgroundSupervisor {
         let signals = try SignalRelay(to: pid)
         let answer = String(decoding: try signals.whileReading(reader), as: UTF8.self)
         guard answer.hasPrefix("ready ") else {
-            let code = Int32(answer.split(separator: " ").last ?? "") ?? 125
             if signals.wasInterrupted { Interrupt.dieOf(SIGINT) }
-            // The supervisor has said why on standard error already.
-            throw ProcessResult(code: code)
+            // The supervisor says why on standard error before it ends.
+            throw ProcessResult(code: BackgroundSupervisor.code(of: pid))
         }
         return String(answer.dropFirst(6))
+    }
+
+    /// With which code a supervisor ends that could not start anything.
+    private static func code(of pid: pid_t) -> Int32 {
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0 { if errno != EINTR { return 125 } }
+        let wasKilled = status & 0x7F != 0
+        return wasKilled ? 125 : status >> 8 & 0xFF
     }
 
     /// The words without `--project`, as far as they are coop's own.

@@ -27,23 +27,15 @@ struct SuperviseCommand: ParsableCommand {
         let hosting = try hosting(command)
         var options = arguments.options
         if host != .keep { options.tty = hosting.hasTerminal }
-        var isReady = false
-        let run: SandboxRun
-        do {
-            run = try SandboxRun(context: try Context(), options: options, command: command, hosting: hosting)
-        } catch {
-            SuperviseCommand.answer(answer, error)
-            throw error
-        }
+        // Without an answer whoever started this process waits for its end, and ends with its code: its error is printed by then.
+        let run = try SandboxRun(context: try Context(), options: options, command: command, hosting: hosting)
         do {
             try run.serve(hosting) {
-                isReady = true
                 try answer.writeAll("ready \(run.spec.id)".utf8, subject: "the command that started it")
                 SuperviseCommand.leave(answer, log: run.log)
             }
         } catch {
             try? run.cleanUp(after: error)
-            if !isReady { SuperviseCommand.answer(answer, error) }
             throw error
         }
         do { try run.cleanUp() } catch {
@@ -79,13 +71,5 @@ struct SuperviseCommand: ParsableCommand {
         // What is still to be said is for whoever asks later what went wrong.
         let errors = log.flatMap { try? Descriptor.open($0, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, mode: 0o600) } ?? null
         coop_dup3(errors.number, 2, 0)
-    }
-
-    /// A hook's own code is passed on; whoever started this process may be gone.
-    private static func answer(_ answer: Descriptor, _ error: any Error) {
-        let code =
-            (error as? ProcessResult)?.code ?? (error as? CoopError).map { $0.code == .notFound ? 127 : $0.code == .refused ? 126 : 125 }
-            ?? 125
-        try? answer.writeAll("failed \(code)".utf8, subject: "the command that started it")
     }
 }

@@ -44,7 +44,7 @@ struct InfoCommand: ParsableCommand {
         add("ended", entry.ended.map(InfoCommand.moment))
         add("tokens", entry.inputTokens.map { "\($0) in, \(entry.outputTokens ?? 0) out" })
         add("cost", entry.costUSD.map { "$\(Double(Int($0 * 10000 + 0.5)) / 10000)" })
-        add("terminal", entry.hasTerminal ? "coop attach \(entry.id)" : nil)
+        add("terminal", entry.hasTerminal && entry.supervisor != nil ? "coop attach \(entry.id)" : nil)
         add("supervisor", entry.supervisor.map { "process \($0)" })
         add("log", entry.log.map { context.home.abbreviated($0) })
         let width = lines.map(\.0.count).max() ?? 0

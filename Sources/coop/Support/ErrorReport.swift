@@ -15,7 +15,7 @@ struct ErrorReport {
     let arguments: [String]
 
     /// Exit codes of `run`, `exec` and `shell` belong to the command inside; coop's own stay clear of them.
-    private var passesCodesOn: Bool { ["run", "exec", "shell"].contains(arguments.first { !$0.hasPrefix("-") } ?? "") }
+    private var passesCodesOn: Bool { ["run", "exec", "shell", "supervise"].contains(arguments.first { !$0.hasPrefix("-") } ?? "") }
 
     private var wantsJSON: Bool {
         // Only coop's own options: what follows the command's name belongs to the command.
