@@ -19,7 +19,7 @@ public struct CoopHome: Sendable, Equatable {
 
     /// What is kept for one project.
     public enum ProjectArea: String, Sendable, CaseIterable {
-        case secrets, env, auth, vault, sessions, snapshots, home, tasks
+        case secrets, env, auth, vault, sessions, snapshots, home, tasks, commits
     }
 
     /// Takes the place from `COOP_HOME`, else `.coop` in the user's home directory. Nothing is made.

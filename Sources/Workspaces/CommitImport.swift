@@ -107,23 +107,33 @@ public struct CommitImport: Sendable {
         var host = try currentHost()
         let tips = wantedTips(listing, state, host, headTip, tree)
         let missing = try transfer.bring(tips, known: knownTips())
+        let refused = try refusedBranches(listing, state, host, missing, transfer)
         try step(.objectsStored)
 
-        let types = try transfer.types(of: tips)
+        let types = try transfer.types(of: tips + refused.compactMap(\.accepted))
         let commits = Set(types.filter { $0.value == "commit" }.keys)
-        result.references = try updateReferences(listing, state, missing, commits)
+        var accepted = listing
+        for branch in refused { accepted.refs[branch.name] = branch.accepted ?? host.refs[branch.name] }
+        result.references = try updateReferences(accepted, state, missing, commits)
+        result.references += refused.map { .init(name: $0.name, object: $0.tip, outcome: .refused(why: $0.why)) }
+        if let tree, let why = missing[tree] { result.references.append(.init(name: "index", object: tree, outcome: .refused(why: why))) }
         host = try currentHost()
         try step(.referencesUpdated)
 
         let insideHeadCommit: ObjectID? =
             switch state.head {
-            case .branch(let name): listing.refs[name]
+            case .branch(let name):
+                refused.first { $0.name == name }.map { $0.accepted ?? privateGit.start.refs[name] } ?? listing.refs[name]
             case .detached(let id): id
             case nil: nil
             }
         result.head = try moveHead(state.head, insideHeadCommit, host, commits)
-        if let headTip, case .left(let why) = result.head, commits.contains(headTip) {
-            try park(headTip, as: "HEAD", why, &result)
+        if let headTip, case .left(let why) = result.head {
+            if commits.contains(headTip) {
+                try park(headTip, as: "HEAD", why, &result)
+            } else {
+                result.references.append(.init(name: "HEAD", object: headTip, outcome: .refused(why: missing[headTip] ?? why)))
+            }
         }
         host = try currentHost()
         try step(.headMoved)
@@ -294,7 +304,7 @@ public struct CommitImport: Sendable {
                     reports.append(
                         .init(
                             name: update.source, object: update.new,
-                            outcome: outcome.status.isSuccess ? update.outcome : .skipped(why: complaint(outcome))))
+                            outcome: outcome.status.isSuccess ? update.outcome : .refused(why: complaint(outcome))))
                 }
             }
             return reports.sorted { $0.name < $1.name }
@@ -324,7 +334,7 @@ public struct CommitImport: Sendable {
             let update = ImportPlan.Update(source: name, target: target, new: id, old: old, outcome: outcome)
             let ended = try transaction([update])
             guard ended.status.isSuccess else {
-                result.references.append(.init(name: name, object: id, outcome: .skipped(why: complaint(ended))))
+                result.references.append(.init(name: name, object: id, outcome: .refused(why: complaint(ended))))
                 return
             }
         }

@@ -126,7 +126,7 @@ public struct HostGit: Sendable {
     private func configurationChanged(_ what: String, _ why: String) -> CoopError {
         CoopError(
             .refused, what, "its configuration changed while the session ran: \(why)",
-            next: "look at \(FileSystem.join(repository.commonDirectory, "config").printable), then start the import again")
+            next: "look at \(FileSystem.join(repository.commonDirectory, "config").printable), then: coop commits import")
     }
 
     private func fixedArguments(_ setting: Setting) -> [String] {

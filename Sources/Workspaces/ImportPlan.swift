@@ -80,7 +80,7 @@ struct ImportPlan {
             let target = parking + rest
             if facts.host.refs[target] == new { return report(source, new, .parked(name: target, why: why)) }
             if facts.host.refs[target] == nil, let reason = conflict(target) {
-                return report(source, new, .skipped(why: "\(why); and \(reason)"))
+                return report(source, new, .refused(why: "\(why); and \(reason)"))
             }
             add(source, target, new, .parked(name: target, why: why))
         }
@@ -96,7 +96,7 @@ struct ImportPlan {
                 continue
             }
             if let why = facts.missing[new] {
-                report(name, new, .skipped(why: why))
+                report(name, new, .refused(why: why))
                 continue
             }
             let started = facts.start.refs[name]
@@ -149,7 +149,7 @@ struct ImportPlan {
         let newest = facts.inside["refs/stash"]
         for (number, id) in facts.newStashes.filter({ $0 != newest }).enumerated() {
             if let why = facts.missing[id] {
-                report("refs/stash@{\(number + 1)}", id, .skipped(why: why))
+                report("refs/stash@{\(number + 1)}", id, .refused(why: why))
             } else {
                 park("refs/stash@{\(number + 1)}", "stash-\(number + 1)", id, "the host's stash is its own")
             }

@@ -12,8 +12,10 @@ public struct ImportResult: Sendable, Equatable {
         case alreadyThere
         /// Kept under another name, `refs/coop/ID/…`.
         case parked(name: String, why: String)
-        /// Not taken over.
+        /// Not taken over, since it is not wanted.
         case skipped(why: String)
+        /// It is wanted and could not be taken over: what is there is nowhere but in the private git directory, which has to be kept.
+        case refused(why: String)
     }
 
     /// One reference that differs inside from the start of the session.
@@ -46,11 +48,16 @@ public struct ImportResult: Sendable, Equatable {
         let refs = references.allSatisfy {
             switch $0.outcome {
             case .created, .fastForwarded, .rewritten, .alreadyThere: true
-            case .parked, .skipped: false
+            case .parked, .skipped, .refused: false
             }
         }
         if case .left = head { return false }
         if case .left = index { return false }
         return refs && notes.isEmpty
+    }
+
+    /// What is nowhere but in the private git directory.
+    public var refused: [Reference] {
+        references.filter { if case .refused = $0.outcome { true } else { false } }
     }
 }

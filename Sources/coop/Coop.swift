@@ -35,7 +35,7 @@ struct Coop: ParsableCommand {
                 name: "Work",
                 subcommands: [
                     DiffCommand.self, ApplyCommand.self, DiscardCommand.self, UndoCommand.self, TaskCommand.self,
-                    ImportCommitsCommand.self,
+                    CommitsCommand.self, ImportCommitsCommand.self,
                 ]),
             CommandGroup(
                 name: "Credentials",

@@ -45,7 +45,8 @@ import Testing
                 "discard nope",
                 "undo", "undo nope", "undo --redo", "task", "task list", "task path nope", "task rm nope", "task merge nope",
                 "task merge a --squash --rebase", "task divergence nope", "run --task a/b -- true", "run --task x -- true",
-                "run --task x --workspace bind -- true", "run --base main -- true",
+                "run --task x --workspace bind -- true", "run --base main -- true", "commits", "commits list",
+                "commits import", "commits import nope", "commits bundle f", "commits rm", "commits rm nope",
             ]),
         Situation(
             title: "configuration by commands",

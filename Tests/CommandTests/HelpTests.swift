@@ -6,7 +6,8 @@ import Testing
 enum Contract {
     static let commands = [
         "run", "shell", "exec", "explain", "why", "ps", "info", "attach", "detach", "send", "watch", "subscribe", "logs", "wait", "stop",
-        "restart", "rm", "prune", "init", "project", "trust", "config", "diff", "apply", "discard", "undo", "task", "secret", "env", "auth",
+        "restart", "rm", "prune", "init", "project", "trust", "config", "diff", "apply", "discard", "undo", "task", "commits", "secret",
+        "env", "auth",
         "profile", "grant", "allow", "deny", "net", "policy",
         "audit", "doctor",
         "version",
@@ -18,6 +19,7 @@ enum Contract {
     static let secretCommands = ["add", "list", "show", "rm"]
     static let grantCommands = ["add", "list", "remove", "providers"]
     static let taskCommands = ["list", "divergence", "merge", "path", "rm"]
+    static let commitsCommands = ["list", "import", "bundle", "rm"]
     static let auditCommands = ["show", "verify", "export"]
     static let all =
         commands.map { [$0] } + configCommands.map { ["config", $0] } + secretCommands.map { ["secret", $0] }
@@ -25,7 +27,7 @@ enum Contract {
         + projectCommands.map { ["project", $0] } + environmentCommands.map { ["env", $0] }
         + grantCommands.map { ["grant", $0] } + ["auth", "list", "refresh", "remove"].map { ["grant", "mcp", $0] }
         + [["net", "status"], ["net", "bundles"], ["policy", "show"], ["policy", "check"], ["policy", "test"]]
-        + auditCommands.map { ["audit", $0] } + taskCommands.map { ["task", $0] }
+        + auditCommands.map { ["audit", $0] } + taskCommands.map { ["task", $0] } + commitsCommands.map { ["commits", $0] }
 
     /// The options that the command contract promises for `run` and `shell` in this version.
     static let runOptions = [

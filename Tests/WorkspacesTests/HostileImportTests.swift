@@ -272,11 +272,31 @@ import Testing
         try point(session, "refs/heads/evil", at: try commit(session, tree: tree))
         let result = try session.finish()
         #expect(result.outcome("refs/heads/main") == .fastForwarded)
-        guard case .skipped = result.outcome("refs/heads/evil") else {
-            Issue.record("\(result)")
-            return
-        }
+        #expect(result.refused.map(\.name) == ["refs/heads/evil"], "\(result)")
+        // The part of it that is well is the other's.
+        #expect(try session.host("rev-parse", "evil") == session.host("rev-parse", "main"))
         #expect(try session.host("fsck", "--strict", "--no-dangling") == "")
+    }
+
+    @Test(arguments: [0, 1, 2, 7, 20])
+    func `of a refused branch everything before the fault arrives`(_ good: Int) throws {
+        let session = try Session()
+        try session.begin()
+        for number in 0..<good { try session.commitInside("good\(number)", "\(number)") }
+        let last = try session.inside("rev-parse", "main")
+        let blob = try object(session, "blob", Array("x".utf8))
+        let bad = try commit(session, tree: try object(session, "tree", treeEntry("100644", ".git", blob)))
+        try point(session, "refs/heads/main", at: bad)
+        // What comes after it stands on it.
+        try session.inside("commit", "-q", "--allow-empty", "-m", "after")
+        let result = try session.finish()
+        #expect(try session.host("rev-parse", "main") == last)
+        #expect(result.refused.contains { $0.name == "refs/heads/main" }, "\(result)")
+        #expect(try session.host("fsck", "--strict", "--no-dangling") == "")
+        // Nothing that arrived looks taken back.
+        #expect(try session.host("diff", "--cached", "--name-only", "--diff-filter=D") == "")
+        // And once more, as after a kill.
+        #expect(try !session.finish().refused.isEmpty && session.host("rev-parse", "main") == last)
     }
 
     @Test func `a session's id cannot lead anywhere`() throws {

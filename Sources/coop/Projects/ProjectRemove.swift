@@ -39,6 +39,13 @@ struct ProjectRemove: ParsableCommand {
                 .notReady, what, tasks.count == 1 ? "it has the task \(first.name)" : "it has \(tasks.count) tasks",
                 next: "coop task list   # then, for each: coop task rm NAME")
         }
+        let kept = try ProjectCommits(context: context, project: record.key).all
+        if let first = kept.first {
+            throw CoopError(
+                .notReady, what,
+                "commits of \(kept.count == 1 ? "the session \(first.session)" : "\(kept.count) sessions") have not arrived",
+                next: "cd \(record.path.shellQuoted) && coop commits list   # then, for each: coop commits rm ID")
+        }
         let contents = ProjectContents(context: context, key: record.key)
         let list = contents.lines.map { "\n  \($0)" }.joined()
         let place = context.home.abbreviated(record.path).printable

@@ -18,14 +18,62 @@ enum SessionCommits {
         return try TaskLock.idle(name, in: TaskStore(directory: FileSystem.parent(of: directory)))
     }
 
-    /// Commits made inside arrive in the repository.
+    /// Commits made inside arrive in the repository. What does not is kept for its user, and said.
     ///
-    /// - Parameter isLive: whether the sandbox worked on the host's own files.
-    static func takeOver(_ git: PrivateGit, session: SessionDirectory, context: Context, isLive: Bool) throws {
+    /// - Parameters:
+    ///   - project: the key of the session's project.
+    ///   - isLive: whether the sandbox worked on the host's own files.
+    static func takeOver(_ git: PrivateGit, session: SessionDirectory, project: String, context: Context, isLive: Bool) throws {
         git.releaseIndex()
         let work = try commitImport(git, session: session.id, context: context, isLive: isLive)
         guard try work.isNeeded() else { return }
-        tell(try work.run(try runner(git, context: context) { try session.recordCgroups($0) }), isLive: isLive)
+        let result = try work.run(try runner(git, context: context) { try session.recordCgroups($0) })
+        tell(result, isLive: isLive)
+        if !result.refused.isEmpty { try keep(git, of: session.id, project: project, reasons(result), context: context) }
+    }
+
+    /// Keeps what a session has committed where it could not be taken over, and says so.
+    static func keep(_ git: PrivateGit, of session: String, project: String, _ reasons: [String], context: Context) throws {
+        let store = ProjectCommits.store(context, project)
+        try context.home.prepare(store)
+        try KeptCommits.keep(git, of: session, reasons: reasons, in: store)
+        FileHandleOutput.standardError(
+            "coop: what did not arrive of session \(session) is kept\nNext: coop commits list   # and how to get at it: coop commits --help\n"
+        )
+    }
+
+    /// Tries again to take over what was kept.
+    ///
+    /// - Returns: whether everything has arrived.
+    static func takeOver(_ kept: KeptCommits, context: Context) throws -> Bool {
+        let git = try kept.load()
+        let lock = try taskLock(of: git)
+        if git.ownBranch != nil, lock == nil {
+            throw CoopError(
+                .notReady, "cannot import the commits of session \(kept.session)", "another session works in the task",
+                next: "coop task list")
+        }
+        defer { withExtendedLifetime(lock) {} }
+        // The session is over: the files of its tree may be anybody's by now, so that HEAD and index stay.
+        let result = try commitImport(git, session: kept.session, context: context, isLive: false).run(try runner(git, context: context))
+        tell(result, isLive: false)
+        if !result.refused.isEmpty { try kept.update(reasons(result)) }
+        return result.refused.isEmpty
+    }
+
+    /// Writes everything that was kept, and is not in the repository since before the session, as a bundle (git-bundle(1)).
+    static func bundle(_ kept: KeptCommits, to output: borrowing Descriptor, context: Context) throws -> Bool {
+        let git = try kept.load()
+        let known = Set(git.start.refs.values).map { "^\($0.hex)\n" }.joined()
+        let run = try runner(git, isReadOnly: true, context: context)
+        return try run(["git", "bundle", "create", "-q", "-", "--all", "--stdin"], Array(known.utf8), output.number) == 0
+    }
+
+    private static func reasons(_ result: ImportResult) -> [String] {
+        result.refused.map { reference in
+            guard case .refused(let why) = reference.outcome else { return reference.name }
+            return "\(reference.name) \(reference.object?.hex.prefix(10) ?? ""): \(why)"
+        }
     }
 
     private static func commitImport(
@@ -43,13 +91,13 @@ enum SessionCommits {
         guard git.ownBranch != nil else { return nil }
         let work = try commitImport(git, session: id, context: context)
         // Git inside goes on meanwhile: nothing of it is written, and no lock taken.
-        let run = try runner(git, isReadOnly: true, context: context) { _ in }
+        let run = try runner(git, isReadOnly: true, context: context)
         return (git.directory, { _ = try work.runLive(run) })
     }
 
     /// Runs git in a sandbox of its own.
     private static func runner(
-        _ git: PrivateGit, isReadOnly: Bool = false, context: Context, recordCgroups: @escaping ([String]) throws -> Void
+        _ git: PrivateGit, isReadOnly: Bool = false, context: Context, recordCgroups: @escaping ([String]) throws -> Void = { _ in }
     ) throws -> CommitImport.RunInside {
         let sandbox = OneShotSandbox(engine: NativeEngine(wardenPath: try WardenProgram.locate(), journal: recordCgroups))
         return { arguments, input, output in
@@ -91,7 +139,7 @@ enum SessionCommits {
         for reference in result.references {
             switch reference.outcome {
             case .parked(let name, let why): WorkspaceSession.say("\(reference.name) is kept as \(name): \(why)")
-            case .skipped(let why): WorkspaceSession.say("\(reference.name) was not taken over: \(why)")
+            case .skipped(let why), .refused(let why): WorkspaceSession.say("\(reference.name) was not taken over: \(why)")
             case .rewritten(let kept?): WorkspaceSession.say("\(reference.name) was rewritten; where it was before is kept as \(kept)")
             case .created, .fastForwarded, .rewritten, .alreadyThere: continue
             }

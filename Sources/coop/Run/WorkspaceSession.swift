@@ -164,7 +164,7 @@ final class WorkspaceSession {
         if let git {
             attempt {
                 isSettled = false
-                try SessionCommits.takeOver(git, session: session, context: context, isLive: overlay == nil)
+                try SessionCommits.takeOver(git, session: session, project: record.project, context: context, isLive: overlay == nil)
                 isSettled = true
             }
         }
@@ -203,7 +203,10 @@ final class WorkspaceSession {
             let lock = try SessionCommits.taskLock(of: saved)
             if saved.ownBranch != nil, lock == nil { return false }
             defer { withExtendedLifetime(lock) {} }
-            try SessionCommits.takeOver(saved, session: remains, context: context, isLive: record?.overlay == nil)
+            // Without a record the sandbox had not started; without the directory its commits are kept elsewhere.
+            if let record, FileSystem.kind(saved.directory, followLinks: false) != nil {
+                try takeOver(saved, remains, record, context)
+            }
             git = saved
         }
         if let overlay = record?.overlay {
@@ -212,6 +215,18 @@ final class WorkspaceSession {
             try inspect(record, repository: git?.repository, context: context, session: remains.id)
         }
         return true
+    }
+
+    /// Takes over the commits of a session that could not do so itself. What fails now would fail with every later command: it waits for its
+    /// user, who is told.
+    private static func takeOver(_ git: PrivateGit, _ remains: SessionDirectory, _ record: WorkspaceRecord, _ context: Context) throws {
+        do {
+            try SessionCommits.takeOver(
+                git, session: remains, project: record.project, context: context, isLive: record.overlay == nil)
+        } catch let error as CoopError {
+            say("cannot import the commits of session \(remains.id): \(error.message)")
+            try SessionCommits.keep(git, of: remains.id, project: record.project, [error.message], context: context)
+        }
     }
 
     /// A file of coop's own that the sandbox wrote is not believed until it is approved again.

@@ -24,8 +24,12 @@ struct TaskList: ParsableCommand {
         try Sweep(context: context).run()
         let tasks = try ProjectTasks(context: context)
         let entries = try tasks.store.all().map { try TaskEntry($0, of: tasks) }
+        let kept = try ProjectCommits(context: context, project: tasks.project.key).all.map(\.session)
         if json {
-            let listing = JSONValue.object([.init("version", .number("1")), .init("tasks", .array(entries.map(\.json)))])
+            let listing = JSONValue.object([
+                .init("version", .number("1")), .init("keptCommits", .array(kept.map { .string($0) })),
+                .init("tasks", .array(entries.map(\.json))),
+            ])
             print(listing.text(indented: true))
             return
         }
@@ -39,5 +43,9 @@ struct TaskList: ParsableCommand {
             ])
         }
         FileHandleOutput.standardOutput(Table.text(rows))
+        if !kept.isEmpty {
+            FileHandleOutput.standardError(
+                "coop: commits of \(kept.joined(separator: ", ")) have not arrived in the repository\nNext: coop commits list\n")
+        }
     }
 }

@@ -5,7 +5,7 @@
 SETTINGS is JSON: `keys` (what is accepted as a credential), `file` (the broken source file), `old` and `new` (its fault, and
 what goes there instead), `test` (the command that tests), `refresh` (the refresh token that works once), and `expire`: the
 step at whose answer the credentials cease to work, in the way "ended" (the credential file `login` says so from then on) or
-"refused" (only the service knows). Every request is written to LOG before it is answered.
+"refused" (only the service knows). With `commands` claude runs these in a shell instead, one after another. Every request is written to LOG before it is answered.
 """
 import base64
 import hashlib
@@ -180,6 +180,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         file = settings["file"]
         use = [("Read", {"file_path": file}), ("Edit", {"file_path": file, "old_string": settings["old"], "new_string": settings["new"]}),
                ("Bash", {"command": settings["test"], "description": "Run the tests"})]
+        if "commands" in settings:
+            use = [("Bash", {"command": command, "description": "Work"}) for command in settings["commands"]]
         if step is None:
             block, reason = {"type": "text", "text": '{"title": "A task", "isNewTopic": true}'}, "end_turn"
         elif step < len(use):
