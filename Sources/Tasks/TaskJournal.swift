@@ -66,7 +66,14 @@ final class TaskJournal {
         do throws(SystemError) { names = try FileSystem.list(directory) } catch  where error.errno == ENOENT { return [] }
         for name in names {
             let path = FileSystem.join(directory, name)
-            guard let file = try? Descriptor.open(path, O_RDONLY | O_NOFOLLOW), flock(file.number, LOCK_EX | LOCK_NB) == 0 else { continue }
+            let file: Descriptor
+            do throws(SystemError) { file = try Descriptor.open(path, O_RDONLY | O_NOFOLLOW) } catch  where error.errno == ENOENT {
+                continue
+            }
+            if flock(file.number, LOCK_EX | LOCK_NB) != 0 {
+                if errno == EWOULDBLOCK || errno == EINTR { continue }
+                throw SystemError("flock", path)
+            }
             if name.hasPrefix(".") {
                 // Nothing was done yet.
                 try FileSystem.removeFile(path)
@@ -75,6 +82,7 @@ final class TaskJournal {
             // It may have been finished while we waited for it.
             guard FileSystem.kind(path, followLinks: false) == .file else { continue }
             guard let entry = Entry(parsing: try file.readAll(limit: 1 << 16, subject: path)) else {
+                // It got its name when it was whole: only a power loss leaves half of one, and nobody can tell any more what it was about.
                 try FileSystem.removeFile(path)
                 continue
             }

@@ -102,10 +102,22 @@ extension TaskStore {
     }
 
     /// The session that works in a task, nil for none.
-    public func session(of name: TaskName) -> String? {
-        guard let file = try? Descriptor.open(lockPath(of: name, .session), O_RDONLY | O_NOFOLLOW) else { return nil }
-        if flock(file.number, LOCK_SH | LOCK_NB) == 0 { return nil }
-        guard let bytes = try? file.readAll(limit: 256, subject: "lock") else { return nil }
-        return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+    ///
+    /// - Throws: `CoopError` where that cannot be told; nobody may take it for a task without a session.
+    public func session(of name: TaskName) throws(CoopError) -> String? {
+        let path = lockPath(of: name, .session)
+        do throws(SystemError) {
+            let file: Descriptor
+            do throws(SystemError) { file = try Descriptor.open(path, O_RDONLY | O_NOFOLLOW) } catch  where error.errno == ENOENT {
+                return nil
+            }
+            if flock(file.number, LOCK_SH | LOCK_NB) == 0 { return nil }
+            guard errno == EWOULDBLOCK || errno == EINTR else { throw SystemError("flock", path) }
+            let bytes = try file.readAll(limit: 256, subject: path)
+            return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+        } catch {
+            throw CoopError(
+                .failed, "cannot tell whether a session works in the task \(name)", "\(error)", next: "ls -la \(directory.printable)")
+        }
     }
 }

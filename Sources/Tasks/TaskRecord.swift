@@ -57,12 +57,18 @@ public struct TaskRecord: Sendable, Equatable {
             if error.errno == ENOENT || error.errno == ENOTDIR { return nil }
             throw CoopError(.failed, "cannot read the record of a task", "\(error)", next: "ls -la \(directory.printable)")
         }
-        guard let record = TaskRecord(parsing: bytes, directory: directory) else {
+        let record = TaskRecord(parsing: bytes, directory: directory)
+        guard let record, record.name.text == FileSystem.lastComponent(of: directory) else {
             throw CoopError(
                 .failed, "cannot read the record of the task \(FileSystem.lastComponent(of: directory).printable)",
-                "\(path.printable) is not one", next: "cat \(path.printable)")
+                "\(path.printable) is not one", next: damagedRemedy(directory))
         }
         return record
+    }
+
+    /// What helps where a record is damaged or gone.
+    static func damagedRemedy(_ directory: String) -> String {
+        "save what you need of \(directory.printable), then: coop task rm --force \(FileSystem.lastComponent(of: directory).printable)   # the branch stays"
     }
 
     /// Replaces the file as a whole.

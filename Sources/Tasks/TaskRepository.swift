@@ -64,8 +64,9 @@ public struct TaskRepository: Sendable {
     func removeView(ofWorktree directory: String) throws(SystemError) {
         let worktree = GitRepository(
             workTree: "", link: .file, gitDirectory: directory, commonDirectory: repository.commonDirectory, objectDirectories: [])
-        guard let view = try? GitView(of: worktree, in: stateDirectory) else { return }
-        try FileSystem.removeTree(view.path)
+        // It is named after the directory, and goes before that.
+        if FileSystem.kind(directory, followLinks: false) == nil { return }
+        try FileSystem.removeTree(GitView(of: worktree, in: stateDirectory).path)
     }
 
     // MARK: - References
@@ -144,6 +145,28 @@ public struct TaskRepository: Sendable {
             return false
         }
         return try commits(of: [result], beside: record) == 0
+    }
+
+    /// Whether a branch has all that a task has, though in other commits: the same ones, picked or rebased, or a single one with everything.
+    public func isMergedByHand(_ record: TaskRecord) throws -> Bool {
+        let references = try references().refs
+        guard let tip = references[record.name.reference], let base = record.baseBranch.flatMap({ references[$0] }),
+            let fork = try mergeBase(base, tip)
+        else { return false }
+        let left = try git.run(
+            ["rev-list", "--count", "--cherry-pick", "--right-only", "--no-merges", "\(base.hex)...\(tip.hex)"])
+        if left.elementsEqual("0\n".utf8) { return try git.run(["rev-list", "--merges", "\(fork.hex)..\(tip.hex)"]).isEmpty }
+        let plain = ["--no-ext-diff", "--no-textconv", "--no-color", "--binary", "--full-index", "--no-renames"]
+        let own = try patches(["diff-tree", "-p"] + plain + [fork.hex, tip.hex])
+        guard let own = own.first else { return false }
+        return try patches(["log", "-p", "--first-parent", "--max-count=200"] + plain + ["\(fork.hex)..\(base.hex)"]).contains(own)
+    }
+
+    /// Names of patches by what they change (git-patch-id(1)).
+    private func patches(_ arguments: [String]) throws -> [Substring] {
+        let setting = HostGit.Setting(limits: .init(output: 1 << 28))
+        let text = try git.run(["patch-id", "--stable"], HostGit.Setting(input: git.run(arguments, setting)))
+        return String(decoding: text, as: UTF8.self).split(separator: "\n").map { $0.prefix { $0 != " " } }
     }
 
     /// How many commits these have that no branch, but the task's, tag or remote branch has.

@@ -98,7 +98,7 @@ public struct TaskWorktree {
         let head = try FileBytes.contents(FileSystem.join(common, "HEAD"), limit: 4096).flatMap(RefSnapshot.parseHead)
         if head == .branch(reference) { return FileSystem.parent(of: common) }
         let all = FileSystem.join(common, "worktrees")
-        for name in (try? FileSystem.list(all)) ?? [] {
+        for name in FileSystem.kind(all) == nil ? [] : try FileSystem.list(all) {
             let directory = FileSystem.join(all, name)
             let head = try FileBytes.contents(FileSystem.join(directory, "HEAD"), limit: 4096).flatMap(RefSnapshot.parseHead)
             guard head == .branch(reference) else { continue }
@@ -216,6 +216,29 @@ public struct TaskWorktree {
             if isPlain, try FileBytes.contents(dotGit, limit: 8192) == pointer { return }
             if !isPlain { try FileSystem.removeTree(dotGit) }
             try FileSystem.replace(dotGit, with: pointer, mode: 0o644)
+        }
+    }
+
+    /// A record for a task whose own is damaged, good for removing it: git remembers where the tree is. Kept in the place of the damaged one.
+    public func rebuild(_ name: TaskName) throws -> TaskRecord {
+        let what = "cannot repair the record of the task \(name)"
+        return try describing(what) {
+            let references = try repository.references()
+            guard let commit = references.refs[name.reference] ?? references.headCommit else {
+                throw CoopError(.failed, what, "the repository has no commits", next: "ls -la \(store.directory(of: name).printable)")
+            }
+            var record = TaskRecord(
+                name: name, directory: store.directory(of: name), leaf: "tree", worktree: "coop-\(name)-gone", baseBranch: nil,
+                baseCommit: commit, created: 0)
+            let all = FileSystem.join(repository.repository.commonDirectory, "worktrees")
+            for worktree in FileSystem.kind(all) == nil ? [] : try FileSystem.list(all) where worktree.hasPrefix("coop-") {
+                let line = try FileBytes.contents(FileSystem.join(FileSystem.join(all, worktree), "gitdir"), limit: 8192) ?? []
+                let tree = FileSystem.parent(of: String(osBytes: line.prefix { $0 != UInt8(ascii: "\n") }))
+                guard FileSystem.parent(of: tree) == record.directory else { continue }
+                (record.worktree, record.leaf) = (worktree, FileSystem.lastComponent(of: tree))
+            }
+            try record.write()
+            return record
         }
     }
 

@@ -3,11 +3,8 @@ import Glibc
 import LinuxKernel
 
 /// What git on the host sees of the user's repository: a directory of coop's own in the place of the common one (git(1),
-/// GIT_COMMON_DIR). References, objects and logs are links to the real ones; the configuration holds listed keys alone, and hooks there
-/// are none.
-///
-/// The list allows; it does not deny. Names of configuration that git runs are open-ended (`filter.<any>.clean`, `merge.<any>.driver`
-/// come from a tracked `.gitattributes`), and those of the user's repository are for the user's own git.
+/// GIT_COMMON_DIR). References, objects and logs are links to the real ones; the configuration holds the keys that ``HardenedGit`` lists, and
+/// hooks there are none.
 package struct GitView: Sendable {
     let repository: GitRepository
     /// `state/git/view-DEVICE-INODE`.
@@ -50,20 +47,13 @@ package struct GitView: Sendable {
         if try FileBytes.contents(file, limit: 1 << 20) != text { try FileSystem.replace(file, with: text) }
     }
 
-    /// What may stay: how the repository is stored, and how its files look in a working tree.
-    static let keys: Set<String> = [
-        "extensions.objectformat", "extensions.refstorage", "extensions.partialclone", "core.filemode", "core.ignorecase",
-        "core.symlinks", "core.precomposeunicode", "core.autocrlf", "core.eol", "core.checkstat", "core.trustctime",
-        "core.sparsecheckout", "core.sparsecheckoutcone", "index.sparse", "core.sharedrepository", "core.protecthfs", "core.protectntfs",
-        "core.logallrefupdates", "diff.renamelimit", "merge.renamelimit", "merge.conflictstyle",
-    ]
-
     static func configuration(_ source: GitConfiguration) -> GitConfiguration {
         var entries: [GitConfiguration.Entry] = []
         for entry in source.entries {
             let isKept =
                 entry.subsection == nil
-                ? keys.contains(entry.key) : entry.section == "remote" && ["promisor", "partialclonefilter"].contains(entry.name)
+                ? HardenedGit.keys.contains(entry.key) || HardenedGit.storageKeys.contains(entry.key)
+                : entry.section == "remote" && ["promisor", "partialclonefilter"].contains(entry.name)
             guard isKept, !(entry.subsection ?? "").utf8.contains(0x0A) else { continue }
             entries.removeAll { $0.key == entry.key }
             entries.append(entry)

@@ -20,7 +20,10 @@ package struct GitWorktreeSettings {
             worktreeConfiguration = nil
             return
         }
-        let kept = own.entries.filter { $0.subsection == nil && GitView.keys.contains($0.key) && $0.section != "extensions" }
+        let kept = own.entries.filter {
+            $0.subsection == nil && $0.section != "extensions"
+                && (HardenedGit.keys.contains($0.key) || HardenedGit.storageKeys.contains($0.key))
+        }
         worktreeConfiguration = GitConfiguration(entries: kept).text.osBytes
     }
 }

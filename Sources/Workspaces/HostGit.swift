@@ -3,11 +3,9 @@ import Glibc
 import LinuxKernel
 import Synchronization
 
-/// Git on the host, on the user's real repository, hardened. Every git call of coop's goes through this type.
+/// Git on the host, on the user's real repository, run as ``HardenedGit`` says.
 ///
-/// - The environment is built from nothing; system and global configuration are not read, and of the repository's own what
-///   ``GitView`` lists.
-/// - The repository is named (`--git-dir`), never searched for, so that nothing the sandbox made is taken for one.
+/// - Of the repository's configuration git reads what ``GitView`` puts down.
 /// - Only commands that run nothing from configuration, hooks or attributes are used, and what could is switched off besides.
 /// - No command reads the contents of the working tree, so that no filter of a `.gitattributes` can run.
 public struct HostGit: Sendable {
@@ -82,10 +80,7 @@ public struct HostGit: Sendable {
     package func attempt(_ arguments: [String], _ setting: Setting = Setting()) throws -> HostProcess.Outcome {
         try verify()
         return try describing("cannot run git \(arguments.first ?? "")") {
-            let view = try view.path(repository, executable, user)
-            return try HostProcess.run(
-                executable, fixedArguments(setting) + arguments, environment: environment(setting, view), input: setting.input,
-                limits: setting.limits)
+            try HardenedGit(executable: executable).run(arguments, input: setting.input, call(setting))
         }
     }
 
@@ -93,10 +88,7 @@ public struct HostGit: Sendable {
     func start(_ arguments: [String], input: Descriptor?, _ setting: Setting) throws -> HostProcess {
         try verify()
         return try describing("cannot run git \(arguments.first ?? "")") {
-            let view = try view.path(repository, executable, user)
-            return try HostProcess.start(
-                executable, fixedArguments(setting) + arguments, environment: environment(setting, view), input: input,
-                limits: setting.limits)
+            try HardenedGit(executable: executable).start(arguments, input: input, call(setting))
         }
     }
 
@@ -129,49 +121,19 @@ public struct HostGit: Sendable {
             next: "look at \(FileSystem.join(repository.commonDirectory, "config").printable), then: coop commits import")
     }
 
-    private func fixedArguments(_ setting: Setting) -> [String] {
-        var result = ["--no-pager", "--git-dir=\(repository.gitDirectory)"]
-        if let tree = setting.workTree { result.append("--work-tree=\(tree)") }
-        for option in HostGit.options + setting.options { result += ["-c", option] }
-        return result
-    }
-
-    /// Belt and braces: the commands used do not look at most of these.
-    private static let options = [
-        "core.hooksPath=/dev/null", "core.fsmonitor=false", "core.untrackedCache=keep", "core.splitIndex=false", "core.pager=cat",
-        "core.editor=false", "core.sshCommand=false", "core.askPass=", "core.gitProxy=none", "core.alternateRefsCommand=false",
-        "core.attributesFile=/dev/null", "core.excludesFile=/dev/null", "core.preloadIndex=false", "credential.helper=",
-        "diff.external=", "gc.auto=0", "gc.autoDetach=false", "maintenance.auto=false", "protocol.allow=never",
-        "submodule.recurse=false", "fetch.recurseSubmodules=false", "commit.gpgSign=false", "tag.gpgSign=false",
-        "push.gpgSign=false", "log.showSignature=false", "safe.bareRepository=all", "advice.detachedHead=false",
-    ]
-
-    private func environment(_ setting: Setting, _ view: String) -> [String] {
-        var result = [
-            "PATH=/usr/bin:/bin", "HOME=/nonexistent", "XDG_CONFIG_HOME=/nonexistent", "LC_ALL=C", "TZ=UTC",
-            "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_SYSTEM=/dev/null", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_ATTR_NOSYSTEM=1",
-            "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1",
-            "GIT_ALLOW_PROTOCOL=none", "GIT_CEILING_DIRECTORIES=/", "GIT_PAGER=cat", "GIT_EDITOR=false", "GIT_ASKPASS=false",
-            "GIT_SSH_COMMAND=false", "GIT_PROTOCOL_FROM_USER=0", "GIT_LITERAL_PATHSPECS=1", "GIT_COMMITTER_NAME=coop",
-            "GIT_COMMITTER_EMAIL=coop@localhost", "GIT_COMMON_DIR=\(view)",
+    private func call(_ setting: Setting) throws -> HardenedGit.Call {
+        var variables = [
+            "TZ=UTC", "GIT_COMMITTER_NAME=coop", "GIT_COMMITTER_EMAIL=coop@localhost",
+            "GIT_COMMON_DIR=\(try view.path(repository, executable, user))",
         ]
         if let directory = setting.objectDirectory, let own = repository.objectDirectories.first {
-            result.append("GIT_OBJECT_DIRECTORY=\(directory)")
-            // Colons separate; git understands a quoted path (git(1), GIT_ALTERNATE_OBJECT_DIRECTORIES).
-            result.append("GIT_ALTERNATE_OBJECT_DIRECTORIES=\(HostGit.quoted(own))")
+            variables.append("GIT_OBJECT_DIRECTORY=\(directory)")
+            variables.append("GIT_ALTERNATE_OBJECT_DIRECTORIES=\(HardenedGit.quoted(own))")
         }
-        if let index = setting.indexFile { result.append("GIT_INDEX_FILE=\(index)") }
-        return result
-    }
-
-    private static func quoted(_ path: String) -> String {
-        guard path.utf8.contains(where: { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "\"") || $0 < 0x20 }) else { return path }
-        var result = "\""
-        for character in path.unicodeScalars {
-            if character == "\"" || character == "\\" { result += "\\" }
-            if character == "\n" { result += "\\n" } else { result.unicodeScalars.append(character) }
-        }
-        return result + "\""
+        if let index = setting.indexFile { variables.append("GIT_INDEX_FILE=\(index)") }
+        return HardenedGit.Call(
+            gitDirectory: repository.gitDirectory, workTree: setting.workTree, options: setting.options, variables: variables,
+            limits: setting.limits)
     }
 }
 

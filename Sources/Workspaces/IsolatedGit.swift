@@ -4,7 +4,7 @@ import LinuxKernel
 
 /// Git that works on a repository's objects without obeying the repository: its git directory is a new one of coop's own.
 ///
-/// - The configuration is written by coop from a list of keys that can run nothing, and nothing else is read: no merge driver, filter, hook,
+/// - The configuration is written by coop from the keys that ``HardenedGit`` lists, and nothing else is read: no merge driver, filter, hook,
 ///   textconv, signer or file monitor exists for it, whatever a `.gitattributes` asks for.
 /// - The repository's objects are an alternate; new ones go to this directory, until ``store(_:)`` puts them into the repository.
 /// - No reference and no file of a working tree is reached but those that a call names.
@@ -16,6 +16,7 @@ package struct IsolatedGit: Sendable {
     package let format: ObjectFormat
     private let executable: String
     private let variables: [String]
+    private let options: [String]
 
     /// How a call ended.
     package struct Answer: Sendable {
@@ -58,9 +59,12 @@ package struct IsolatedGit: Sendable {
         self.executable = executable
         let source = try user.effective(for: repository) { executable }
         format = source.value("extensions", "objectformat").flatMap { ObjectFormat(rawValue: $0.lowercased()) } ?? .sha1
-        variables = IsolatedGit.variables(environment)
+        variables = IsolatedGit.identity.compactMap { name in environment[name].map { "\(name)=\($0)" } }
+        // Attributes that the user gives every repository are data.
+        let attributes = source.value("core", "attributesfile").flatMap(user.path) ?? user.defaultExcludes.map(IsolatedGit.attributes)
+        options = attributes.map { ["core.attributesFile=\($0)"] } ?? []
         let git = FileSystem.join(directory, "git")
-        let configuration = IsolatedGit.configuration(source, format, user)
+        let configuration = IsolatedGit.configuration(source, format)
         try describing("cannot prepare a git directory") {
             for name in ["git/objects/info", "git/objects/pack", "git/refs", "git/info", "tree"] {
                 try FileSystem.makeDirectories(FileSystem.join(directory, name))
@@ -69,7 +73,7 @@ package struct IsolatedGit: Sendable {
             try writeFile(FileSystem.join(git, "HEAD"), Array((head + "\n").utf8))
             try writeFile(FileSystem.join(git, "config"), configuration.text.osBytes)
             let own = repository.objectDirectories.first ?? FileSystem.join(repository.commonDirectory, "objects")
-            try writeFile(FileSystem.join(git, "objects/info/alternates"), (IsolatedGit.quoted(own) + "\n").osBytes)
+            try writeFile(FileSystem.join(git, "objects/info/alternates"), (HardenedGit.quoted(own) + "\n").osBytes)
             // What these say is data: which history is cut off, which patterns are sparse, which attributes the user gives.
             for (name, from) in [
                 ("shallow", repository.commonDirectory), ("info/attributes", repository.commonDirectory),
@@ -126,9 +130,11 @@ package struct IsolatedGit: Sendable {
         if let index = setting.index { environment.append("GIT_INDEX_FILE=\(index)") }
         return try describing("cannot run git \(arguments.first ?? "")") {
             // Some commands look for attributes in the directory where they are started.
-            let outcome = try HostProcess.run(
-                executable, ["--no-pager", "--git-dir=\(gitDirectory)", "--work-tree=\(workTree)"] + arguments, environment: environment,
-                directory: workTree, input: setting.input, limits: HostProcess.Limits(output: setting.output))
+            let outcome = try HardenedGit(executable: executable).run(
+                arguments, input: setting.input,
+                HardenedGit.Call(
+                    gitDirectory: gitDirectory, workTree: workTree, options: options, variables: environment, directory: workTree,
+                    limits: HostProcess.Limits(output: setting.output)))
             let status: Int32? = if case .exited(let code) = outcome.status { code } else { nil }
             return Answer(
                 status: status, output: outcome.output, complaint: Workspaces.complaint(outcome))
@@ -145,33 +151,18 @@ package struct IsolatedGit: Sendable {
 
     // MARK: - Its configuration and environment
 
-    /// Keys that say who commits and how lines, names and histories are compared. None names a program or another file to read.
-    private static let allowed: Set<String> = [
-        "user.name", "user.email", "user.useconfigonly", "author.name", "author.email", "committer.name", "committer.email",
-        "core.filemode", "core.ignorecase", "core.symlinks", "core.autocrlf", "core.eol", "core.trustctime", "core.checkstat",
-        "core.precomposeunicode", "core.sparsecheckout", "core.sparsecheckoutcone", "core.bigfilethreshold", "core.compression",
-        "core.loosecompression", "merge.renames", "merge.renamelimit", "merge.directoryrenames", "merge.renormalize", "merge.log",
-        "merge.suppressdest", "merge.ff", "diff.renames", "diff.renamelimit", "diff.algorithm", "i18n.commitencoding", "checkout.workers",
-        "checkout.thresholdforparallelism",
-    ]
-
     private static func configuration(
-        _ source: GitConfiguration, _ format: ObjectFormat, _ user: GitUserConfiguration
+        _ source: GitConfiguration, _ format: ObjectFormat
     ) -> GitConfiguration {
         func entry(_ section: String, _ name: String, _ value: String) -> GitConfiguration.Entry {
             GitConfiguration.Entry(section: section, subsection: nil, name: name, value: value)
         }
-        var entries = source.entries.filter { $0.subsection == nil && allowed.contains($0.key) }
-        if let file = source.value("core", "attributesfile").flatMap(user.path) ?? user.defaultExcludes.map(attributes) {
-            entries.append(entry("core", "attributesfile", file))
-        }
+        var entries = source.entries.filter { $0.subsection == nil && HardenedGit.keys.contains($0.key) }
         if format == .sha256 { entries.append(entry("extensions", "objectformat", "sha256")) }
         entries += [
             entry("core", "repositoryformatversion", format == .sha256 ? "1" : "0"), entry("core", "bare", "false"),
-            entry("core", "hookspath", "/dev/null"), entry("core", "fsmonitor", "false"), entry("core", "untrackedcache", "keep"),
             entry("core", "protecthfs", "true"), entry("core", "protectntfs", "true"), entry("core", "fsync", "none"),
-            entry("core", "logallrefupdates", "false"), entry("gc", "auto", "0"), entry("maintenance", "auto", "false"),
-            entry("commit", "gpgsign", "false"), entry("protocol", "allow", "never"), entry("submodule", "recurse", "false"),
+            entry("core", "logallrefupdates", "false"),
         ]
         return GitConfiguration(entries: entries)
     }
@@ -184,33 +175,4 @@ package struct IsolatedGit: Sendable {
         "EMAIL",
         "TZ",
     ]
-
-    private static func variables(_ environment: [String: String]) -> [String] {
-        var result = [
-            "PATH=/usr/bin:/bin", "HOME=/nonexistent", "XDG_CONFIG_HOME=/nonexistent", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1",
-            "GIT_CONFIG_SYSTEM=/dev/null", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_ATTR_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
-            "GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "GIT_CEILING_DIRECTORIES=/", "GIT_PAGER=cat",
-            "GIT_EDITOR=false", "GIT_ASKPASS=false", "GIT_SSH_COMMAND=false", "GIT_LITERAL_PATHSPECS=1",
-        ]
-        for name in identity {
-            if let value = environment[name] { result.append("\(name)=\(value)") }
-        }
-        return result
-    }
-
-    /// A line of an alternates file; one that could be read otherwise is written like a C string.
-    private static func quoted(_ path: String) -> String {
-        guard path.utf8.contains(where: { $0 < 0x20 }) else { return path }
-        var result = "\""
-        for scalar in path.unicodeScalars {
-            switch scalar {
-            case "\\", "\"":
-                result += "\\"
-                result.unicodeScalars.append(scalar)
-            case "\n": result += "\\n"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
-    }
 }

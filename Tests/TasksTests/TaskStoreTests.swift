@@ -57,7 +57,15 @@ import Workspaces
         try FileSystem.makeDirectories(store.directory(of: name))
         let bytes = text.hasSuffix("base_commit ") ? text + String(repeating: "a", count: 40) + "\n" : text
         try FileSystem.replace(store.directory(of: name) + "/task", with: bytes.utf8)
-        #expect(throws: CoopError.self) { try store.all() }
+        let other = try record("other")
+        // It keeps nobody from the others, and is named with what helps.
+        #expect(try store.all() == [other])
+        #expect(try store.damaged().map(\.name) == [name])
+        let error = #expect(throws: CoopError.self) { try store.find("x") }
+        #expect(error?.next?.contains("coop task rm --force x") == true)
+        #expect(throws: CoopError.self) { try store.task(name) }
+        try FileSystem.removeFile(store.directory(of: name) + "/task")
+        #expect(try store.damaged().map(\.error.why) == ["it is gone"])
     }
 
     @Test("one session in a task: the second learns which one it is, and what is soon done is waited for")
@@ -65,7 +73,7 @@ import Workspaces
         defer { try? FileSystem.removeTree(directory) }
         let name = try TaskName("fix")
         var held: TaskLock? = try TaskLock.session(of: name, in: store, holder: "abcd")
-        #expect(store.session(of: name) == "abcd")
+        #expect(try store.session(of: name) == "abcd")
         let error = #expect(throws: CoopError.self) { try TaskLock.session(of: name, in: store, holder: "efgh") }
         #expect(error?.why.contains("abcd") == true && error?.next?.contains("coop exec abcd") == true)
         #expect(try TaskLock.idle(name, in: store) == nil)
@@ -73,10 +81,10 @@ import Workspaces
         _ = try TaskLock.change(of: name, in: store)
         withExtendedLifetime(held) {}
         held = nil
-        #expect(store.session(of: name) == nil)
+        #expect(try store.session(of: name) == nil)
         #expect(try TaskLock.idle(name, in: store) != nil)
         held = try TaskLock.session(of: name, in: store, holder: nil)
-        #expect(store.session(of: name) == nil)
+        #expect(try store.session(of: name) == nil)
         withExtendedLifetime(held) {}
     }
 

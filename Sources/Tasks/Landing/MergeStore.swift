@@ -23,7 +23,7 @@ package struct MergeStore: Sendable {
         }
 
         deinit {
-            // With a journal it is for the next command to say what has become of it.
+            // With a journal it is for the next command to say what has become of it; that command also removes what cannot be removed here.
             if FileSystem.kind(FileSystem.join(directory, "journal")) == nil { try? FileSystem.removeTree(directory) }
         }
 

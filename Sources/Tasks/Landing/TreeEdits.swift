@@ -154,7 +154,7 @@ struct TreeEdits {
         }
     }
 
-    /// Whether everything below a directory is to go; adds the edits for directories in it.
+    /// Whether everything below a directory is to go; adds the edits for directories in it. What cannot be looked at stays, and is in the way.
     private mutating func isEmptied(_ path: String) -> Bool {
         guard let directory = try? root.directory(path), let entries = try? directory.entries() else { return false }
         var inner: [TreeEdit] = []

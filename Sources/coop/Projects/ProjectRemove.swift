@@ -32,11 +32,12 @@ struct ProjectRemove: ParsableCommand {
         try live.refuse(what)
         // What a killed sandbox has left may hold commits that have not arrived yet.
         try Sweep(context: context).run()
-        let tasks = try TaskStore(directory: context.home.directory(.tasks, of: record.key)).all()
+        let store = TaskStore(directory: context.home.directory(.tasks, of: record.key))
+        let tasks = try store.all().map(\.name) + store.damaged().map(\.name)
         if let first = tasks.first {
             // Their branches are the repository's own; their trees may hold work that is nowhere else.
             throw CoopError(
-                .notReady, what, tasks.count == 1 ? "it has the task \(first.name)" : "it has \(tasks.count) tasks",
+                .notReady, what, tasks.count == 1 ? "it has the task \(first)" : "it has \(tasks.count) tasks",
                 next: "coop task list   # then, for each: coop task rm NAME")
         }
         let kept = try ProjectCommits(context: context, project: record.key).all

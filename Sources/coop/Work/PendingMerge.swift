@@ -44,10 +44,10 @@ struct PendingMerge {
     }
 
     /// What is known before the merge is computed.
-    func report(_ method: MergeMethod) -> MergeReport {
+    func report(_ method: MergeMethod) throws -> MergeReport {
         var report = MergeReport(
             task: record.name.text, branch: record.name.branch, into: TaskRepository.short(reference), method: method.rawValue)
-        if let session = tasks.store.session(of: record.name) {
+        if let session = try tasks.store.session(of: record.name) {
             report.notes.append("the session \(session.printable) still works in \(record.name); what it has committed is merged")
         }
         // A tree that is gone or damaged has nothing that could be missed.

@@ -48,7 +48,10 @@ extension ProjectTasks {
                 next: "git -C \(repository.repository.workTree.shellQuoted) worktree prune")
         }
         // A session in the tree of another task does not learn that its branch has moved.
-        if let other = try store.all().first(where: { $0.name.reference == reference }), let session = store.session(of: other.name) {
+        let own = "refs/heads/coop/"
+        if reference.hasPrefix(own), let other = try? TaskName(String(reference.dropFirst(own.utf8.count))),
+            let session = try store.session(of: other)
+        {
             throw CoopError(
                 .notReady, what, "the session \(session.printable) works in it", next: "coop stop \(session.printable)")
         }

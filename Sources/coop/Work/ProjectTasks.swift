@@ -43,6 +43,13 @@ struct ProjectTasks {
             stateDirectory: state, user: GitUserConfiguration(environment: variables))
     }
 
+    /// Says which tasks have a record that nothing can be told from, and what helps.
+    func tellDamaged() throws {
+        for task in try store.damaged() {
+            FileHandleOutput.standardError("coop: \(task.error.message.printable)\nNext: \(task.error.next ?? "coop task list")\n")
+        }
+    }
+
     /// Finishes what killed commands began; with nothing to do this lists one directory.
     static func recover(_ context: Context) throws {
         try TaskWorktree.recover(journals: journals(context)) { try repository(of: $0, context) }

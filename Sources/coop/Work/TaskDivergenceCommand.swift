@@ -48,6 +48,7 @@ struct TaskDivergenceCommand: ParsableCommand {
         try Sweep(context: context).run()
         let tasks = try ProjectTasks(context: context)
         var records = try tasks.store.all()
+        try tasks.tellDamaged()
         if !names.isEmpty {
             // Those that are named, and for each what others have in common with it.
             let named = try names.map { try tasks.store.find($0).name }

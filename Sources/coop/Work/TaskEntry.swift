@@ -37,9 +37,9 @@ struct TaskEntry {
 
     init(_ record: TaskRecord, of tasks: ProjectTasks) throws {
         self.record = record
-        session = tasks.store.session(of: record.name)
         state = .new
         do {
+            session = try tasks.store.session(of: record.name)
             tip = try tasks.repository.tip(of: record)
             guard let tip else {
                 (state, damage) = (.damaged, "the branch \(record.name.branch) is gone")

@@ -49,7 +49,7 @@ struct TaskMergeCommand: ParsableCommand {
         }
         defer { withExtendedLifetime((lock, turn)) {} }
         let merge = try PendingMerge(tasks: tasks, record: record, into: into)
-        var report = merge.report(method)
+        var report = try merge.report(method)
         for note in report.notes where !json { FileHandleOutput.standardError("coop: \(note)\n") }
         switch try merge.compute(method) {
         case .nothing(let why):

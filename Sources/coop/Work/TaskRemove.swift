@@ -31,20 +31,24 @@ struct TaskRemove: ParsableCommand {
         let tasks = try ProjectTasks(context: context)
         let journals = ProjectTasks.journals(context)
         try context.home.prepare(journals)
-        let found = try tasks.store.find(name)
-        if let session = tasks.store.session(of: found.name) {
+        let worktrees = TaskWorktree(repository: tasks.repository, store: tasks.store, journals: journals)
+        let damaged = try tasks.store.damaged().first { $0.name.text == name }
+        let found = try force ? damaged?.name ?? tasks.store.find(name).name : tasks.store.find(name).name
+        if let session = tasks.store.session(of: found) {
             throw CoopError(
-                .notReady, "cannot remove the task \(found.name)", "the session \(session.printable) works in it",
+                .notReady, "cannot remove the task \(found)", "the session \(session.printable) works in it",
                 next: "coop stop \(session.printable)")
         }
-        let session = try TaskLock.session(of: found.name, in: tasks.store, holder: nil)
-        let change = try TaskLock.change(of: found.name, in: tasks.store)
+        let session = try TaskLock.session(of: found, in: tasks.store, holder: nil)
+        let change = try TaskLock.change(of: found, in: tasks.store)
         defer { withExtendedLifetime((session, change)) {} }
         // It may have gone while another command had the lock.
-        let record = try tasks.store.find(found.name.text)
+        let record = try damaged == nil ? tasks.store.find(found.text) : worktrees.rebuild(found)
         let tip = try tasks.repository.tip(of: record)
         if !force { try refuseLoss(record, tasks) }
-        try TaskWorktree(repository: tasks.repository, store: tasks.store, journals: journals).remove(record, tip: keepBranch ? nil : tip)
+        // Nobody knows any more what a damaged one's branch was made from.
+        let keepBranch = keepBranch || damaged != nil
+        try worktrees.remove(record, tip: keepBranch ? nil : tip)
         let keeps = keepBranch && tip != nil
         if json {
             var members: [JSONValue.Member] = [.init("version", .number("1")), .init("removed", .string(record.name.text))]
@@ -69,7 +73,7 @@ struct TaskRemove: ParsableCommand {
             }
         }
         let unmerged = try tasks.repository.unmergedCommits(of: record, withBranch: !keepBranch)
-        if unmerged > 0 {
+        if unmerged > 0, try keepBranch || !tasks.repository.isMergedByHand(record) {
             let into = record.baseBranch == nil ? " --into BRANCH" : ""
             throw CoopError(
                 .failed, what, "\(unmerged) \(unmerged == 1 ? "commit" : "commits") would be lost: in no other branch",
