@@ -73,14 +73,17 @@ extension String {
     }
 
     /// The name as it may be shown on a terminal: control characters and bytes outside UTF-8 as `\x1b`, so that a
-    /// hostile file name can neither move the cursor nor forge a line.
+    /// hostile file name can neither move the cursor nor forge a line; and what cannot be seen as `\u{200b}`, so that it looks like no other.
     public var printable: String {
-        if unicodeScalars.allSatisfy({ !$0.needsEscapeOnTerminal }) { return self }
+        if utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return self }
         var result = ""
+        var last: UInt32 = 0x20
         for scalar in unicodeScalars {
+            let joinsNothing = scalar.joinsNothing(behind: last)
+            if !joinsNothing { last = scalar.value }
             if scalar.isEscapedByte {
                 result += "\\x" + hex(scalar.value & 0xFF, digits: 2)
-            } else if scalar.needsEscapeOnTerminal {
+            } else if scalar.needsEscapeOnTerminal || joinsNothing {
                 switch scalar {
                 case "\n": result += "\\n"
                 case "\t": result += "\\t"
@@ -115,9 +118,23 @@ extension Unicode.Scalar {
     /// Whether this scalar stands for one byte that was not valid UTF-8.
     fileprivate var isEscapedByte: Bool { value >= 0x10FF80 && value <= 0x10FFFF }
 
-    /// C0 and C1 controls, DEL, line and paragraph separators, and the bidirectional controls that reorder a line.
+    /// C0 and C1 controls, DEL, line and paragraph separators, the bidirectional controls that reorder a line, and what has no width.
     fileprivate var needsEscapeOnTerminal: Bool {
-        value < 0x20 || (value >= 0x7F && value < 0xA0) || value == 0x2028 || value == 0x2029
-            || (value >= 0x202A && value <= 0x202E) || (value >= 0x2066 && value <= 0x2069) || isEscapedByte
+        switch value {
+        case 0..<0x20, 0x7F..<0xA0, 0xAD, 0x61C, 0x180E, 0x200B, 0x200E, 0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF, 0xFFF9...0xFFFB,
+            0xE0000...0xE0FFF:
+            true
+        default: isEscapedByte
+        }
+    }
+
+    /// Whether it joins the characters of a script or of an emoji, or selects a variant of one, but stands behind a character of ASCII, that has
+    /// neither: only the digits of emoji have.
+    fileprivate func joinsNothing(behind last: UInt32) -> Bool {
+        switch value {
+        case 0x34F, 0x200C, 0x200D, 0xFE00...0xFE0E: last < 0x80
+        case 0xFE0F: last < 0x80 && !(last >= 0x30 && last <= 0x39) && last != 0x23 && last != 0x2A
+        default: false
+        }
     }
 }

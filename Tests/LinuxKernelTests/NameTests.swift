@@ -50,6 +50,21 @@ import Testing
         }
     }
 
+    @Test("what is printed looks like no other name")
+    func invisible() {
+        for text in [
+            "a\u{200B}", "\u{202E}a", "a\u{200F}", "\u{FEFF}a", "a\u{2060}", "a\u{AD}", "a\u{200D}", "\u{200C}a", "e\u{FE0F}", "\u{E0041}",
+        ] {
+            #expect(text.printable.unicodeScalars.allSatisfy { $0.value < 0x7F }, "\(text.debugDescription): \(text.printable)")
+        }
+        // Words and emoji stay whole.
+        for text in [
+            "caf\u{E9}", "\u{645}\u{6CC}\u{200C}\u{62E}", "\u{1F468}\u{200D}\u{1F4BB}", "\u{2764}\u{FE0F}", "1\u{FE0F}\u{20E3}", "e\u{301}",
+        ] {
+            #expect(text.printable == text, "\(text)")
+        }
+    }
+
     @Test("an accent after a slash hides neither the slash nor what precedes it")
     func combiningCharacters() {
         #expect(FileSystem.components(of: "a/../\u{301}x") == ["a", "..", "\u{301}x"])
