@@ -19,7 +19,7 @@ public struct PathPattern: Sendable, CustomStringConvertible {
     }
 
     /// - Parameter folding: whether names that some file system takes for the same are the same; without, only those are that have the same
-    ///   characters.
+    ///   bytes, and a backslash takes the character after it as it is.
     /// - Returns: nil for a pattern that means nothing: empty, or with an empty or relative part.
     public init?(_ text: String, folding: Bool = true) {
         description = text
@@ -30,14 +30,36 @@ public struct PathPattern: Sendable, CustomStringConvertible {
         isDirectory = bytes.last == UInt8(ascii: "/")
         if isDirectory { bytes = bytes.dropLast() }
         let names = bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map { String(osBytes: $0) }
-        guard names.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }), names.count <= 16 else { return nil }
-        var parts: [Part] = names.map { name in
-            if name == "**" { return .anyDirectories }
-            let folded = folding ? FoldedPath.fold(name, keepingWildcards: true) : name
-            return folded.utf8.contains { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "?") } ? .glob(NamePattern(folded)) : .name(folded)
+        guard names.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else { return nil }
+        var parts: [Part] = []
+        for name in names {
+            if name == "**" {
+                parts.append(.anyDirectories)
+            } else if folding {
+                let pattern = NamePattern(folded: FoldedPath.fold(name, keepingWildcards: true))
+                parts.append(pattern.literal.map(Part.name) ?? .glob(pattern))
+            } else {
+                guard let pattern = NamePattern(exact: name) else { return nil }
+                parts.append(pattern.literal.map(Part.name) ?? .glob(pattern))
+            }
         }
+        // `a/**` at the end: at least one name.
+        if names.last == "**" { parts.insert(.glob(NamePattern(folded: "*")), at: parts.count - 1) }
         if names.count == 1, names[0] != "**", !isAnchored { parts.insert(.anyDirectories, at: 0) }
         self.parts = parts
+    }
+
+    /// The pattern that accepts this one path, relative to the root, and no other.
+    public static func exactly(_ path: String) -> String { "/" + literal(path) }
+
+    /// A name or path as a pattern without wildcards.
+    public static func literal(_ text: String) -> String {
+        var result = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            if scalar == "*" || scalar == "?" || scalar == "\\" { result.append("\\") }
+            result.append(scalar)
+        }
+        return String(result)
     }
 
     /// The one name, in any directory, that this is about; nil for every other pattern.
@@ -53,27 +75,23 @@ public struct PathPattern: Sendable, CustomStringConvertible {
 
     /// How many of the names at the beginning match the whole pattern: all of them, or fewer where a directory is meant. Nil for no match.
     func match(_ names: [PathName]) -> Int? {
-        if isDirectory { return names.indices.first { matches(parts[...], names[...$0]) }.map { $0 + 1 } }
-        return matches(parts[...], names[...]) ? names.count : nil
+        if isDirectory { return names.indices.first { matches(names[...$0]) }.map { $0 + 1 } }
+        return matches(names[...]) ? names.count : nil
     }
 
-    private func matches(_ parts: ArraySlice<Part>, _ names: ArraySlice<PathName>) -> Bool {
-        guard let part = parts.first else { return names.isEmpty }
+    private func matches(_ names: ArraySlice<PathName>) -> Bool {
+        // A lone name is the last one.
+        if parts.count == 2, parts[0].isAnyDirectories, let name = names.last { return matches(parts[1], name) }
+        return Wildcard.matches(
+            pattern: parts.count, text: names.count, isAny: { parts[$0].isAnyDirectories },
+            isMatch: { matches(parts[$0], names[names.startIndex + $1]) })
+    }
+
+    private func matches(_ part: Part, _ name: PathName) -> Bool {
         switch part {
-        case .anyDirectories:
-            // `a/**` at the end: at least one name.
-            if parts.count == 1 { return !names.isEmpty }
-            // A lone name is the last one.
-            if parts.count == 2, let last = parts.last, !last.isAnyDirectories {
-                return !names.isEmpty && matches(parts.dropFirst(), names.suffix(1))
-            }
-            return (names.startIndex...names.endIndex).contains { matches(parts.dropFirst(), names[$0...]) }
-        case .name(let text):
-            guard let name = names.first, name.text == text else { return false }
-            return matches(parts.dropFirst(), names.dropFirst())
-        case .glob(let pattern):
-            guard let name = names.first, pattern.matches(name) else { return false }
-            return matches(parts.dropFirst(), names.dropFirst())
+        case .anyDirectories: true
+        case .name(let text): isFolded ? name.text == text : name.text.utf8.elementsEqual(text.utf8)
+        case .glob(let pattern): pattern.matches(name)
         }
     }
 }
