@@ -15,7 +15,7 @@ extension FileVersion {
         switch kind {
         case .file, .directory:
             let flags = kind == .file ? O_RDONLY | O_NONBLOCK | O_NOCTTY : O_RDONLY | O_DIRECTORY
-            let attributes = (try? root.open(path, flags)).map { file in (try? UserAttributes.read(file, subject: path)) ?? [:] } ?? [:]
+            let attributes = try UserAttributes.read(path, flags, in: root)
             return FileVersion(kind: kind, mode: mode, size: kind == .file ? UInt64(status.st_size) : 0, attributes: attributes) {
                 try root.open(path, flags)
             }

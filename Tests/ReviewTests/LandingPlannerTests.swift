@@ -95,6 +95,39 @@ import Testing
         #expect(plan.items.isEmpty)
     }
 
+    @Test func aLinkThatBecomesADirectoryTakesWhatIsInIt() throws {
+        let outside = try TemporaryDirectory()
+        try FileSystem.replace(outside("x"), with: "outside".utf8)
+        symlink(outside.path, root("link"))
+        let changes = [
+            Change(path: "link", before: .symlink(outside.path), after: .directory),
+            Change(path: "link/deep", before: nil, after: .directory), Change(path: "link/deep/y", before: nil, after: .file("y")),
+            Change(path: "link/x", before: nil, after: .file("mine")),
+        ]
+        let plan = try plan(changes)
+        #expect(plan.conflicts == [])
+        let store = LandingStore(directory: root.path + ".store")
+        defer { try? FileSystem.removeTree(store.directory) }
+        let record = try TreeTransaction(
+            root: root.path, store: store, note: LandingNote(kind: .apply, subject: "test"), edits: plan.edits
+        ).run()
+        #expect(try FileSystem.read(root("link/x")) == Array("mine".utf8) && FileSystem.read(root("link/deep/y")) == Array("y".utf8))
+        #expect(try FileSystem.list(outside.path) == ["x"] && FileSystem.read(outside("x")) == Array("outside".utf8))
+        // And back.
+        let kept = try #require(record)
+        let back = try LandingPlanner(root: root.path) { change, now in kept.holds(change.path, now) ?? false }.plan(try kept.reversed())
+        #expect(back.conflicts == [])
+        try TreeTransaction(root: root.path, store: store, note: LandingNote(kind: .undo, subject: "test"), edits: back.edits).run()
+        #expect(FileSystem.readLink(root("link")) == outside.path)
+        // The user's own link in its place is a conflict, with all that would go behind it.
+        try FileSystem.removeFile(root("link"))
+        symlink("/tmp", root("link"))
+        let refused = try self.plan(changes)
+        #expect(
+            refused.items.isEmpty && refused.conflicts.map(\.path) == ["link", "link/deep", "link/deep/y", "link/x"], "\(refused.conflicts)"
+        )
+    }
+
     /// To Swift these are equal strings; to the kernel they are two files.
     @Test func namesAreBytes() throws {
         try write("caf\u{E9}", "one")

@@ -41,6 +41,7 @@ public enum Renames {
             // Those of the same name first.
             let name = FileSystem.lastComponent(of: change.path)
             let ordered = candidates.filter { FileSystem.lastComponent(of: changes[$0].path) == name } + candidates
+            // What cannot be read is shown as one file that came, and another that went, which is never wrong.
             guard after.size <= UInt64(FileDiff.longestText), effort > 0, let bytes = try? after.content(limit: FileDiff.longestText) else {
                 continue
             }

@@ -24,14 +24,24 @@ public struct LandingPlanner {
         var plan = LandingPlan()
         let sorted = changes.sorted { PathBytes($0.path) < PathBytes($1.path) }
         var holder: (path: String, directory: Descriptor?)?
+        // Directories that the plan makes, of nothing, of a file or of a link: nothing is in them yet.
+        var made: Set<PathBytes> = []
         for change in sorted {
             let parent = TransactionTree.parent(of: change.path)
             do {
+                if made.contains(PathBytes(parent)) {
+                    try add(change, nil, to: &plan)
+                    if change.after?.kind == .directory { made.insert(PathBytes(change.path)) }
+                    continue
+                }
                 if holder.map({ !$0.path.utf8.elementsEqual(parent.utf8) }) ?? true { holder = (parent, try enter(parent)) }
                 let now = try holder?.directory.flatMap {
                     try TransactionTree.fingerprint(FileSystem.lastComponent(of: change.path), in: $0, path: change.path)
                 }
                 try add(change, now, to: &plan)
+                if change.after?.kind == .directory, now?.kind != .directory, plan.items.last?.edit.path.osBytes == change.path.osBytes {
+                    made.insert(PathBytes(change.path))
+                }
             } catch let error as SystemError {
                 holder = nil
                 let reason = error.errno == ELOOP || error.errno == EXDEV ? "it is behind a symbolic link of the tree" : error.reason
@@ -131,7 +141,8 @@ public struct LandingPlanner {
             version.attributes = attributes
             return isUnchanged ? .same : .version(version)
         }
-        // Only the mode was changed on one of the sides; contents of any size.
+        // Only the mode was changed on one of the sides; contents of any size. A base that cannot be read is like neither of them, and in the
+        // end a conflict.
         if let equal = try? hasSameContent(before, now), equal {
             var version = after
             version.mode = mode
@@ -175,6 +186,7 @@ public struct LandingPlanner {
         case .directory: return one.attributes == other.attributes
         case .symlink: return one.target?.utf8.elementsEqual(other.target?.utf8 ?? "".utf8) ?? false
         case .other: return false
+        // What cannot be read is not the same: at worst that is a conflict, and nothing is overwritten.
         case .file: return one.attributes == other.attributes && ((try? hasSameContent(one, other)) ?? false)
         }
     }
@@ -204,6 +216,7 @@ public struct LandingPlanner {
         var kept: Set<PathBytes> = []
         for item in plan.items.reversed() where item.edit.expected?.kind == .directory && item.edit.version?.kind != .directory {
             let path = item.edit.path
+            // One that may not be listed is looked into by the transaction, which opens it up for that, and takes everything back if it holds more.
             guard let directory = try? root.directory(path) else { continue }
             let stays = try directory.entries().first { !removed.contains(PathBytes(path + "/" + $0.name)) }
             guard let stays else { continue }

@@ -6,11 +6,18 @@ import LinuxKernel
 enum FormerBases {
     private static let limit = 1 << 30
 
-    static func encode(_ files: [(path: String, version: FileVersion)]) throws -> [UInt8] {
+    /// - Throws: `StepRunner.Conflict` for a content that cannot be kept: without it an undo would take what the user had there for the base, and
+    ///   the next apply overwrite it.
+    static func encode(_ versions: [(path: String, version: FileVersion)]) throws -> [UInt8] {
         var bytes: [UInt8] = []
-        for (path, version) in files where version.kind == .file {
-            guard let content = try? version.content(limit: LandingPlanner.longestText) else { continue }
-            for field in [path, String(version.mode), String(content.count)] { bytes += field.osBytes + [0] }
+        for (path, version) in versions where version.kind == .file || version.kind == .directory {
+            let isFile = version.kind == .file
+            let content: [UInt8]
+            do { content = isFile ? try version.content(limit: LandingPlanner.longestText) : [] } catch {
+                throw StepRunner.Conflict(path: path, reason: "how it was before cannot be kept for an undo (\(error))")
+            }
+            let properties = TreeStep.Properties(mode: version.mode, attributes: version.attributes)
+            for field in [path, isFile ? "file" : "directory", properties.text, String(content.count)] { bytes += field.osBytes + [0] }
             bytes += content
         }
         return bytes
@@ -28,10 +35,14 @@ enum FormerBases {
             return String(osBytes: bytes[place..<end])
         }
         while place < bytes.count {
-            guard let name = field(), let mode = field().flatMap({ UInt32($0) }), let count = field().flatMap({ Int($0) }), count >= 0,
+            guard let name = field(), let kind = field(), let properties = field().flatMap({ TreeStep.Properties(text: $0) }),
+                let count = field().flatMap({ Int($0) }), count >= 0,
                 count <= bytes.count - place
             else { throw SystemError("read", path, errno: EINVAL) }
-            result[PathBytes(name)] = .bytes(Array(bytes[place..<place + count]), mode: mode)
+            result[PathBytes(name)] =
+                kind == "directory"
+                ? properties.version
+                : .bytes(Array(bytes[place..<place + count]), mode: properties.mode, attributes: properties.attributes ?? [:])
             place += count
         }
         return result

@@ -93,7 +93,7 @@ public struct LandingRecord: Sendable {
         let path = step.path
         return FileVersion(
             kind: FileVersion.Kind(staged.kind), mode: staged.kind == .symlink ? 0o777 : staged.mode, size: staged.size,
-            target: step.target
+            target: step.target, attributes: step.to.attributes ?? [:]
         ) {
             guard let kept else { throw SystemError("open", path, errno: ENODATA) }
             return try PackedContents.open(contents, offset: kept.offset, count: kept.count, subject: path)

@@ -75,18 +75,41 @@ public struct LandingStore: Sendable {
     // MARK: - Those that are done
 
     /// The landings in a tree that can be taken back, the latest first.
-    public func records(root: String) throws -> [LandingRecord] {
+    ///
+    /// - Throws: `CoopError` for one that is damaged.
+    public func records(root: String) throws -> [LandingRecord] { try ids(root: root).compactMap { try record($0, root: root) } }
+
+    /// The latest landing in a tree that is meant.
+    ///
+    /// - Throws: `CoopError` when there is a later one that cannot be read: it may be the one that is meant, and what it did lies on top of the
+    ///   one that would be found.
+    public func latest(root: String, where isMeant: (LandingRecord) -> Bool) throws -> LandingRecord? {
+        for id in try ids(root: root) {
+            if let record = try record(id, root: root), isMeant(record) { return record }
+        }
+        return nil
+    }
+
+    /// Of all that are kept for a tree, the latest first.
+    private func ids(root: String) throws(SystemError) -> [String] {
         let directory = done(root: root)
         guard FileSystem.kind(directory) == .directory else { return [] }
-        var result: [LandingRecord] = []
-        for id in try FileSystem.list(directory).sorted().reversed() {
-            // One that is damaged cannot be taken back, and must not hide the others.
-            guard let record = try? LandingRecord(id: id, directory: FileSystem.join(directory, id)),
-                record.root.utf8.elementsEqual(root.utf8)
-            else { continue }
-            result.append(record)
+        return try FileSystem.list(directory).sorted().reversed()
+    }
+
+    /// - Returns: nil for one of another tree.
+    private func record(_ id: String, root: String) throws -> LandingRecord? {
+        let directory = FileSystem.join(done(root: root), id)
+        do {
+            let record = try LandingRecord(id: id, directory: directory)
+            return record.root.utf8.elementsEqual(root.utf8) ? record : nil
+        } catch {
+            // Another command has removed it in this moment.
+            if FileSystem.kind(directory) == nil { return nil }
+            throw CoopError(
+                .failed, "cannot read what is kept of a landing in \(root.printable)", "\((error as? CoopError)?.message ?? "\(error)")",
+                next: "rm -r \(directory.printable)   # then it cannot be taken back")
         }
-        return result
     }
 
     /// Forgets a landing: it cannot be taken back any more.

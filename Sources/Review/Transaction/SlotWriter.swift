@@ -92,9 +92,14 @@ struct SlotWriter {
     /// acl(5) of the file that is replaced.
     private func copyAccessList(to file: Descriptor, path: String) throws {
         let name = "system.posix_acl_access"
-        guard let old = try? root.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY),
-            let list = try UserAttributes.value(name, of: old, subject: path)
-        else { return }
+        let old: Descriptor
+        do { old = try root.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY) } catch {
+            // Gone: the transaction is going to notice. One that its owner may not read gives nobody more than its mode does: the group's bits
+            // of that are the most that a list allows (acl(5)), and the new file gets the list of none.
+            if error.errno == ENOENT || error.errno == EACCES { return }
+            throw error
+        }
+        guard let list = try UserAttributes.value(name, of: old, subject: path) else { return }
         try UserAttributes.set(name, list, of: file, subject: path)
     }
 }

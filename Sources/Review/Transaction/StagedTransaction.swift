@@ -62,6 +62,7 @@ public final class StagedTransaction {
     private static func open(_ path: String, _ slot: Int, _ staged: Fingerprint?, in tree: TransactionTree) throws -> Descriptor {
         let number = String(slot).withCString { openat(tree.slots.number, $0, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) }
         let inSlot = number >= 0 ? Descriptor(owning: number) : nil
+        // Where neither can be opened, nothing was found.
         let inTree = try? tree.root.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
         for file in [inSlot, inTree].compactMap({ $0 }) {
             var status = stat()
@@ -133,12 +134,20 @@ public final class StagedTransaction {
             return
         }
         for parent in parents {
-            // One that is gone, or may not be read, has nothing of its own to lose.
-            guard let directory = try? tree.root.open(parent.path, O_RDONLY | O_DIRECTORY) else { continue }
-            _ = fsync(directory.number)
+            let directory: Descriptor
+            do { directory = try tree.root.open(parent.path, O_RDONLY | O_DIRECTORY) } catch {
+                // One that is gone has nothing of its own to lose.
+                if error.errno == ENOENT { continue }
+                // One that its owner may not read can only be written with everything else.
+                try check("syncfs", transaction.root) { coop_sync_file_system(tree.root.descriptor.number) }
+                return
+            }
+            // EINVAL: the file system has no such thing for directories (fsync(2)).
+            if fsync(directory.number) != 0, errno != EINVAL { throw SystemError("fsync", parent.path) }
         }
     }
 
+    /// What stays, because it cannot be removed either, is removed by the next command that recovers.
     private func clearAway() {
         if let place { try? FileSystem.removeTree(place) }
         try? FileSystem.removeTree(directory)

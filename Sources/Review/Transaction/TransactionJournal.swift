@@ -35,7 +35,7 @@ struct TransactionJournal: Equatable {
             put(step.before?.text ?? "")
             put(step.staged?.text ?? "")
             put(step.action == .adjust ? step.from.text : "")
-            put(step.action == .adjust ? step.to.text : "")
+            put(step.to.text)
             put(step.target ?? "")
             put(step.kept.map { "\($0.offset):\($0.count)" } ?? "")
         }
@@ -68,12 +68,11 @@ struct TransactionJournal: Equatable {
             step.staged = Fingerprint(text: try field())
             let from = try field()
             let to = try field()
+            guard let after = TreeStep.Properties(text: to) else { throw TransactionJournal.damaged(path) }
+            step.to = after
             if action == .adjust {
-                guard let before = TreeStep.Properties(text: from), let after = TreeStep.Properties(text: to) else {
-                    throw TransactionJournal.damaged(path)
-                }
+                guard let before = TreeStep.Properties(text: from) else { throw TransactionJournal.damaged(path) }
                 step.from = before
-                step.to = after
             }
             let target = try field()
             step.target = target.isEmpty ? nil : target

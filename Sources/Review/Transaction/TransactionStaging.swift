@@ -37,6 +37,7 @@ struct TransactionStaging {
                     let index = steps.count
                     try staging.write(version, to: index, path: step.path, replacing: survey.owners[PathBytes(step.path)], parents: survey)
                     step.target = version.target
+                    step.to = TreeStep.Properties(mode: version.mode, attributes: version.attributes)
                     if version.kind == .file { step.kept = try contents.append(slot: index, of: tree) }
                     step.staged = try tree.slot(index)
                     byPath[PathBytes(step.path)] = index
@@ -53,6 +54,7 @@ struct TransactionStaging {
             return StagedTransaction(
                 transaction: transaction, id: id, directory: directory, lock: lock, place: place, tree: tree, steps: steps, byPath: byPath)
         } catch {
+            // What stays is removed by the next command that recovers.
             if let place { try? FileSystem.removeTree(place) }
             try? FileSystem.removeTree(directory)
             throw error

@@ -17,7 +17,7 @@ struct TreeStep: Equatable {
         case adjust
     }
 
-    /// Mode and attributes of a directory.
+    /// Mode and attributes.
     struct Properties: Equatable {
         var mode: UInt32
         /// Nil to leave them as they are.
@@ -38,6 +38,7 @@ struct TreeStep: Equatable {
     var target: String?
     /// For `adjust`.
     var from = Properties(mode: 0)
+    /// What is put in has these.
     var to = Properties(mode: 0)
     /// Where in the file of contents that an undo can need lies what this step puts in, and how long it is.
     var kept: (offset: UInt64, count: UInt64)?

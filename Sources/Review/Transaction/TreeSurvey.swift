@@ -117,8 +117,7 @@ struct TreeSurvey {
             try note(edit.path, status)
             if edit.version?.kind != .directory { try checkContents(of: edit.path) }
             if edit.version?.kind == .directory {
-                let file = try? root.open(edit.path, O_RDONLY | O_DIRECTORY)
-                attributes[PathBytes(edit.path)] = try file.map { try UserAttributes.read($0, subject: edit.path) } ?? [:]
+                attributes[PathBytes(edit.path)] = try UserAttributes.read(edit.path, O_RDONLY | O_DIRECTORY, in: root)
             }
         } else {
             owners[PathBytes(edit.path)] = Owner(user: status.st_uid, group: status.st_gid, mode: status.st_mode)

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import LinuxKernel
+import Workspaces
 
 /// Extended attributes of the user's, `user.*` (xattr(7)), without those that overlayfs keeps for itself.
 package enum UserAttributes {
@@ -24,6 +25,19 @@ package enum UserAttributes {
             if let value = try value(text, of: file, subject: subject) { result[text] = value }
         }
         return result
+    }
+
+    /// Those of something in a tree.
+    ///
+    /// - Parameter flags: to open it for reading (open(2)).
+    /// - Returns: none for what its owner may not read: nobody without other rights could read, or have set, any (xattr(7)).
+    static func read(_ path: String, _ flags: Int32, in root: BeneathDirectory) throws(SystemError) -> [String: [UInt8]] {
+        let file: Descriptor
+        do { file = try root.open(path, flags) } catch {
+            if error.errno == EACCES { return [:] }
+            throw error
+        }
+        return try read(file, subject: path)
     }
 
     /// One attribute of any name; nil where there is none.
