@@ -21,7 +21,7 @@ import Testing
         #expect(try rows(below: "By content").map(\.first) == ContentInspection.allCases.map(\.rawValue))
         #expect(
             try rows(below: "By what a file is").map(\.first) == [
-                "set-id", "link-out", "link-instead", "program", "repository", "name", "special",
+                "set-id", "link-out", "link-instead", "program", "environment", "unreadable", "repository", "name", "special",
             ])
     }
 

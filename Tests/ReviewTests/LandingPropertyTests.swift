@@ -68,6 +68,37 @@ import Testing
         #expect(rules("photo.png", nil, .file(bytes: [0x89, 0x50, 0x4E, 0x47])) == [])
     }
 
+    @Test func `programs that are no program of this machine's, and parts of them`() {
+        for start in [
+            "!<arch>\n", "!<thin>\n", "BC\u{C0}\u{DE}", "\u{CA}\u{FE}\u{D0}\u{0D}", "dex\n035", "\u{1B}Lua", "\u{1B}LJ", "\0asm",
+        ] {
+            let bytes = start.unicodeScalars.map { UInt8($0.value) }
+            #expect(rules("data", nil, .file(bytes: bytes + Array("and more".utf8))) == ["program"], "\(start.debugDescription)")
+        }
+        // A header of Windows without a NUL among its first bytes.
+        let windows: [UInt8] = [0x4D, 0x5A] + Array(repeating: 0x41, count: 58) + [0x80, 0, 0, 0]
+        #expect(rules("data", nil, .file(bytes: windows)) == ["program"])
+        #expect(rules("data", .file(bytes: windows), .file(bytes: windows + [1])) == ["program"])
+    }
+
+    @Test func `what lies in an environment, whatever it is called`() throws {
+        let scratch = try Scratch()
+        let root = scratch("tree")
+        try scratch.write("tree/tools/py/pyvenv.cfg", [])
+        try scratch.write("tree/conda/conda-meta/history", [])
+        let script = FileVersion.file("#!/bin/sh\n", mode: 0o755)
+        let other = FileVersion.file("#!/bin/bash\n", mode: 0o755)
+        for path in ["tools/py/bin/pytest", "tools/py/lib/x.py", "conda/bin/tool", "tools/py/a/b/c"] {
+            #expect(rules(path, script, other, root: root) == ["environment"], "\(path)")
+            #expect(rules(path, nil, .file("text"), root: root) == ["environment"], "\(path)")
+            #expect(rules(path, script, .file("#!/bin/sh\n", mode: 0o700), root: root) == [], "\(path)")
+        }
+        #expect(rules("tools/bin/pytest", script, other, root: root) == [])
+        try scratch.write("tree/pyvenv.cfg", [])
+        #expect(rules("bin/pytest", script, other, root: root) == ["environment"])
+        #expect(rules("src/main.py", nil, .file("text"), root: root) == [])
+    }
+
     @Test func `what git takes for a repository`() {
         #expect(rules("x/HEAD", nil, .file("ref: refs/heads/main\n")) == ["repository"])
         #expect(rules("HEAD", nil, .file("ref:refs/heads/main")) == ["repository"])
@@ -75,6 +106,38 @@ import Testing
         #expect(rules("x/HEAD", nil, .symlink("refs/heads/main")) == ["repository"])
         #expect(rules("HEAD", nil, .file("HEAD of the department\n")) == [])
         #expect(rules("x/HEAD.md", nil, .file("ref: refs/heads/main\n")) == [])
+    }
+
+    @Test func `what makes a repository of a directory that is half of one`() throws {
+        let scratch = try Scratch()
+        let root = scratch("tree")
+        try scratch.write("tree/fixtures/a.git/HEAD", Array("ref: refs/heads/main\n".utf8))
+        try scratch.write("tree/src/HEAD", Array("of the department\n".utf8))
+        for name in [
+            "config", "objects/x", "refs/.keep", "hooks/post-checkout", "config.worktree", "commondir", "CONFIG", "info/attributes",
+        ] {
+            #expect(rules("fixtures/a.git/" + name, nil, .file("x"), root: root) == ["repository"], "\(name)")
+            #expect(rules("fixtures/a.git/" + name, .file("x"), .file("y"), root: root) == ["repository"], "\(name)")
+            for other in ["fixtures/", "src/", ""] { #expect(rules(other + name, nil, .file("x"), root: root) == [], "\(other)\(name)") }
+        }
+        #expect(rules("fixtures/a.git/description", nil, .file("x"), root: root) == [])
+    }
+
+    @Test func `links into what git obeys`() {
+        for target in [".git", ".git/hooks", "../.git/config", "./.GIT/x", "/nonexistent/tree/.git/hooks", "../sub/.git"] {
+            #expect(rules("d/l", nil, .symlink(target)) == ["link-out"], "\(target)")
+        }
+        #expect(rules("d/l", nil, .symlink("../.github/x")) == [])
+    }
+
+    @Test func `names that look like others`() {
+        for name in ["a\u{200B}b", "a\u{202E}cod.exe", "\u{2066}x", "a\u{E0041}", "a\u{9B}31m", "x\u{FEFF}", "a\u{AD}b", "\u{3164}"] {
+            #expect(rules("d/" + name, nil, .file("")) == ["name"], "\(name.printable)")
+        }
+        // Scripts and emoji need these.
+        for name in ["\u{645}\u{6CC}\u{200C}\u{62E}", "\u{1F468}\u{200D}\u{1F4BB}.md", "1\u{FE0F}\u{20E3}", "caf\u{E9}", "日本語"] {
+            #expect(rules("d/" + name, nil, .file("")) == [], "\(name)")
+        }
     }
 
     @Test func `names that shells and terminals obey, and special files`() {
@@ -91,7 +154,9 @@ import Testing
 
     @Test func `what cannot be read counts`() throws {
         let unreadable = FileVersion(kind: .file, mode: 0o644, size: 5) { throw SystemError("open", "x", errno: EACCES) }
-        #expect(rules("x", nil, unreadable) == ["program"])
+        #expect(rules("x", nil, unreadable) == ["unreadable"])
+        #expect(rules("HEAD", nil, unreadable) == ["unreadable"])
+        #expect(rules("x", .file("12345"), unreadable) == ["unreadable"])
         let gate = LandingGate(rules: try LandingRules.builtIn(), root: "/nonexistent")
         #expect(gate.findings(in: [Change(path: "package.json", before: .file("{}"), after: unreadable)]).count == 1)
     }

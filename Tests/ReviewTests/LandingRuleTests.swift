@@ -146,12 +146,18 @@ import Testing
             try found("package.json", #"{"scripts":{}}"#, #"{"scripts":{"preinstall":"x"},"scripts":{}}"#)?.contains("`scripts`") == true)
         #expect(try found("package.json", package, "not json")?.contains("no JSON object") == true)
         #expect(try found("package.json", nil, #"{"name": "x"}"#) == nil)
+        // A key that nobody has heard of may be a tool's.
+        #expect(try found("package.json", package, package.replacing(#""name""#, with: #""newtool": {"run": "x"}, "name""#)) != nil)
+        #expect(try found("composer.json", #"{"name":"a"}"#, #"{"name":"b","newtool":1}"#)?.contains("`newtool`") == true)
         // .gitattributes
         #expect(
             try found(".gitattributes", "*.txt text\n", "*.txt text eol=lf\n*.png binary -diff\n*.py diff=python\nx merge=union\n") == nil)
         #expect(try found(".gitattributes", nil, "*.c filter=evil\n")?.contains("`*.c filter=evil`") == true)
         #expect(try found(".gitattributes", nil, "* diff=x\n") != nil && found(".gitattributes", nil, "* merge=x\n") != nil)
         #expect(try found(".gitattributes", "[attr]m filter=x\n", "[attr]m filter=x\n*.c m\n") != nil)
+        #expect(try found(".gitattributes", "s filter=crypt\n", "s filter=crypt\ns -filter\n") != nil)
+        #expect(try found(".gitattributes", "\u{FEFF}[attr]m filter=x\n", "\u{FEFF}[attr]m filter=x\n*.c m\n") != nil)
+        #expect(try found(".gitattributes", nil, "x \u{301}y\n* \tfilter=x\r\n") != nil)
         #expect(try found(".gitattributes", "a filter=lfs\n", "# moved\na   filter=lfs\n") == nil)
         // pyproject.toml
         let project = "[project]\nname = \"x\"\nversion = \"1\"\ndependencies = [\"a\"]\n"
@@ -171,6 +177,8 @@ import Testing
         let crate = "[package]\nname = \"x\"\nversion = \"0.1.0\"\n"
         #expect(try found("Cargo.toml", crate, crate.replacing("0.1.0", with: "0.2.0")) == nil)
         #expect(try found("Cargo.toml", crate, crate + "build = \"b.rs\"\n") != nil)
+        #expect(try found("Cargo.toml", crate, crate + "[profile.dev]\nrustflags = [\"-Clinker=./x\"]\n") != nil)
+        #expect(try found("Cargo.toml", crate, crate + "[package.metadata.release]\npre-release-hook = [\"./x\"]\n") != nil)
         #expect(try found("Cargo.toml", crate, crate + "[dependencies]\nserde = \"1\"\n") != nil)
         // Lock files and go.mod
         let lock = #"{"a": {"resolved": "https://registry.example.org/a.tgz"}}"#
@@ -244,10 +252,31 @@ import Testing
                 && !matches("a?c", "ac"))
         #expect(matches("**", "a/b") && matches("*", "a/b") && matches("a*b*c", "aXbYc") && !matches("a*b*c", "aXc"))
         #expect(PathPattern("") == nil && PathPattern("/") == nil && PathPattern("a//b") == nil && PathPattern("./a") == nil)
-        // Whoever accepts means one spelling.
         #expect(
-            PathPattern("Makefile", folding: false)?.matches("makefile") == false
-                && PathPattern(".git/", folding: false)?.matches("git~1") == false)
+            !matches("a/**", "a") && matches("**/b/**", "a/b/c") && !matches("**/b/**", "a/b") && matches("**/a/**/b/**/c", "a/a/b/x/b/c"))
+    }
+
+    @Test func `whoever accepts means one spelling`() {
+        func accepts(_ pattern: String, _ path: String) -> Bool { PathPattern(pattern, folding: false)?.matches(path) ?? false }
+        #expect(accepts("Makefile", "Makefile") && accepts("Makefile", "a/Makefile") && accepts("/x/*.mk", "x/a.mk"))
+        for (pattern, path) in [
+            ("Makefile", "makefile"), (".git/", "git~1"), ("caf\u{E9}.mk", "cafe\u{301}.mk"), ("\u{212B}", "\u{C5}"),
+            ("*\u{E9}", "e\u{301}"),
+            (".envrc", ".env\u{200B}rc"), ("x.mk", "x.mk."), ("/a/*", "a/b/c"), ("a?", "a\u{301}b"), ("/Makefile", "x/Makefile"),
+        ] { #expect(!accepts(pattern, path), "\(pattern) \(path)") }
+        // Names that look like patterns, and are suggested as the one that accepts them.
+        for path in ["**/.envrc", "*", "**", "a?c", "a\\b", "\\", "x/*.mk", "a\u{1B}", "\\*", "a/**/b", String(osBytes: [0x2A, 0xFF])] {
+            let pattern = PathPattern.exactly(path)
+            #expect(accepts(pattern, path), "\(path)")
+            for other in [".envrc", "x/.envrc", "a", "abc", "a/b", "x/a.mk", "a/x/b", "b", "x/y/.envrc"] where other != path {
+                #expect(!accepts(pattern, other), "\(pattern) accepts \(other)")
+            }
+        }
+        #expect(PathPattern("a\\", folding: false) == nil && PathPattern("a\\/b", folding: false) == nil)
+        // As deep as a path can be.
+        let deep = String(repeating: "d/", count: 1000) + "Makefile"
+        #expect(accepts(PathPattern.exactly(deep), deep))
+        #expect(!accepts(String(repeating: "**/d/", count: 50) + "x", deep))
     }
 
     @Test func `what agents obey counts in every directory, and what git is told to run`() throws {

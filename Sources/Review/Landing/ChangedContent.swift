@@ -6,8 +6,11 @@ final class ChangedContent {
     private let change: Change
     private var read: (before: [UInt8]?, after: [UInt8]?, isReadable: Bool)?
 
+    private var start: [UInt8]?
+
     /// Files that are larger are not looked into.
     private static let longest = 16 << 20
+    private static let beginning = 128
 
     init(_ change: Change) { self.change = change }
 
@@ -25,10 +28,15 @@ final class ChangedContent {
         return self.before != self.after
     }
 
-    /// The first bytes of what a file becomes; nil for everything else, and for what cannot be read.
-    func beginning(_ count: Int) -> [UInt8]? {
-        guard let version = change.after, version.kind == .file, let file = try? version.open() else { return nil }
-        return try? file.readStart(count)
+    /// The first bytes of what a file becomes, as many as anybody looks at; none of everything else.
+    ///
+    /// - Throws: for what cannot be read.
+    func beginning() throws -> [UInt8] {
+        if let start { return start }
+        guard let version = change.after, version.kind == .file, version.size > 0 else { return [] }
+        let bytes = try version.open().readStart(ChangedContent.beginning)
+        start = bytes
+        return bytes
     }
 
     private var contents: (before: [UInt8]?, after: [UInt8]?, isReadable: Bool) {

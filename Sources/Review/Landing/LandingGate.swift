@@ -29,25 +29,27 @@ public struct LandingGate: Sendable {
     /// What was found, in the order of the changes. A path may be found for more than one reason.
     public func findings(in changes: [Change]) -> [LandingFinding] {
         var result: [LandingFinding] = []
+        let facts = TreeFacts(root: root)
         for change in changes {
             let content = ChangedContent(change)
-            let matched = match(change, content)
+            let path = FoldedPath(change.path)
+            let matched = match(change, path, content, facts)
             if let matched { result.append(matched) }
-            result += properties(change, content, isKnown: matched != nil)
+            result += properties(change, path, content, facts, isKnown: matched != nil)
         }
         return result
     }
 
     /// The rule that is about this path, and applies.
-    private func match(_ change: Change, _ content: ChangedContent) -> LandingFinding? {
+    private func match(_ change: Change, _ path: FoldedPath, _ content: ChangedContent, _ facts: TreeFacts) -> LandingFinding? {
         // A directory as such is read by nobody; what lies in it has changes of its own.
         if change.after?.kind == .directory || (change.after == nil && change.before?.kind == .directory) { return nil }
-        let path = FoldedPath(change.path)
         for (names, isAsWritten) in [(path.names, true), (path.backslashed ?? [], false)] where !names.isEmpty {
             for index in candidates(names) {
                 let rule = rules[index]
                 guard let count = rule.pattern.match(names) else { continue }
                 if change.after == nil, !rule.kind.includesRemoval { continue }
+                if isAsWritten, isDocument(change.path, rule, facts) { continue }
                 guard let reason = reason(rule, change, content) else { continue }
                 let parts = FileSystem.components(of: change.path)
                 let isOtherwiseSpelled = !isAsWritten || !isExact(rule, parts)
@@ -60,6 +62,14 @@ public struct LandingGate: Sendable {
             }
         }
         return nil
+    }
+
+    /// Whether it is a document below the root whose name only sounds like that of the rule, `docs/agents.md`.
+    private func isDocument(_ path: String, _ rule: LandingRule, _ facts: TreeFacts) -> Bool {
+        guard rule.capitals != nil, path.utf8.contains(UInt8(ascii: "/")), rule.isInSmallLetters(FileSystem.lastComponent(of: path)) else {
+            return false
+        }
+        return facts.tellsLettersApart(FileSystem.parent(of: path))
     }
 
     /// The rules that can match at all, in their order.

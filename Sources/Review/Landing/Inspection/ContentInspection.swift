@@ -2,7 +2,7 @@
 public enum ContentInspection: String, Sendable, CaseIterable {
     /// Attributes that make git run a program (gitattributes(5)).
     case attributes
-    /// Keys of `package.json` that are executed, or say what is installed.
+    /// Keys of `package.json` but for those that only describe.
     case packageJSON = "package-json"
     /// The same of `composer.json`.
     case composerJSON = "composer-json"
@@ -19,8 +19,8 @@ public enum ContentInspection: String, Sendable, CaseIterable {
     func difference(from before: [UInt8], to after: [UInt8]) -> String? {
         switch self {
         case .attributes: GitAttributes.difference(from: before, to: after)
-        case .packageJSON: JSONKeys.difference(from: before, to: after, keys: JSONKeys.package)
-        case .composerJSON: JSONKeys.difference(from: before, to: after, keys: JSONKeys.composer)
+        case .packageJSON: JSONKeys.difference(from: before, to: after, harmless: JSONKeys.package)
+        case .composerJSON: JSONKeys.difference(from: before, to: after, harmless: JSONKeys.composer)
         case .pyproject: TOMLTables.difference(from: before, to: after, harmless: TOMLTables.pyproject)
         case .cargoTOML: TOMLTables.difference(from: before, to: after, harmless: TOMLTables.cargo)
         case .sources: FetchSources.difference(from: before, to: after)

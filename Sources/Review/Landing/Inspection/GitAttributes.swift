@@ -17,8 +17,10 @@ enum GitAttributes {
 
     /// `*.psd filter=lfs` for each of them.
     private static func drivers(_ bytes: [UInt8]) -> Set<String> {
-        let lines = bytes.split(separator: 0x0A).map { line in
-            String(osBytes: line).split { $0 == " " || $0 == "\t" || $0 == "\r" || $0 == "\r\n" }.map(String.init)
+        // git passes over a mark of the byte order, and its blanks are bytes: what stands on one is no part of it.
+        let text = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes[3...] : bytes[...]
+        let lines = text.split(separator: 0x0A).map { line in
+            line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }.map { String(osBytes: $0) }
         }
         // Macros that set such attributes stand for them.
         var macros: Set<String> = []
@@ -35,6 +37,8 @@ enum GitAttributes {
     }
 
     private static func isDriver(_ word: String) -> Bool {
+        // Taken away, what is kept encrypted is committed as it is.
+        if ["-filter", "!filter"].contains(word) { return true }
         let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
         guard parts.count == 2 else { return false }
         switch parts[0] {

@@ -1,31 +1,25 @@
 import LinuxKernel
 
-/// The values of some keys at the top of a JSON object (RFC 8259), without regard to blanks.
+/// The values of the keys at the top of a JSON object (RFC 8259), without regard to blanks: all of them but for those that are known to do no
+/// more than describe. Tools keep what they execute under names of their own, so that the others cannot be listed.
 enum JSONKeys {
-    /// Executed by package managers, or what they install; and what tools find their commands under.
     static let package: Set<String> = [
-        "scripts", "bin", "directories", "dependencies", "devDependencies", "optionalDependencies", "peerDependencies",
-        "bundleDependencies", "bundledDependencies", "overrides", "resolutions", "workspaces", "packageManager", "devEngines",
-        "publishConfig",
-        "pnpm", "yarn", "gypfile", "binary", "config", "husky", "lint-staged", "simple-git-hooks", "pre-commit", "pre-push", "gitHooks",
-        "commitlint",
-        "nano-staged", "wireit", "nx", "jest", "ava", "mocha", "babel", "eslintConfig", "prettier", "stylelint", "postcss", "release",
-        "volta",
-        "trustedDependencies", "patchedDependencies", "catalog", "contributes", "activationEvents", "main", "prettierConfig",
-        "dependenciesMeta",
+        "name", "version", "description", "keywords", "homepage", "bugs", "license", "licenses", "author", "contributors", "maintainers",
+        "funding", "files", "repository", "private", "engines", "os", "cpu", "libc", "type", "types", "typings", "typesVersions",
+        "sideEffects", "exports", "imports", "module", "browser", "man", "readme", "displayName", "publisher", "categories", "icon",
+        "$schema",
     ]
 
     static let composer: Set<String> = [
-        "scripts", "bin", "require", "require-dev", "repositories", "config", "autoload", "autoload-dev", "extra", "type",
-        "minimum-stability",
-        "replace", "provide",
+        "name", "version", "description", "keywords", "homepage", "readme", "time", "license", "authors", "support", "funding", "suggest",
+        "conflict", "archive", "abandoned", "prefer-stable", "$schema",
     ]
 
-    static func difference(from before: [UInt8], to after: [UInt8], keys: Set<String>) -> String? {
+    static func difference(from before: [UInt8], to after: [UInt8], harmless: Set<String>) -> String? {
         guard let old = before.isEmpty ? [:] : values(before), let new = values(after) else { return "it is no JSON object" }
         var found: Set<String> = []
-        for (key, value) in new where keys.contains(key) && old[key] != value { found.insert(key) }
-        for key in old.keys where keys.contains(key) && new[key] == nil { found.insert(key) }
+        for (key, value) in new where !harmless.contains(key) && old[key] != value { found.insert(key) }
+        for key in old.keys where !harmless.contains(key) && new[key] == nil { found.insert(key) }
         return ContentInspection.listed(found, [])
     }
 
