@@ -196,7 +196,7 @@ let package = Package(
                 "Forwarding", "GatewayProtocol", "LinuxKernel", "NativeEngine", "Policy", "Projects", "Sandbox", "Seccomp", "Sessions",
                 "Substitution", "TOML", "TerminalModel", "Vault", "WardenProtocol", "WebSocket", "Workspaces",
                 "ConfinedTerminal", "Overlays", "Review", "Tasks",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: testHooks, linkerSettings: staticExecutable + staticFoundation),
         // The outside of a sandbox whose traffic is captured, for tests: it must run as other users than the test does.

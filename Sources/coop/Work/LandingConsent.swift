@@ -91,8 +91,22 @@ struct LandingConsent {
             }
             rules += LandingRules.configured(paths)
         }
+        if hasWindsurf(context, root: root), let pattern = PathPattern("agents.md") {
+            rules.append(LandingRule(pattern: pattern, kind: .agent, reason: "Windsurf follows it, by this name in any directory, too"))
+        }
         rules += try userRules(context.home)
         return LandingGate(rules: rules, root: root)
+    }
+
+    /// Whether the user has the one agent that takes `agents.md` in small letters for `AGENTS.md` below the root as well: in its own home
+    /// directory, or for this project.
+    private static func hasWindsurf(_ context: Context, root: String) -> Bool {
+        let home = environmentVariable("HOME") ?? ""
+        let signs = [
+            FileSystem.join(home, ".codeium"), FileSystem.join(home, ".windsurf"), FileSystem.join(home, ".config/Windsurf"),
+            FileSystem.join(root, ".windsurf"), FileSystem.join(root, ".windsurfrules"),
+        ]
+        return signs.contains { FileSystem.kind($0) != nil }
     }
 
     /// The rules in `$COOP_HOME/landing-rules.txt`, where there is one.
@@ -142,10 +156,11 @@ struct LandingConsent {
             case .task(let name): details.append(AuditDetail("task", name))
             }
             details.append(AuditDetail("path", item.path))
-            if item.paths > 1 { details.append(AuditDetail("paths", item.paths)) }
+            if item.changes.count > 1 { details.append(AuditDetail("paths", item.changes.count)) }
             details += [
-                AuditDetail("rule", item.rule), AuditDetail("decision", item.isAccepted ? "accepted" : "refused"),
-                AuditDetail("by", item.decider.rawValue),
+                AuditDetail("rule", item.rule),
+                AuditDetail("decision", item.isAccepted ? "accepted" : "refused"),
+                AuditDetail("by", item.decider.rawValue), AuditDetail("sha256", item.digest),
             ]
             // One that is durable makes those before it durable.
             try log.append(AuditEntry(.landing, session: session, details: details), durable: index + 1 == decision.entries.count)

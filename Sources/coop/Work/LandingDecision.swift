@@ -24,10 +24,14 @@ struct LandingDecision {
     /// What the audit log gets: a line for each finding, and one for many paths that were decided about together.
     struct Entry {
         var path: String
-        var paths: Int
+        /// What was decided about.
+        var changes: [Change]
         var rule: String
         var isAccepted: Bool
         var decider: Decider
+
+        /// What tells the contents that were decided about from every other.
+        var digest: String { changes.count == 1 ? ContentDigest.text(of: changes[0].after) : ContentDigest.text(of: changes) }
     }
 
     private(set) var findings: [Finding] = []
@@ -44,9 +48,12 @@ struct LandingDecision {
                 by: decider.rawValue)
         }
         if item.paths.count > 1, let first = item.findings.first {
-            entries.append(Entry(path: item.pattern, paths: item.paths.count, rule: first.rule, isAccepted: isAccepted, decider: decider))
+            entries.append(
+                Entry(path: item.pattern, changes: item.changes, rule: first.rule, isAccepted: isAccepted, decider: decider))
         } else {
-            entries += item.findings.map { Entry(path: $0.path, paths: 1, rule: $0.rule, isAccepted: isAccepted, decider: decider) }
+            entries += item.findings.map {
+                Entry(path: $0.path, changes: item.changes, rule: $0.rule, isAccepted: isAccepted, decider: decider)
+            }
         }
         if !isAccepted { refused += item.paths + item.origins }
     }

@@ -7,15 +7,17 @@ struct LandingItem {
     private static let manyPaths = 8
 
     let findings: [LandingFinding]
-    let paths: [String]
-    /// Where moved ones came from.
-    let origins: [String]
+    /// The changes at these paths.
+    let changes: [Change]
     /// What to show.
     let title: String
     /// What `--accept` has to say.
     let pattern: String
 
     var kind: LandingKind { findings[0].kind }
+    var paths: [String] { changes.map(\.path) }
+    /// Where moved ones came from.
+    var origins: [String] { changes.compactMap(\.origin) }
 
     /// In the order in which they were found, each once.
     var reasons: [String] {
@@ -49,19 +51,19 @@ struct LandingItem {
                 done.formUnion(crowd)
                 let all = crowd.flatMap { byPath[$0] ?? [] }
                 let place = self.place(found[0])
+                let changes = crowd.compactMap { places[$0] }
                 result.append(
                     LandingItem(
-                        findings: all, paths: all.map(\.path), origins: crowd.compactMap { places[$0]?.origin },
-                        title: "\(place.isEmpty ? "" : place.printable + "/")… (\(all.count) paths)",
-                        pattern: place.isEmpty ? "**" : place + "/"))
+                        findings: all, changes: changes, title: "\(place.isEmpty ? "" : place.printable + "/")… (\(all.count) paths)",
+                        pattern: pattern(of: changes, rule: found[0].rule, place: place)))
             } else {
                 done.insert(key)
-                let change = places[key]
-                let what = change?.before == nil ? " (new)" : change?.after == nil ? " (removed)" : ""
+                guard let change = places[key] else { continue }
+                let what = change.before == nil ? " (new)" : change.after == nil ? " (removed)" : ""
                 result.append(
                     LandingItem(
-                        findings: found, paths: [found[0].path], origins: [change?.origin].compactMap { $0 },
-                        title: found[0].path.printable + what, pattern: "/" + found[0].path))
+                        findings: found, changes: [change], title: found[0].path.printable + what,
+                        pattern: PathPattern.exactly(change.path)))
             }
         }
         let kinds = LandingKind.allCases
@@ -69,6 +71,17 @@ struct LandingItem {
             let (first, second) = (kinds.firstIndex(of: one.element.kind) ?? 0, kinds.firstIndex(of: two.element.kind) ?? 0)
             return (first, one.offset) < (second, two.offset)
         }.map(\.element)
+    }
+
+    /// The narrowest that accepts all of them.
+    private static func pattern(of changes: [Change], rule: String, place: String) -> String {
+        let start = place.isEmpty ? "/" : PathPattern.exactly(place) + "/"
+        // A rule about a name: that name in this place alone.
+        let isName = !rule.utf8.contains(UInt8(ascii: "/"))
+        for candidate in isName ? [start + rule, start + "**/" + rule] : [] {
+            if let pattern = PathPattern(candidate, folding: false), changes.allSatisfy({ pattern.matches($0.path) }) { return candidate }
+        }
+        return place.isEmpty ? "/*" : start
     }
 
     private static func crowd(_ finding: LandingFinding) -> String { finding.rule + "\n" + place(finding) }
