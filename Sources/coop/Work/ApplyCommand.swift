@@ -22,12 +22,7 @@ struct ApplyCommand: ParsableCommand {
             "Accept what the host would execute or trust at these paths; `*`, `**` and `?` stand for anything.", valueName: "PATTERN"))
     var accept: [String] = []
     @Flag(help: "Only say what would be done.") var dryRun = false
-    @Flag(help: "Print JSON.") var json = false
-    @Argument(
-        help: ArgumentHelp(
-            "A session (a name, an id or the beginning of an id), and paths; without one this project's latest.", valueName: "ID|PATH"),
-        completion: NameCompletion.sessions)
-    var words: [String] = []
+    @OptionGroup var work: WorkArguments
 
     private struct Report: Encodable {
         var version = 1
@@ -40,14 +35,14 @@ struct ApplyCommand: ParsableCommand {
     }
 
     func run() throws {
-        if patch && json {
+        if patch && work.json {
             throw CoopError(.usage, "cannot use -p with --json", "the pieces are chosen by a person", next: "coop apply --json PATH")
         }
         let context = try Context()
         try Sweep(context: context).run()
-        let selection = try WorkSelection(words, context: context, command: "coop apply")
+        let selection = try WorkSelection(work.words, context: context, command: "coop apply")
         let all = try selection.overlay.changes()
-        var changes = try ChangeSelection.select(selection.paths, from: all, next: "coop diff \(selection.name)")
+        var changes = try ChangeSelection.select(selection.paths, from: all, next: "coop diff --name-only \(selection.name)")
         let what = "cannot apply the changes of \(selection.name.printable)"
         if patch { changes = try HunkChoice(what: what).choose(from: changes) }
         var landing = try OverlayLanding(context: context, selection: selection, changes: changes)
@@ -63,7 +58,7 @@ struct ApplyCommand: ParsableCommand {
         var staged = try landing.stage()
         let consent = try LandingConsent(
             context: context, subject: .session(selection.session.id), root: landing.overlay.root, accept: accept, allowsPart: true,
-            isJSON: json, command: "coop apply \(([selection.name] + selection.paths).map(\.shellQuoted).joined(separator: " "))")
+            isJSON: work.json, command: "coop apply \(([selection.name] + selection.paths).map(\.shellQuoted).joined(separator: " "))")
         let decision = try consent.ask(about: landing.plan.changes(as: staged.edits))
         if !decision.refused.isEmpty {
             let rest = try landing.without(decision.refused, staged)
@@ -74,12 +69,13 @@ struct ApplyCommand: ParsableCommand {
             let second = try rest.stage()
             (landing, staged, text) = (rest, second, LandingText(plan: rest.plan))
         }
-        if !json { for line in text.lines() { FileHandleOutput.standardError(line + "\n") } }
+        if !work.json { for line in text.lines() { FileHandleOutput.standardError(line + "\n") } }
         // Choosing the pieces was the answer.
         if !yes && !patch {
             guard Terminal.canAsk else {
                 throw CoopError(
-                    .refused, what, "there is nobody to ask", next: (["coop apply --yes"] + words.map(\.shellQuoted)).joined(separator: " ")
+                    .refused, what, "there is nobody to ask",
+                    next: (["coop apply --yes"] + work.words.map(\.shellQuoted)).joined(separator: " ")
                 )
             }
             let tree = context.home.abbreviated(landing.overlay.root).printable
@@ -94,7 +90,7 @@ struct ApplyCommand: ParsableCommand {
     private func report(
         _ selection: WorkSelection, _ plan: LandingPlan, _ text: LandingText, _ findings: [LandingDecision.Finding] = []
     ) throws {
-        if json {
+        if work.json {
             let report = Report(
                 session: selection.session.id, isDryRun: dryRun, changes: text.items, alreadyThere: plan.settled.map(\.path),
                 findings: findings,

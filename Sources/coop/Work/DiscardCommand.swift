@@ -14,12 +14,7 @@ struct DiscardCommand: ParsableCommand {
             """)
 
     @Flag(help: "Do not ask.") var yes = false
-    @Flag(help: "Print JSON.") var json = false
-    @Argument(
-        help: ArgumentHelp(
-            "A session (a name, an id or the beginning of an id), and paths; without one this project's latest.", valueName: "ID|PATH"),
-        completion: NameCompletion.sessions)
-    var words: [String] = []
+    @OptionGroup var work: WorkArguments
 
     private struct Report: Encodable {
         var version = 1
@@ -30,11 +25,12 @@ struct DiscardCommand: ParsableCommand {
     func run() throws {
         let context = try Context()
         try Sweep(context: context).run()
-        let selection = try WorkSelection(words, context: context, command: "coop discard")
+        let selection = try WorkSelection(work.words, context: context, command: "coop discard")
         let what = "cannot discard the changes of \(selection.name.printable)"
         let all = try selection.overlay.changes()
         let changes =
-            selection.paths.isEmpty ? all : try ChangeSelection.select(selection.paths, from: all, next: "coop diff \(selection.name)")
+            selection.paths.isEmpty
+            ? all : try ChangeSelection.select(selection.paths, from: all, next: "coop diff --name-only \(selection.name)")
         if selection.paths.isEmpty && selection.session.isLive {
             throw CoopError(
                 .notReady, what, "it is running, and works with them", next: "coop stop \(selection.session.id)")
@@ -47,7 +43,7 @@ struct DiscardCommand: ParsableCommand {
             guard Terminal.canAsk else {
                 throw CoopError(
                     .refused, what, "there is nobody to ask whether they may go",
-                    next: (["coop discard --yes"] + words.map(\.shellQuoted)).joined(separator: " "))
+                    next: (["coop discard --yes"] + work.words.map(\.shellQuoted)).joined(separator: " "))
             }
             guard Terminal.confirm("Discard \(LandingText.count(changes.count))?") else {
                 throw CoopError(.refused, what, "you said no", next: "coop diff \(selection.name)")
@@ -59,7 +55,7 @@ struct DiscardCommand: ParsableCommand {
             // What the session has there becomes what it began with: no difference, while it may go on with it.
             try selection.overlay.accept(changes.map { AcceptedVersion(path: $0.path, version: $0.after) })
         }
-        if json {
+        if work.json {
             print(try JSONText.encode(Report(session: selection.session.id, discarded: changes.map(\.path))))
         } else {
             print("Discarded \(LandingText.count(changes.count)).")

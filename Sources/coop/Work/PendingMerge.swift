@@ -50,8 +50,14 @@ struct PendingMerge {
         if let session = try tasks.store.session(of: record.name) {
             report.notes.append("the session \(session.printable) still works in \(record.name); what it has committed is merged")
         }
-        // A tree that is gone or damaged has nothing that could be missed.
-        let changed = (try? tasks.repository.changedFiles(of: record).count) ?? 0
+        var changed = 0
+        do {
+            // A tree that is gone has nothing that could be missed.
+            if FileSystem.kind(record.tree) == .directory { changed = try tasks.repository.changedFiles(of: record).count }
+        } catch {
+            report.notes.append(
+                "whether everything in \(record.name) is committed cannot be told: \((error as? CoopError)?.why ?? "\(error)")")
+        }
         if changed > 0 {
             report.notes.append(
                 "\(changed == 1 ? "1 file" : "\(changed) files") in \(record.name) \(changed == 1 ? "is" : "are") not committed and not merged"

@@ -4,6 +4,7 @@ import LinuxKernel
 import Overlays
 import Projects
 import Review
+import Sessions
 
 struct UndoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -37,7 +38,7 @@ struct UndoCommand: ParsableCommand {
         try Sweep(context: context).run()
         let project = try context.project()
         let store = SessionStore(context: context)
-        let record = try find(in: context.landings, root: project.root, store: store)
+        let record = try find(in: context, root: project.root, store: store)
         let subject = record.note.subject
         let what = redo ? "cannot redo the changes of \(subject.printable)" : "cannot undo the changes of \(subject.printable)"
         let planner = try LandingPlanner(root: record.root) { change, now in record.holds(change.path, now) ?? false }
@@ -63,22 +64,46 @@ struct UndoCommand: ParsableCommand {
         if dryRun && !plan.conflicts.isEmpty { throw ProcessResult(code: 1) }
     }
 
-    private func find(in landings: LandingStore, root: String, store: SessionStore) throws -> LandingRecord {
+    private func find(in context: Context, root: String, store: SessionStore) throws -> LandingRecord {
         let kind: LandingNote.Kind = redo ? .undo : .apply
-        // The session itself may be gone.
-        let subject = id.map { text in (try? store.find(text))?.id ?? text }
-        let records = try landings.records(root: root).filter { $0.note.kind == kind }
-        if let found = records.first(where: { subject == nil || $0.note.subject == subject }) { return found }
+        var session: StoredSession?
+        if let id {
+            do { session = try store.find(id) } catch {
+                // It may be gone; what of it has landed is kept under its id.
+                guard error.code == .notFound else { throw error }
+            }
+        }
+        let subject = session?.id ?? id
+        let landings = context.landings
+        let found = try landings.latest(root: root) { $0.note.kind == kind && (subject == nil || $0.note.subject == subject) }
+        if let found { return found }
+        let tree = context.home.abbreviated(root).printable
+        let what = redo ? "redo" : "undo"
+        let made = redo ? "undo" : "apply"
+        guard let subject else {
+            throw CoopError(.notFound, "there is nothing to \(what)", "no \(made) in \(tree) is kept", next: "coop diff")
+        }
+        let other = try landings.latest(root: root) { $0.note.kind == kind }?.note.subject
+        guard let session else {
+            throw CoopError(
+                .notFound, "cannot \(what) `\(subject.printable)`", "it is no session, and no \(made) of one by that id is kept in \(tree)",
+                next: other.map { "coop undo \(redo ? "--redo " : "")\($0.shellQuoted)   # the latest that is" } ?? "coop ps -a")
+        }
         throw CoopError(
-            .notFound, redo ? "there is nothing to redo" : "there is nothing to undo",
-            subject.map { "no apply of `\($0.printable)` in this tree is kept" } ?? "no apply in this tree is kept", next: "coop diff")
+            .notFound, "there is nothing of the session \(session.id.printable) to \(what)", "no \(made) of it in \(tree) is kept",
+            next: redo ? "coop undo \(session.id)" : "coop diff \(session.id)")
     }
 
     /// What was taken back is a difference again, as long as the session has its overlay.
     private func offerAgain(_ record: LandingRecord, _ store: SessionStore) throws {
-        guard !redo, let session = try? store.find(record.note.subject), session.id == record.note.subject,
-            let overlay = try session.overlay()
-        else { return }
+        if redo { return }
+        let session: StoredSession
+        do { session = try store.find(record.note.subject) } catch {
+            // It has been removed, with its overlay.
+            guard error.code == .notFound else { throw error }
+            return
+        }
+        guard session.id == record.note.subject, let overlay = try session.overlay() else { return }
         try overlay.accept(try record.formerBases().map { AcceptedVersion(path: $0.path, version: $0.version) })
     }
 }

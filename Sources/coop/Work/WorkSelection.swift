@@ -27,16 +27,21 @@ struct WorkSelection {
                 id = first
                 rest = rest.dropFirst()
             } catch {
-                // Something that looks like neither says that it is no session.
-                let path = FileSystem.join(context.currentDirectory, first)
-                if error.code == .usage || (words.count == 1 && FileSystem.kind(path, followLinks: false) == nil) {
-                    let changed = try? store.overlay(nil, project: project).overlay.changes()
-                    let isPath = changed?.contains { FileSystem.contains(first, $0.path) } ?? false
-                    if !isPath { throw error }
+                guard error.code == .notFound else { throw error }
+                guard WorkSelection.isPath(first, context: context, store: store, project: project) else {
+                    throw CoopError(
+                        .notFound, "there is neither a session nor a change `\(first.printable)`",
+                        "no session has that name or id, and nothing is, or has changed, at that path in \(context.home.abbreviated(project.root).printable)",
+                        next: "coop ps -a")
                 }
             }
         }
-        (session, overlay) = try store.overlay(id, project: project)
+        do { (session, overlay) = try store.overlay(id, project: project) } catch {
+            guard id == nil, !rest.isEmpty, error.code == .notFound else { throw error }
+            throw CoopError(
+                .notFound, "nothing has changed at \(rest.map(\.printable).joined(separator: ", "))",
+                "no session of this project has changes: none of its overlays differs from the tree", next: error.next)
+        }
         var paths: [String] = []
         for word in rest {
             let path = FileSystem.normalize(FileSystem.join(context.currentDirectory, word))
@@ -48,6 +53,17 @@ struct WorkSelection {
             paths.append(relative.isEmpty ? "." : relative)
         }
         self.paths = paths.contains(".") ? [] : paths
+    }
+
+    /// Whether a word names something in the tree, or that the latest session has changed there.
+    private static func isPath(_ word: String, context: Context, store: SessionStore, project: Project) -> Bool {
+        let path = FileSystem.normalize(FileSystem.join(context.currentDirectory, word))
+        if FileSystem.kind(path, followLinks: false) != nil { return true }
+        // Where there is no overlay to ask, it is no path of one.
+        guard let overlay = try? store.overlay(nil, project: project).overlay, let name = FileSystem.relative(path, to: overlay.root),
+            let changes = try? overlay.changes([name])
+        else { return false }
+        return !changes.isEmpty
     }
 
     /// The session as it is named in a command line.
