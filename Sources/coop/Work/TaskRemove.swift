@@ -34,7 +34,7 @@ struct TaskRemove: ParsableCommand {
         let worktrees = TaskWorktree(repository: tasks.repository, store: tasks.store, journals: journals)
         let damaged = try tasks.store.damaged().first { $0.name.text == name }
         let found = try force ? damaged?.name ?? tasks.store.find(name).name : tasks.store.find(name).name
-        if let session = tasks.store.session(of: found) {
+        if let session = try tasks.store.session(of: found) {
             throw CoopError(
                 .notReady, "cannot remove the task \(found)", "the session \(session.printable) works in it",
                 next: "coop stop \(session.printable)")
