@@ -149,7 +149,7 @@ public final class SessionHost: TerminalHost {
         let start = recorder.terminalEnd
         let shown = Array(buffer[..<count])
         let (written, asks) = try recorder.received(shown)
-        try screen?.received(written, at: start, asks: asks, flush: recorder.flush)
+        if !written.isEmpty { try screen?.received(written, at: start, asks: asks, flush: recorder.flush) }
         for attachment in attachments.values { attachment.show(shown) }
         return true
     }

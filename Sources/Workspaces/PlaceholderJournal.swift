@@ -37,7 +37,10 @@ public final class PlaceholderJournal: Sendable {
     public static func create(
         for plan: ProtectionPlan, session: String, in directory: String, step: (String) throws -> Void = { _ in }
     ) throws -> PlaceholderJournal? {
-        try describing("cannot make placeholders in \(plan.root.printable)") {
+        try describing(
+            "cannot make placeholders in \(plan.root.printable)",
+            next: "coop run --workspace overlay …   # or make the directory writable"
+        ) {
             try FileSystem.makeDirectories(directory)
             let mutex = try lock(directory)
             defer { withExtendedLifetime(mutex) {} }

@@ -127,6 +127,13 @@ import WardenProtocol
         #expect(events.contains { $0.hasPrefix("exec ") && $0.contains(Self.mask) }, "\(events)")
     }
 
+    @Test("every one of a thousand, as it is")
+    func many() throws {
+        let fixture = try Fixture((0..<1000).map { "secret-number-\($0)-x" })
+        for number in [0, 499, 999] { try fixture.receive("<secret-number-\(number)-x>") }
+        #expect(try !fixture.end().terminal.contains("secret"))
+    }
+
     @Test("another secret that becomes known while the beginning of one is held back")
     func renewed() throws {
         let fixture = try Fixture()

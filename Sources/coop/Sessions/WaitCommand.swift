@@ -77,7 +77,9 @@ struct WaitCommand: ParsableCommand {
     private func over(_ session: StoredSession, _ why: String) -> CoopError {
         CoopError(
             .failed,
-            goal == .exit ? "the session \(session.id) has failed" : "the session \(session.id) is over and was not \(goal.rawValue)",
+            goal == .exit
+                ? "the session \(session.id) has failed"
+                : "the session \(session.id) is over and \(goal == .idle ? "was not idle" : "did not need attention")",
             why, next: "coop logs \(session.id)")
     }
 
