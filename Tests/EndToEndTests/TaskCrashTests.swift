@@ -47,9 +47,9 @@ import Testing
         #expect(try place.remains() == [])
     }
 
-    @Test("killed at any point while a task is removed, the next command leaves all of it or nothing")
-    func removing() throws {
-        let place = try Sandboxed(anyone)
+    @Test("killed at any point while a task is removed, the next command leaves all of it or nothing", arguments: TestIdentity.all)
+    func removing(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
         try place.makeRepository()
         var seen: [State] = []
         var point = 1

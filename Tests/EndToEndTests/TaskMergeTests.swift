@@ -249,9 +249,14 @@ import Testing
 
     // MARK: - Kills and full disks
 
-    @Test("killed at any point, tree, index and branch are old or new together", arguments: ["", "--squash", "--rebase"])
-    func killed(_ option: String) throws {
-        let place = try place(anyone, after: TaskMergeTests.mine + "; echo untracked > other; echo dirty >> kept; cp -a \"$PWD\" ../before")
+    /// As everybody; the ways of merging differ only before anything is touched.
+    private static let kills: [(String, TestIdentity)] =
+        TestIdentity.all.map { ("", $0) } + ["--squash", "--rebase"].map { ($0, TestIdentity.ordinary.last ?? .root) }
+
+    @Test("killed at any point, tree, index and branch are old or new together", arguments: kills)
+    func killed(_ option: String, _ identity: TestIdentity) throws {
+        let place = try place(
+            identity, after: TaskMergeTests.mine + "; echo untracked > other; echo dirty >> kept; cp -a \"$PWD\" ../before")
         try place.sh("cp -a \"$COOP_HOME\" ../home-before")
         let words = ["task", "merge", "fix", "--yes", "--accept", "run"] + (option.isEmpty ? [] : [option])
         let state =
@@ -291,11 +296,11 @@ import Testing
         #expect(wasOld > 5 && wasNew > 0, "\(wasOld) \(wasNew)")
     }
 
-    @Test("on a full disk everything stays as it was, and nothing is left over", .enabled(if: getuid() == 0)) func fullDisk() throws {
-        let place = try Sandboxed(.root)
+    @Test("on a full disk everything stays as it was, and nothing is left over", .enabled(if: getuid() == 0), arguments: TestIdentity.all)
+    func fullDisk(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
         // Everything on a small disk, in a mount namespace of its own; each round leaves a little more room.
         let script = """
-            mkdir -p "$1" && mount -t tmpfs -o size=40m,mode=700 none "$1" || exit 9
             export COOP_HOME="$1/c" HOME="$1"; mkdir "$1/p"; cd "$1/p"
             git init -q -b trunk . && git config user.name A && git config user.email a@example.org && git config gc.auto 0
             echo 1 > a; echo 1 > gone; git add .; git commit -qm first
@@ -314,8 +319,12 @@ import Testing
             git status --porcelain; git log -1 --format=%s; ls | wc -l; [ $failures -gt 3 ] && echo failed before
             """
         let outcome = try ChildProcess(
-            ["/usr/bin/unshare", "-m", "/bin/sh", "-c", script, "sh", place.root + "/disk", try BuiltPrograms.coop()],
-            environment: place.environment, directory: place.project
+            [
+                "/usr/bin/unshare", "-m", "/bin/sh", "-ec",
+                "mkdir -p \"$1\"; mount -t tmpfs -o size=40m,mode=700,uid=\(identity.user),gid=\(identity.group) none \"$1\"; shift; exec \"$@\"",
+                "sh", place.root + "/disk",
+            ] + identity.arguments(["/bin/sh", "-c", script, "sh", place.root + "/disk", try BuiltPrograms.coop()]),
+            environment: place.environment, directory: "/"
         ).wait(timeout: 300)
         #expect(outcome.exitCode == 0 && outcome.output == "big\n13\nfailed before\n", "\(outcome)")
     }
