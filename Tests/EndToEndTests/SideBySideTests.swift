@@ -110,4 +110,85 @@ import Testing
             """, timeout: 300)
         for outcome in outcomes { #expect(outcome.exitCode == 0 && outcome.output == "p1\np2\np3\np4\n0\n", "\(outcome)") }
     }
+
+    @Test("pip fills one cache from two tasks at once") func pip() throws {
+        let place = try Sandboxed(anyone)
+        try place.makeRepository()
+        try place.write(
+            "index.py",
+            """
+            import base64, functools, hashlib, http.server, os, sys, zipfile
+            top = sys.argv[1]
+            for n in range(1, 5):
+                directory = f"{top}/simple/p{n}"
+                os.makedirs(directory)
+                with zipfile.ZipFile(f"{directory}/p{n}-1.0-py3-none-any.whl", "w", zipfile.ZIP_DEFLATED) as wheel:
+                    def add(name, text): wheel.writestr(zipfile.ZipInfo(name), text)
+                    add(f"p{n}.py", "data = " + repr("x" * 300000 + str(n)) + "\\n")
+                    add(f"p{n}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\\nName: p{n}\\nVersion: 1.0\\n")
+                    add(f"p{n}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nGenerator: t\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+                    add(f"p{n}-1.0.dist-info/RECORD", f"p{n}.py,,\\np{n}-1.0.dist-info/RECORD,,\\n")
+            class Handler(http.server.SimpleHTTPRequestHandler):
+                def end_headers(self):
+                    self.send_header("Cache-Control", "max-age=600")
+                    super().end_headers()
+            handler = functools.partial(Handler, directory=top)
+            http.server.ThreadingHTTPServer(("127.0.0.1", 8000), handler).serve_forever()
+            """)
+        try place.sh("git add .; git commit -qm index")
+        let outcomes = try both(
+            place,
+            """
+            export PIP_CONFIG_FILE=/dev/null PIP_DISABLE_PIP_VERSION_CHECK=1
+            /usr/bin/python3 -m venv /tmp/venv; /usr/bin/python3 index.py /tmp/index 2> /tmp/log & server=$!
+            until /usr/bin/python3 -c 'import socket; socket.create_connection(("127.0.0.1", 8000))' 2> /dev/null; do :; done
+            /tmp/venv/bin/pip install -q --trusted-host 127.0.0.1 --index-url http://127.0.0.1:8000/simple p1 p2 p3 p4
+            /tmp/venv/bin/python -c 'import p1, p2, p3, p4; print([m.data[300000:] for m in (p1, p2, p3, p4)])'
+            # What is in the cache is whole: a second environment is filled from it.
+            /usr/bin/python3 -m venv /tmp/other; : > /tmp/log
+            /tmp/other/bin/pip install -q --trusted-host 127.0.0.1 --index-url http://127.0.0.1:8000/simple p1 p2 p3 p4
+            /tmp/other/bin/python -c 'import p1, p2, p3, p4; print([m.data[300000:] for m in (p1, p2, p3, p4)])'
+            grep -c whl /tmp/log || true; kill $server
+            """, timeout: 300)
+        for outcome in outcomes {
+            #expect(outcome.exitCode == 0 && outcome.output == "['1', '2', '3', '4']\n['1', '2', '3', '4']\n0\n", "\(outcome)")
+        }
+    }
+
+    @Test(
+        "cargo fills one cache from two tasks at once",
+        .enabled(if: getuid() == 0 && FileSystem.isExecutable("/root/.cargo/bin/cargo")))
+    func cargo() throws {
+        let place = try Sandboxed(.root)
+        try place.makeRepository()
+        try place.sh(
+            """
+            mkdir -p .cargo src registry; printf '/target\\n' > .gitignore
+            printf '[source.crates-io]\\nreplace-with = "here"\\n[source.here]\\nregistry = "sparse+http://127.0.0.1:8000/"\\n' > .cargo/config.toml
+            printf '[package]\\nname = "app"\\nversion = "0.1.0"\\nedition = "2021"\\n[dependencies]\\n' > Cargo.toml
+            echo 'fn main() { println!("{}", part1::n() + part2::n() + part3::n()); }' > src/main.rs
+            mkdir -p registry/pa/rt; printf '{"dl":"http://127.0.0.1:8000/{crate}-{version}.crate"}\\n' > registry/config.json
+            for n in 1 2 3; do
+              mkdir -p part$n-1.0.0/src; printf '[package]\\nname = "part%s"\\nversion = "1.0.0"\\nedition = "2021"\\n' $n > part$n-1.0.0/Cargo.toml
+              { echo "pub fn n() -> u32 { $n }"; for i in $(seq 2000); do echo "pub fn f$i() {}"; done; } > part$n-1.0.0/src/lib.rs
+              tar czf registry/part$n-1.0.0.crate part$n-1.0.0; rm -r part$n-1.0.0; printf 'part%s = "1.0.0"\\n' $n >> Cargo.toml
+              printf '{"name":"part%s","vers":"1.0.0","deps":[],"cksum":"%s","features":{},"yanked":false}\\n' $n \
+                $(sha256sum < registry/part$n-1.0.0.crate | cut -d' ' -f1) > registry/pa/rt/part$n
+            done
+            git add -f .; git commit -qm crates
+            """)
+        place.environment["HOME"] = "/root"
+        place.environment["PATH"] = "/root/.cargo/bin:" + Sandboxed.path
+        // The same address in each, so that both unpack into the same directory.
+        let outcomes = try both(
+            place,
+            """
+            /usr/bin/python3 -m http.server -d registry --bind 127.0.0.1 8000 2> /dev/null & server=$!
+            until /usr/bin/python3 -c 'import socket; socket.create_connection(("127.0.0.1", 8000))' 2> /dev/null; do :; done
+            cargo build -q; kill $server; ./target/debug/app; ls ~/.cargo/registry/src/*
+            """, timeout: 300)
+        for outcome in outcomes {
+            #expect(outcome.exitCode == 0 && outcome.output == "6\npart1-1.0.0\npart2-1.0.0\npart3-1.0.0\n", "\(outcome)")
+        }
+    }
 }
