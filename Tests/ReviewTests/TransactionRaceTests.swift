@@ -1,3 +1,4 @@
+import CLinux
 import CoopErrors
 import Glibc
 import LinuxKernel
@@ -122,6 +123,66 @@ import Workspaces
         #expect(pending == [])
     }
 
+    /// No step is made, so that there is nothing that somebody could see, or that would have to be taken back.
+    @Test(arguments: ["changed", "new", "gone", "more"]) func whatHasChangedSinceTheLookIsFoundBeforeTheFirstStep(what: String) throws {
+        var transaction = transaction([
+            try edit("src", nil), try edit("src/a", nil), try edit("src/b", nil), try edit("new", "new"), try edit("top", "new"),
+        ])
+        transaction.beforeStep = { step in Issue.record("step \(step)") }
+        let staged = try transaction.prepare()
+        switch what {
+        case "changed": try write(root + "/top", "edited")
+        case "new": try write(root + "/new", "theirs")
+        case "gone": try FileSystem.removeFile(root + "/src/a")
+        default: try write(root + "/src/mine", "theirs")
+        }
+        #expect(throws: CoopError.self) { try staged.commit() }
+        #expect(text(root + "/src/b") == "old b")
+    }
+
+    @Test func anotherDirectoryInItsPlaceTakesEverythingBack() throws {
+        var transaction = transaction([try edit("src/a", "new"), try edit("src/c", "new"), try edit("top", "new")])
+        let root = root
+        transaction.beforeStep = { step in
+            guard step == 2 else { return }
+            try FileSystem.rename(root + "/src", to: root + "/moved")
+            try FileSystem.makeDirectories(root + "/src", mode: 0o755)
+        }
+        let failure = #expect(throws: CoopError.self) { try transaction.run() }
+        #expect(failure?.message.contains("another directory took its place") == true, "\(failure?.message ?? "")")
+        #expect(text(root + "/moved/a") == "old a" && FileSystem.kind(root + "/moved/c") == nil && text(root + "/top") == "old top")
+        #expect(try FileSystem.list(root + "/src") == [] && pending == [])
+    }
+
+    /// The slots can lie in a hidden directory of the tree itself, where a sandbox that works in it can write.
+    @Test(arguments: ["written", "replaced", "linked"]) func whatIsChangedWhereItLiesReadyDoesNotLand(how: String) throws {
+        let staged = try transaction([try edit("src/c", "looked at"), try edit("top", "looked at")]).prepare()
+        let pending = place("store") + "/pending"
+        let slots = try #require(try FileSystem.list(pending).first.map { "\(pending)/\($0)/slots" })
+        let slot = try #require(try FileSystem.list(slots).first { text("\(slots)/\($0)") == "looked at" }.map { "\(slots)/\($0)" })
+        switch how {
+        case "written":
+            let file = try Descriptor.open(slot, O_WRONLY)
+            try file.writeAll("evil".utf8)
+        case "replaced": try FileSystem.replace(slot, with: "looked at".utf8, mode: 0o644)
+        default:
+            try FileSystem.removeFile(slot)
+            symlink(outside + "/src/a", slot)
+        }
+        #expect(throws: CoopError.self) { try staged.commit() }
+        #expect(text(root + "/src/a") == "old a" && text(root + "/top") == "old top")
+        #expect(FileSystem.kind(root + "/src/c", followLinks: false) == nil)
+    }
+
+    @Test(arguments: ["./top", "src//c", "src/./c", "src/../new", "src/c/", "/new", "", ".", "new\0x"])
+    func aPathThatIsNoPlainOneIsRefused(path: String) throws {
+        let failure = #expect(throws: CoopError.self) {
+            try transaction([TreeEdit(path: path, expected: nil, version: .file("x"))]).prepare()
+        }
+        #expect(failure?.message.contains("it is not the path of something in the tree") == true, "\(failure?.message ?? "")")
+        expectOldTree()
+    }
+
     @Test func aDirectoryGoesOnlyWithEverythingInIt() throws {
         let edits = [try edit("src", nil), try edit("src/a", nil), try edit("src/b", nil)]
         try transaction(edits).run()
@@ -161,6 +222,20 @@ import Workspaces
         try file.writeAll("changed".utf8)
         #expect(text(root + "/top") == "new top")
         #expect(try FileSystem.status(root + "/top")?.st_nlink == 1)
+    }
+
+    @Test func theAccessListOfAFileStays() throws {
+        // Version 2; user::rw-, user:1:r--, group::---, mask::r--, other::--- (acl(5)).
+        let entries: [[UInt8]] = [[1, 6], [2, 4], [4, 0], [16, 4], [32, 0]]
+        let list: [UInt8] = [2, 0, 0, 0] + entries.flatMap { [$0[0], 0, $0[1], 0] + ($0[0] == 2 ? [1, 0, 0, 0] : [255, 255, 255, 255]) }
+        let file = try Descriptor.open(root + "/top", O_RDONLY)
+        try check("fsetxattr") { coop_set_attribute(file.number, "system.posix_acl_access", list, list.count) }
+        try transaction([try edit("top", "new")]).run()
+        let new = try Descriptor.open(root + "/top", O_RDONLY)
+        var found = [UInt8](repeating: 0, count: 1024)
+        let count = coop_get_attribute(new.number, "system.posix_acl_access", &found, found.count)
+        #expect(count > 0 && Array(found.prefix(max(0, count))) == list)
+        #expect(text(root + "/top") == "new")
     }
 
     @Test func whatGoesWithTheTreeDecides() throws {

@@ -89,17 +89,23 @@ struct SlotWriter {
         }
     }
 
-    /// acl(5) of the file that is replaced.
+    /// acl(5) of the file that is replaced, whether or not its owner may read that: without it the group's bits, which are no more than a mask
+    /// then, would give the group rights that it had not.
     private func copyAccessList(to file: Descriptor, path: String) throws {
         let name = "system.posix_acl_access"
         let old: Descriptor
-        do { old = try root.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY) } catch {
-            // Gone: the transaction is going to notice. One that its owner may not read gives nobody more than its mode does: the group's bits
-            // of that are the most that a list allows (acl(5)), and the new file gets the list of none.
-            if error.errno == ENOENT || error.errno == EACCES { return }
+        do { old = try root.open(path, BeneathDirectory.pathOnly | O_NOFOLLOW) } catch {
+            // The transaction is going to notice that it is gone.
+            if error.errno == ENOENT { return }
             throw error
         }
-        guard let list = try UserAttributes.value(name, of: old, subject: path) else { return }
-        try UserAttributes.set(name, list, of: file, subject: path)
+        // No list is longer than 64 KiB (xattr(7)). fgetxattr(2) does not take a descriptor that was opened as a path only.
+        var list = [UInt8](repeating: 0, count: 1 << 16)
+        let count = getxattr("/proc/self/fd/\(old.number)", name, &list, list.count)
+        if count < 0 {
+            if errno == ENODATA || errno == ENOTSUP { return }
+            throw SystemError("getxattr", path)
+        }
+        try UserAttributes.set(name, Array(list[..<count]), of: file, subject: path)
     }
 }
