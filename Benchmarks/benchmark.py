@@ -18,6 +18,7 @@ import many
 import memory
 import peers
 import people
+import review
 import sessions
 import start
 import tasks
@@ -31,7 +32,8 @@ BEGIN, END = "<!-- begin: written by Benchmarks/run.sh -->", "<!-- end -->"
 PARTS = {
     "start": start.measure, "exec": start.entering, "commands": start.commands, "many": many.measure, "end": start.ending,
     "agents": agents.measure,
-    "memory": memory.measure, "work": work.measure, "tasks": tasks.measure, "gateway": gateway.measure,
+    "memory": memory.measure, "work": work.measure, "tasks": tasks.measure, "review": review.measure,
+    "gateway": gateway.measure,
     "http": terminated.measure, "sessions": sessions.measure, "policy": decisions.policy, "audit": decisions.audit,
     "events": events.measure,
 }

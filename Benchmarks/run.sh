@@ -3,7 +3,7 @@
 #
 #   Benchmarks/run.sh [--long] [--only PART] [--rounds N] [--build DIRECTORY]
 #
-# PART: start, exec, commands, many, end, agents, memory, work, tasks, gateway, http, sessions, policy, audit, events.
+# PART: start, exec, commands, many, end, agents, memory, work, tasks, review, gateway, http, sessions, policy, audit, events.
 #
 # Needs a release build (make bench makes one), python3 and cc. As root it also makes the users of the tests, compares with
 # podman and measures fresh cgroups; what is not installed is left out, and the page says so.

@@ -46,7 +46,9 @@ def tree(directory, files):
         for name in range(500):
             with open(os.path.join(directory, f"d{number % 20}", f"e{number}", f"{name}.txt"), "w") as file:
                 file.write(f"{number} {name}\n")
-    git = ["git", "-c", "user.name=b", "-c", "user.email=b@example.org", "-C", directory]
+    # What git tidies up after a commit is done when this returns.
+    quiet = ["-c", "gc.autoDetach=false", "-c", "maintenance.autoDetach=false"]
+    git = ["git", "-c", "user.name=b", "-c", "user.email=b@example.org", *quiet, "-C", directory]
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "files"]):
         subprocess.run([*git, *arguments], check=True)
 
