@@ -38,6 +38,7 @@ final class BaseCopier: Sendable {
     private func copy(to writer: BaseCopies.Writer) throws(SystemError) {
         let tree = recorder.tree
         let top = try BeneathDirectory(tree.root)
+        // Without an index that can be read more is copied than has to be.
         let index = tree.indexTime.flatMap { time in
             (try? FileSystem.read(directory.index, limit: 2 << 30)).flatMap { GitIndex($0, time: time) }
         }
@@ -56,6 +57,7 @@ final class BaseCopier: Sendable {
                     if !(name == ".git" || WorkspaceScan.generated.contains(name)) { queue.append((child, place)) }
                     continue
                 }
+                // What is gone already, or may not be read, has no copy: its content counts as lost, and is never taken from elsewhere.
                 guard entry.kind == .file, entry.size > 0, entry.size <= BaseCopier.largest,
                     writer.total + entry.size <= BaseCopier.mostBytes,
                     !entry.isRacy, index?.object(of: entry, at: place.osBytes) == nil,

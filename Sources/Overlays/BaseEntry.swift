@@ -5,6 +5,8 @@ import LinuxKernel
 struct BaseEntry: BitwiseCopyable {
     /// Another look may not tell that the file has changed since: it was changed in the tick of the clock in which it was looked at.
     static let racy: UInt16 = 1
+    /// A directory whose entries could not be listed: what is in it is not known.
+    static let unread: UInt16 = 2
 
     var size: UInt64
     var inode: UInt64
@@ -39,6 +41,7 @@ struct BaseEntry: BitwiseCopyable {
     /// chmod(2)'s part of the mode.
     var permissions: UInt32 { mode & 0o7777 }
     var isRacy: Bool { flags & BaseEntry.racy != 0 }
+    var isUnread: Bool { flags & BaseEntry.unread != 0 }
     var hasTarget: Bool { kind == .symlink }
 
     /// Whether a file with this status is the one that was recorded, with the same content: the time of the last change of status cannot be

@@ -40,7 +40,10 @@ struct BaseRecorder {
             do throws(SystemError) {
                 directory = try top.open(path.isEmpty ? "." : path, O_RDONLY | O_DIRECTORY)
             } catch {
-                // Gone or replaced since its parent was read, or not to be read by this user: then nothing in it is known.
+                // Not to be read by this user: nothing that happens in it can be told from the base.
+                if error.errno == EACCES { tree.entries[index].flags |= BaseEntry.unread }
+                // Gone or replaced since its parent was read.
+                guard error.errno == EACCES || error.isAbsence else { throw error }
                 continue
             }
             let children = try read(directory, path)
@@ -129,7 +132,8 @@ struct BaseRecorder {
             && seconds * 1_000_000_000 + Int64(tree.start.tv_nsec) - Int64(entry.changedNanoseconds) < Int64(BaseRecorder.tick)
     }
 
-    /// The racy entries that are still as they were, so long after the look that every change since would show.
+    /// The racy entries that are still as they were, so long after the look that every change since would show. One that cannot be looked at
+    /// is not among them, and stays in doubt.
     func settled() -> [Int] {
         guard let top = try? BeneathDirectory(tree.root) else { return [] }
         return racy.compactMap { index, path in

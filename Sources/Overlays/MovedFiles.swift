@@ -6,7 +6,7 @@ enum MovedFiles {
     /// Bytes that are read for it at most; what is left is new and gone.
     private static let mostBytes: UInt64 = 1 << 30
 
-    /// Names the origin of what was moved.
+    /// Names the origin of what was moved. What cannot be read is no move: it stays what it is, something new and something gone.
     static func mark(_ changes: inout [Change]) {
         var gone: [UInt64: [Int]] = [:]
         for (index, change) in changes.enumerated() {

@@ -35,15 +35,16 @@ struct OverlayBase: Sendable {
     }
 
     /// What was at `path`; nil when nothing was.
-    func version(of path: String) -> FileVersion? {
+    func version(of path: String) throws(SystemError) -> FileVersion? {
         if let entry = accepted[path.osBytes] { return entry.version }
-        return tree.find(path).map { version($0, path) }
+        guard let index = tree.find(path) else { return nil }
+        return try version(index, path)
     }
 
     /// What was at `path` in the tree, where it has this number. The content is looked for when it is opened.
-    func version(_ index: Int, _ path: String) -> FileVersion {
+    func version(_ index: Int, _ path: String) throws(SystemError) -> FileVersion {
         let entry = tree.entries[index]
-        let attributes = self.attributes(entry, path)
+        let attributes = try self.attributes(entry, path)
         switch entry.kind {
         case .file:
             return FileVersion(
@@ -83,20 +84,31 @@ struct OverlayBase: Sendable {
     // MARK: - The user's tree
 
     /// The status of `path` in the user's tree now; nil when nothing is there that is reached without a link.
-    func status(_ path: String) -> stat? {
-        var status = stat()
-        guard let file = try? lower?.open(path, BeneathDirectory.pathOnly | O_NOFOLLOW), fstat(file.number, &status) == 0 else {
-            return nil
+    func status(_ path: String) throws(SystemError) -> stat? { try look(path)?.status }
+
+    private func look(_ path: String) throws(SystemError) -> (handle: Descriptor, status: stat)? {
+        guard let lower else { return nil }
+        do throws(SystemError) {
+            let handle = try lower.open(path, BeneathDirectory.pathOnly | O_NOFOLLOW)
+            var status = stat()
+            try check("fstat", path) { fstat(handle.number, &status) }
+            return (handle, status)
+        } catch {
+            if error.isAbsence { return nil }
+            throw error
         }
-        return status
     }
 
     /// Attributes are not recorded: the tree's own count, which are the same unless the user has changed them.
-    private func attributes(_ entry: BaseEntry, _ path: String) -> [String: [UInt8]] {
-        guard entry.kind == .file || entry.kind == .directory, let file = try? lower?.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY) else {
-            return [:]
+    private func attributes(_ entry: BaseEntry, _ path: String) throws(SystemError) -> [String: [UInt8]] {
+        guard entry.kind == .file || entry.kind == .directory, let lower else { return [:] }
+        do throws(SystemError) {
+            return try UpperLayer.userAttributes(of: lower.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY))
+        } catch {
+            // Gone, or something that is not opened (a pipe took its place; ENXIO: a socket); what its owner may not read shows none to anybody.
+            if error.isAbsence || error.errno == EACCES || error.errno == ENXIO { return [:] }
+            throw error
         }
-        return (try? UpperLayer.userAttributes(of: file)) ?? [:]
     }
 
     /// A file in the user's tree as it is now.
@@ -110,18 +122,17 @@ struct OverlayBase: Sendable {
     }
 
     /// What the user's tree has at `path` now, as an overlay shows it that has nothing there; nil when nothing is there.
-    func liveVersion(_ path: String) -> FileVersion? {
-        guard let status = status(path) else { return nil }
+    func liveVersion(_ path: String) throws(SystemError) -> FileVersion? {
+        guard let (handle, status) = try look(path) else { return nil }
         let entry = BaseEntry(status, nameOffset: 0, nameLength: 0)
-        let attributes = self.attributes(entry, path)
+        let attributes = try self.attributes(entry, path)
         switch entry.kind {
         case .file:
             return FileVersion(
                 kind: .file, mode: entry.permissions, size: entry.size, attributes: attributes, source: { try live(path) })
         case .symlink:
-            let parent = FileSystem.parent(of: path)
-            let target = (try? lower?.holder(parent).readLink(FileSystem.lastComponent(of: path))) ?? nil
-            return plain(.symlink, path, mode: 0o777, size: entry.size, target: target ?? "")
+            guard let target = BeneathDirectory(descriptor: handle, path: path).readLink("") else { throw SystemError("readlinkat", path) }
+            return plain(.symlink, path, mode: 0o777, size: UInt64(target.osBytes.count), target: target)
         case .directory: return plain(.directory, path, mode: entry.permissions, attributes: attributes)
         default: return plain(.other(what: OverlayBase.words(for: entry.kind)), path, mode: entry.permissions)
         }
@@ -129,7 +140,7 @@ struct OverlayBase: Sendable {
 
     func isUntouched(_ path: String) throws -> Bool {
         if let entry = accepted[path.osBytes] { return try isSame(entry.version, path) }
-        let now = status(path)
+        let now = try status(path)
         guard let index = tree.find(path) else { return now == nil }
         guard let now else { return false }
         let entry = tree.entries[index]
@@ -140,7 +151,7 @@ struct OverlayBase: Sendable {
 
     /// What was applied is compared as a whole: the tree has got it since the look at it.
     private func isSame(_ version: FileVersion?, _ path: String) throws -> Bool {
-        let now = liveVersion(path)
+        let now = try liveVersion(path)
         guard let version else { return now == nil }
         guard let now, now.kind == version.kind, now.mode == version.mode, now.target == version.target,
             now.attributes == version.attributes
@@ -151,7 +162,7 @@ struct OverlayBase: Sendable {
 
     // MARK: - Contents
 
-    /// The content of a file as it was; nil when it is lost.
+    /// The content of a file as it was; nil when it is lost, and when a place where it may be kept cannot be read: it is never guessed.
     func content(_ index: Int, _ path: String) throws -> Descriptor? {
         let entry = tree.entries[index]
         if let file = try? live(path) {
@@ -169,7 +180,7 @@ struct OverlayBase: Sendable {
 
     private static var searchPath: String { getenv("PATH").map { String(osBytes: UnsafePointer($0)) } ?? "/usr/bin:/bin" }
 
-    /// Git's index as it was at the start.
+    /// Git's index as it was at the start; nil as well where it cannot be read, and then nothing counts as kept by git.
     func index() -> GitIndex? {
         parsed.value {
             guard let time = tree.indexTime, let bytes = try? FileSystem.read(directory.index, limit: 2 << 30) else { return nil }

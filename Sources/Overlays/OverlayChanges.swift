@@ -52,19 +52,21 @@ struct OverlayChanges {
             if isMoved { names.insert(name.osBytes) }
             let place = path.isEmpty ? name : path + "/" + name
             guard isNear(place) else { continue }
-            try entry(name, place, status, below: below, old: old)
+            do { try entry(name, place, status, below: below, old: old) } catch let error as SystemError where error.isAbsence {
+                // The session goes on: it is gone since it was listed.
+            }
         }
         guard isMoved else { return }
         if let below {
             for child in base.tree.children(of: below.index) {
                 let name = base.tree.name(of: child)
                 guard names.insert(name.osBytes).inserted else { continue }
-                shine(path + "/" + name, child, from: below.path.isEmpty ? name : below.path + "/" + name)
+                try shine(path + "/" + name, child, from: below.path.isEmpty ? name : below.path + "/" + name)
             }
         }
         for child in old.map(base.tree.children) ?? 0..<0 {
             let name = base.tree.name(of: child)
-            if !names.contains(name.osBytes) { remove(path + "/" + name, child) }
+            if !names.contains(name.osBytes) { try remove(path + "/" + name, child) }
         }
     }
 
@@ -72,12 +74,12 @@ struct OverlayChanges {
         let old = directory.flatMap { base.tree.child(name, of: $0) }
         let mode = UInt32(status.st_mode) & 0o7777
         switch FileKind(mode: status.st_mode) {
-        case .characterDevice where status.st_rdev == 0: remove(path, old)
+        case .characterDevice where status.st_rdev == 0: try whiteOut(path, old, in: directory)
         case .file:
             let attributes = try upper.attributes(path)
-            if attributes.isWhiteout, status.st_size == 0 { return remove(path, old) }
+            if attributes.isWhiteout, status.st_size == 0 { return try whiteOut(path, old, in: directory) }
             let upper = upper
-            add(
+            try add(
                 path,
                 FileVersion(
                     kind: .file, mode: mode, size: UInt64(clamping: status.st_size), attributes: attributes.user,
@@ -88,7 +90,7 @@ struct OverlayChanges {
             let isOld = old.map { base.tree.entries[$0].kind == .directory } ?? false
             let origin = attributes.redirect == nil ? nil : shining?.path
             let count = found.count
-            add(
+            try add(
                 path, OverlayChanges.plain(.directory, path, mode: mode, attributes: attributes.user), over: isOld ? nil : old,
                 origin: origin)
             let isAdded = found.count > count
@@ -96,10 +98,10 @@ struct OverlayChanges {
             // Made for a mount to stand on, and for nothing else.
             if isAdded, found.count == count + 1, standing.contains(path.osBytes) { found.removeLast() }
         case .symlink:
-            let target = upper.target(path) ?? ""
-            add(
+            let target = try upper.target(path)
+            try add(
                 path, OverlayChanges.plain(.symlink, path, mode: 0o777, size: UInt64(target.osBytes.count), target: target), over: old)
-        case let kind: add(path, OverlayChanges.plain(.other(what: OverlayBase.words(for: kind)), path, mode: mode), over: old)
+        case let kind: try add(path, OverlayChanges.plain(.other(what: OverlayBase.words(for: kind)), path, mode: mode), over: old)
         }
     }
 
@@ -123,29 +125,46 @@ struct OverlayChanges {
     /// Something is at `path`.
     ///
     /// - Parameter old: what the base had there with children that are not looked at otherwise.
-    private mutating func add(_ path: String, _ after: FileVersion, over old: Int?, origin: String? = nil) {
-        let before = self.before(path)
+    private mutating func add(_ path: String, _ after: FileVersion, over old: Int?, origin: String? = nil) throws {
+        let before = try self.before(path)
         if !isSame(before, after, path) { report(Change(path: path, before: before, after: after, origin: origin)) }
-        for child in old.map(base.tree.children) ?? 0..<0 { remove(path + "/" + base.tree.name(of: child), child) }
+        for child in old.map(base.tree.children) ?? 0..<0 { try remove(path + "/" + base.tree.name(of: child), child) }
     }
 
     /// Nothing is at `path` any more.
-    private mutating func remove(_ path: String, _ old: Int?) {
-        if let before = before(path) { report(Change(path: path, before: before, after: nil)) }
+    private mutating func remove(_ path: String, _ old: Int?) throws {
+        if let before = try before(path) { report(Change(path: path, before: before, after: nil)) }
         for child in old.map(base.tree.children) ?? 0..<0 {
             if isDone { return }
-            remove(path + "/" + base.tree.name(of: child), child)
+            try remove(path + "/" + base.tree.name(of: child), child)
         }
     }
 
+    /// The session has removed what the tree had at `path`.
+    private mutating func whiteOut(_ path: String, _ old: Int?, in directory: Int?) throws {
+        try remove(path, old)
+        // Something was there in a directory that could not be read: what it was is not known, and so it cannot be said to be the same.
+        guard old == nil, base.accepted[path.osBytes] == nil, let directory, base.tree.entries[directory].isUnread else { return }
+        report(Change(path: path, before: OverlayChanges.plain(.other(what: OverlayBase.words(for: nil)), path, mode: 0), after: nil))
+    }
+
     /// What lay at `source` is at `path` now, with everything in it.
-    private mutating func shine(_ path: String, _ index: Int, from source: String) {
+    private mutating func shine(_ path: String, _ index: Int, from source: String) throws {
         if isDone { return }
-        if let after = base.liveVersion(source) { add(path, after, over: nil, origin: source) }
+        if let after = try shining(index, from: source, at: path) { try add(path, after, over: nil, origin: source) }
         for child in base.tree.children(of: index) {
             let name = base.tree.name(of: child)
-            shine(path + "/" + name, child, from: source + "/" + name)
+            try shine(path + "/" + name, child, from: source + "/" + name)
         }
+    }
+
+    /// The version that shines through; nil for none, and for what is the base of its new place already.
+    private mutating func shining(_ index: Int, from source: String, at path: String) throws -> FileVersion? {
+        guard let entry = base.accepted[source.osBytes], entry.version == nil else { return try base.liveVersion(source) }
+        // The move has been applied, at least its one end: the tree has nothing at the source that the session would mean.
+        guard base.accepted[path.osBytes]?.version != nil else { return try base.version(index, source) }
+        _ = try before(path)
+        return nil
     }
 
     /// What was applied, and has been removed in the upper layer since: there nothing tells of it.
@@ -157,9 +176,9 @@ struct OverlayChanges {
         }
     }
 
-    private mutating func before(_ path: String) -> FileVersion? {
+    private mutating func before(_ path: String) throws -> FileVersion? {
         if !base.accepted.isEmpty { seen.insert(path.osBytes) }
-        return base.version(of: path)
+        return try base.version(of: path)
     }
 
     private mutating func report(_ change: Change) {
@@ -177,7 +196,7 @@ struct OverlayChanges {
             before.attributes == after.attributes
         else { return false }
         guard before.kind == .file else { return true }
-        // A content that is lost is not known to be the same.
+        // A content that is lost, or cannot be read, is not known to be the same.
         guard let old = try? before.open(), let new = try? after.open() else { return false }
         return (try? Contents.areEqual(old, new)) ?? false
     }

@@ -117,11 +117,15 @@ public final class OverlayRecorder: Sendable {
     private static func copy(_ changes: [Change], _ base: OverlayBase, _ directory: OverlayDirectory) throws {
         let index = base.index()
         let writer = try BaseCopies.Writer(BaseCopies(directory: directory.base))
+        // What lies in a directory that was moved as a whole is in the tree alone, until the move is applied.
+        let moved = Set(changes.compactMap { $0.origin?.osBytes })
         for change in changes {
-            guard change.after != nil, let before = change.before, before.kind == .file, before.size > 0, before.size <= largest,
+            guard change.after != nil || moved.contains(change.path.osBytes), let before = change.before, before.kind == .file,
+                before.size > 0, before.size <= largest,
                 writer.total + before.size <= mostBytes, base.accepted[change.path.osBytes] == nil, let found = base.tree.find(change.path)
             else { continue }
             let entry = base.tree.entries[found]
+            // What cannot be read any more is lost, and said to be.
             guard !base.hasCopy(found), index?.object(of: entry, at: change.path.osBytes) == nil, let file = try? base.live(change.path)
             else {
                 continue

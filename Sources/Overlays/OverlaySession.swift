@@ -56,7 +56,7 @@ public struct OverlaySession: Sendable {
     /// How `path` was at the start, or as the last `accept` before this value was opened has left it.
     public func base(of path: String) throws(CoopError) -> BaseVersion {
         try reading {
-            guard let version = base.version(of: path) else { return .absent }
+            guard let version = try base.version(of: path) else { return .absent }
             guard version.kind == .file, base.accepted[path.osBytes] == nil, let index = base.tree.find(path) else {
                 return .known(version)
             }

@@ -46,7 +46,7 @@ struct UpperLayer: Sendable {
             try check("fstat", path) { fstat(file.number, &status) }
             return status
         } catch {
-            if [ENOENT, ENOTDIR, ELOOP].contains(error.errno) { return nil }
+            if error.isAbsence { return nil }
             throw error
         }
     }
@@ -65,10 +65,13 @@ struct UpperLayer: Sendable {
         return found.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }.map { ($0.name, $0.status) }
     }
 
-    func target(_ path: String) -> String? {
+    /// The text of a symbolic link.
+    func target(_ path: String) throws(SystemError) -> String {
         let parent = FileSystem.parent(of: path)
-        guard let directory = try? open(parent == "." ? "" : parent, BeneathDirectory.pathOnly | O_DIRECTORY) else { return nil }
-        return BeneathDirectory(descriptor: directory, path: parent).readLink(FileSystem.lastComponent(of: path))
+        let directory = BeneathDirectory(
+            descriptor: try open(parent == "." ? "" : parent, BeneathDirectory.pathOnly | O_DIRECTORY), path: parent)
+        guard let target = directory.readLink(FileSystem.lastComponent(of: path)) else { throw SystemError("readlinkat", path) }
+        return target
     }
 
     // MARK: - Attributes

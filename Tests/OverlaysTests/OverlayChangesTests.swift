@@ -90,6 +90,68 @@ import Testing
         #expect(try changes[5].after?.text() == "old/deep/x")
     }
 
+    @Test("a move of a directory that was applied is the base of its new place, whatever becomes of the old one")
+    func appliedMove() throws {
+        guard getuid() == 0 else { return }
+        let place = try OverlayPlace()
+        for name in ["old/deep/x", "old/y"] { try place.write(name, name) }
+        try place.begin(isTrusted: true)
+        let upper = place.directory.upper
+        try place.whiteOut("old")
+        try place.makeDirectory("new")
+        try place.setAttribute("trusted.overlay.redirect", "/old", of: upper + "/new")
+        let session = try #require(try place.end())
+        let changes = try session.changes()
+        #expect(changes.count == 8)
+        // Only the removal, first: what was moved is still known.
+        try FileSystem.rename(place.tree + "/old", to: place.tree + "/new")
+        try session.accept(changes.filter { $0.after == nil }.map { AcceptedVersion(path: $0.path, version: nil) })
+        var rest = try place.session().changes()
+        #expect(rest.lines == ["+ new < old", "+ new/deep < old/deep", "+ new/deep/x < old/deep/x", "+ new/y < old/y"])
+        // Then all of it; the content is what it was at the start, where the tree has none at the old place.
+        #expect(try rest[2].after?.text() == "old/deep/x")
+        try place.session().accept(rest.map { AcceptedVersion(path: $0.path, version: $0.after) })
+        #expect(try place.session().changes().isEmpty)
+        try place.write("old/deep/x", "something else of the user's")
+        #expect(try place.session().changes().isEmpty)
+        // Work of the session's on it afterwards counts.
+        try place.change("new/y", "newer")
+        try place.whiteOut("new/deep")
+        rest = try place.session().changes()
+        #expect(rest.lines == ["- new/deep", "- new/deep/x", "* new/y"])
+    }
+
+    @Test("a session that makes and removes files all the time can be looked at")
+    func churn() throws {
+        let place = try OverlayPlace()
+        try place.write("kept", "old")
+        try place.begin()
+        try place.change("kept", "new")
+        let upper = place.directory.upper
+        let program = """
+            import os, sys
+            print("ready", flush=True)
+            n = 0
+            while True:
+                n += 1
+                d = f"{sys.argv[1]}/d{n % 7}"
+                try:
+                    os.mkdir(d); open(d + "/f", "w").close(); os.symlink("f", d + "/l")
+                    os.unlink(d + "/f"); os.unlink(d + "/l"); os.rmdir(d)
+                except OSError: pass
+            """
+        let session = try ChildProcess(["python3", "-c", program, upper], environment: ["PATH": Sandboxed.path])
+        defer {
+            kill(session.pid, SIGKILL)
+            _ = try? session.wait()
+        }
+        #expect(try session.waitForOutput("ready"))
+        for _ in 0..<500 {
+            let found = try place.session().changes()
+            #expect(found.contains { $0.path == "kept" })
+        }
+    }
+
     @Test("files are recognised where they were moved to, by what is in them")
     func moves() throws {
         let place = try OverlayPlace()

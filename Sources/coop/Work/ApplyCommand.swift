@@ -45,7 +45,7 @@ struct ApplyCommand: ParsableCommand {
         var changes = try ChangeSelection.select(selection.paths, from: all, next: "coop diff --name-only \(selection.name)")
         let what = "cannot apply the changes of \(selection.name.printable)"
         if patch { changes = try HunkChoice(what: what).choose(from: changes) }
-        var landing = try OverlayLanding(context: context, selection: selection, changes: changes)
+        var landing = try OverlayLanding(context: context, selection: selection, changes: changes, of: all)
         var text = LandingText(plan: landing.plan)
         if dryRun { return try report(selection, landing.plan, text) }
         guard landing.plan.conflicts.isEmpty else {
