@@ -47,6 +47,12 @@ struct ProjectRemove: ParsableCommand {
                 "commits of \(kept.count == 1 ? "the session \(first.session)" : "\(kept.count) sessions") have not arrived",
                 next: "cd \(record.path.shellQuoted) && coop commits list   # then, for each: coop commits rm ID")
         }
+        for session in try SessionStore(context: context).all() where session.project == record.key.text {
+            guard try session.overlay()?.hasChanges() ?? false else { continue }
+            throw CoopError(
+                .notReady, what, "its session \(session.id.printable) holds changes that were not applied",
+                next: "coop diff \(session.id.printable)   # then coop apply or coop discard")
+        }
         let contents = ProjectContents(context: context, key: record.key)
         let list = contents.lines.map { "\n  \($0)" }.joined()
         let place = context.home.abbreviated(record.path).printable
