@@ -6,13 +6,13 @@ import Review
 
 struct DiffCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "diff", abstract: "Show what a session did in its overlay.",
+        commandName: "diff", abstract: "Show what a session did in its overlay, or what a task has that its base lacks.",
         discussion: """
             At a terminal it is shown with COOP_PAGER, GIT_PAGER or PAGER, else with less. Elsewhere it is a patch that git apply takes.
 
             Examples:
               coop diff                         of this project's latest session with changes
-              coop diff fix-auth src            what it did there and below
+              coop diff fix-auth src            what it, or the task of that name, did there and below
               coop diff --stat
               coop diff --json | jq '.files[].path'
             """)
@@ -25,7 +25,8 @@ struct DiffCommand: ParsableCommand {
     var context = 3
     @Argument(
         help: ArgumentHelp(
-            "A session (a name, an id or the beginning of an id), and paths; without one this project's latest.", valueName: "ID|PATH"),
+            "A session (a name, an id or the beginning of an id) or a task, and paths; without one this project's latest session.",
+            valueName: "ID|PATH"),
         completion: NameCompletion.sessions)
     var words: [String] = []
 
@@ -39,11 +40,10 @@ struct DiffCommand: ParsableCommand {
     func run() throws {
         let place = try Context()
         try Sweep(context: place).run()
-        let selection = try WorkSelection(words, context: place, command: "coop diff")
-        let all = try selection.overlay.changes(selection.paths)
+        let source = try DiffSource(words, context: place)
         let changes = DiffCommand.withoutHolders(
-            try ChangeSelection.select(selection.paths, from: all, next: "coop diff \(selection.name)"))
-        if json { return try report(selection, all, changes, place) }
+            try ChangeSelection.select(source.paths, from: source.changes, next: "coop diff \(source.name)"))
+        if json { return try report(source, changes, place) }
         if changes.isEmpty { return }
         let isShown = isatty(1) == 1
         let text = DiffText(style: .ofStandardOutput(), isShown: isShown, context: context)
@@ -87,7 +87,8 @@ struct DiffCommand: ParsableCommand {
 
     private struct Report: Encodable {
         var version = 1
-        var session: String
+        var session: String?
+        var task: String?
         var files: [File]
         var insertions: Int
         var deletions: Int
@@ -134,15 +135,15 @@ struct DiffCommand: ParsableCommand {
         var reason: String
     }
 
-    private func report(_ selection: WorkSelection, _ all: [Change], _ changes: [Change], _ place: Context) throws {
+    private func report(_ source: DiffSource, _ changes: [Change], _ place: Context) throws {
         let text = DiffText(style: .none, isShown: false, context: context)
-        let gate = try LandingConsent.gate(context: place, root: selection.overlay.root)
+        let gate = try LandingConsent.gate(context: place, root: source.root)
         var findings: [[UInt8]: [Finding]] = [:]
-        for finding in gate.findings(in: all) {
+        for finding in gate.findings(in: source.changes) {
             findings[finding.path.osBytes, default: []].append(
                 Finding(kind: finding.kind.rawValue, rule: finding.rule, reason: finding.reason))
         }
-        var report = Report(session: selection.session.id, files: [], insertions: 0, deletions: 0)
+        var report = Report(session: source.session, task: source.task, files: [], insertions: 0, deletions: 0)
         for change in changes {
             let diffs = FileDiff.diffs(of: change)
             var stat = DiffStat()

@@ -23,10 +23,15 @@ extension SessionStore {
         if let text {
             let session = try find(text)
             if let overlay = try session.overlay(of: project) { return (session, overlay) }
+            let what = "the session \(session.id.printable) has no changes to look at"
+            if let task = session.summary.task {
+                throw CoopError(
+                    .notFound, what, "it worked in the task \(task.printable)",
+                    next: "coop diff \(task.shellQuoted)   # and then: coop task merge \(task.shellQuoted)")
+            }
             throw CoopError(
-                .notFound, "the session \(session.id.printable) has no changes to look at",
-                "it did not work in an overlay, or they were discarded",
-                next: "coop run --workspace overlay -- …")
+                .notFound, what, "it worked in your own tree, or nothing is left in its overlay",
+                next: "git diff   # or before the next one: coop run --workspace overlay -- …")
         }
         for session in try all().reversed() where session.project == project.key.text {
             if let overlay = try session.overlay(of: project), try overlay.hasChanges() { return (session, overlay) }

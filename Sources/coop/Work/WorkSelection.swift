@@ -5,6 +5,7 @@ import Overlays
 import Projects
 import Review
 import Sessions
+import Tasks
 
 /// What `diff`, `apply` and `discard` are asked about: a session's overlay, and paths in it.
 struct WorkSelection {
@@ -27,8 +28,9 @@ struct WorkSelection {
                 id = first
                 rest = rest.dropFirst()
             } catch {
-                guard error.code == .notFound else { throw error }
+                guard error.code == .notFound else { throw WorkSelection.task(first, project, context) ?? error }
                 guard WorkSelection.isPath(first, context: context, store: store, project: project) else {
+                    if let task = WorkSelection.task(first, project, context) { throw task }
                     throw CoopError(
                         .notFound, "there is neither a session nor a change `\(first.printable)`",
                         "no session has that name or id, and nothing is, or has changed, at that path in \(context.home.abbreviated(project.root).printable)",
@@ -64,6 +66,16 @@ struct WorkSelection {
             let changes = try? overlay.changes([name])
         else { return false }
         return !changes.isEmpty
+    }
+
+    /// The error for a word that names a task.
+    private static func task(_ text: String, _ project: Project, _ context: Context) -> CoopError? {
+        guard let name = try? TaskName(text), FileSystem.kind(ProjectTasks.store(context, project).directory(of: name)) != nil else {
+            return nil
+        }
+        return CoopError(
+            .notFound, "there is no session `\(text.printable)`", "it is a task, whose commits are merged",
+            next: "coop task merge \(text.shellQuoted)")
     }
 
     /// The session as it is named in a command line.
