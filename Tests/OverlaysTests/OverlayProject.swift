@@ -129,6 +129,8 @@ enum OverlayPrograms {
     static let view = """
         import os, hashlib, stat
         lines = []
+        def notes(path):
+            return "".join(" %s=%s" % (n, os.getxattr(path, n).hex()) for n in sorted(os.listxattr(path)) if n.startswith("user."))
         def walk(directory):
             try: names = os.listdir(directory)
             except PermissionError:
@@ -143,13 +145,13 @@ enum OverlayPrograms {
                 s = os.lstat(path)
                 if stat.S_ISLNK(s.st_mode): lines.append("= l %s %s" % (path, os.readlink(path)))
                 elif stat.S_ISDIR(s.st_mode):
-                    lines.append("= d %s %o" % (path, stat.S_IMODE(s.st_mode)))
+                    lines.append("= d %s %o%s" % (path, stat.S_IMODE(s.st_mode), notes(path)))
                     walk(path)
                 else:
                     try: data = open(path, "rb").read()
                     except PermissionError:
                         os.chmod(path, 0o600); data = open(path, "rb").read(); os.chmod(path, stat.S_IMODE(s.st_mode))
-                    lines.append("= f %s %o %s" % (path, stat.S_IMODE(s.st_mode), hashlib.sha256(data).hexdigest()))
+                    lines.append("= f %s %o %s%s" % (path, stat.S_IMODE(s.st_mode), hashlib.sha256(data).hexdigest(), notes(path)))
         walk(".")
         print("\\n".join(sorted(lines)))
 
@@ -167,12 +169,12 @@ enum OverlayPrograms {
             return found
         def new():
             directories = ["."] + [p for p in paths() if os.path.isdir(p) and not os.path.islink(p)]
-            return os.path.join(r.choice(directories), r.choice(["n", "é", "e\\u0301", "with space", "src", "a", "b"]) + str(r.randrange(30)))
+            return os.path.join(r.choice(directories), r.choice(["n", "N", "é", "e\\u0301", "É", "with space", "src", "Src", "a", "b"]) + str(r.randrange(30)))
         for step in range(int(sys.argv[2])):
             every = paths()
             if not every: break
             p = r.choice(every)
-            what = r.randrange(12)
+            what = r.randrange(15)
             try:
                 if what == 0: open(new(), "w").write(str(r.random()))
                 elif what == 1: os.mkdir(new())
@@ -180,7 +182,7 @@ enum OverlayPrograms {
                 elif what == 3:
                     if os.path.islink(p) or not os.path.isdir(p): os.unlink(p)
                     elif r.random() < 0.3: shutil.rmtree(p)
-                elif what == 4: os.path.islink(p) or os.chmod(p, r.choice([0o755, 0o700] if os.path.isdir(p) else [0o600, 0o644, 0o755, 0o444]))
+                elif what == 4: os.path.islink(p) or os.chmod(p, r.choice([0o755, 0o700, 0o2755, 0o1777] if os.path.isdir(p) else [0o600, 0o644, 0o755, 0o444, 0o4755]))
                 elif what == 5 and os.path.isfile(p) and not os.path.islink(p): open(p, "a").write("more")
                 elif what == 6 and os.path.isfile(p) and not os.path.islink(p): os.truncate(p, r.randrange(3))
                 elif what in (7, 8): os.rename(p, new())
@@ -188,6 +190,11 @@ enum OverlayPrograms {
                 elif what == 10 and os.path.isfile(p) and not os.path.islink(p): os.link(p, new())
                 elif what == 11 and os.path.isfile(p) and not os.path.islink(p):
                     data = open(p).read(); open(p, "w").write(data)
+                elif what == 12 and not os.path.islink(p): os.setxattr(p, "user.k%d" % r.randrange(3), bytes(r.randrange(256) for _ in range(r.randrange(40))))
+                elif what == 13 and not os.path.islink(p): os.removexattr(p, r.choice(os.listxattr(p) or ["user.none"]))
+                elif what == 14 and r.random() < 0.5:
+                    d = os.path.dirname(p)
+                    if d != ".": os.rename(d, new())
             except OSError: pass
         exec(open("view.py").read())
 
