@@ -230,7 +230,8 @@ import Workspaces
         let list: [UInt8] = [2, 0, 0, 0] + entries.flatMap { [$0[0], 0, $0[1], 0] + ($0[0] == 2 ? [1, 0, 0, 0] : [255, 255, 255, 255]) }
         let file = try Descriptor.open(root + "/top", O_RDONLY)
         try check("fsetxattr") { coop_set_attribute(file.number, "system.posix_acl_access", list, list.count) }
-        try transaction([try edit("top", "new")]).run()
+        // The mode is that of the list; another one changes entries of it, as chmod(2) does.
+        try transaction([TreeEdit(path: "top", expected: try fingerprint("top"), version: .file("new", mode: 0o640))]).run()
         let new = try Descriptor.open(root + "/top", O_RDONLY)
         var found = [UInt8](repeating: 0, count: 1024)
         let count = coop_get_attribute(new.number, "system.posix_acl_access", &found, found.count)
