@@ -35,7 +35,7 @@ import Testing
         #expect(try place.remains() == [])
         let gone = try place.coop(["exec", "first", "--", "true"])
         #expect(
-            gone.exitCode == 125 && gone.error.contains("there is no running sandbox `first`") && gone.error.contains("Next: coop ps"),
+            gone.exitCode == 125 && gone.error.contains("there is no running sandbox `first`: the session \(id) is over\nNext: coop ps -a"),
             "\(gone)")
     }
 

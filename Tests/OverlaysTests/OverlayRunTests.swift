@@ -196,6 +196,9 @@ import Testing
         let pruned = try place.coop(["prune", "--older-than", "0s"])
         #expect(pruned.exitCode == 1)
         #expect(pruned.error.contains(id))
+        // One document, though it failed.
+        let report = try place.coop(["prune", "--older-than", "0s", "--json"])
+        #expect(report.exitCode == 1 && report.output.contains(id) && report.output.split(separator: "version").count == 2, "\(report)")
         #expect(try place.overlayIDs() == [id])
         #expect(try place.coop(["rm", "--force", id]).exitCode == 0)
         #expect(try place.overlayIDs() == [])
