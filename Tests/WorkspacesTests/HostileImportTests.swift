@@ -109,7 +109,7 @@ import Testing
             try session.commitInside("secret", "x\(what)")
             let commit = try session.inside("rev-parse", "main")
             let tree = try session.inside("rev-parse", "main^{tree}")
-            session.liar = { arguments, _, output in
+            session.liar = { [unowned session] arguments, _, output in
                 guard arguments.contains("pack-objects") else { return nil }
                 let list = what == "commit" ? commit : commit + "\n" + tree
                 let pack = try HostProcess.run(
@@ -158,7 +158,7 @@ import Testing
         try session.commitInside("a", "a")
         var random = SystemRandomNumberGenerator()
         for round in 0..<12 {
-            session.liar = { arguments, input, output in
+            session.liar = { [unowned session] arguments, input, output in
                 guard arguments.contains("pack-objects") else { return nil }
                 var pack = try HostProcess.run(
                     gitProgram, Array(arguments.dropFirst()), environment: testEnvironment + session.insideVariables,
