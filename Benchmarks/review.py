@@ -123,7 +123,7 @@ def landing(name, user, tools, table, files):
                 work.give(user, path)
             take("cp -a", ["cp", "-a", f"{source}/made", places[0]])
             take("cp -a, sync -f", ["/bin/sh", "-c", f"cp -a {source}/made {places[1]} && sync -f {places[1]}"])
-            # Its time grows with the square.
+            # Left out where it may take minutes.
             if files <= 20_000:
                 take("git apply", ["git", "apply", patch], places[2])
 
