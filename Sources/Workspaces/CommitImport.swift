@@ -69,6 +69,11 @@ public struct CommitImport: Sendable {
         self.git = HostGit(privateGit.repository, executable: git, expected: privateGit.identity, views: stateDirectory)
     }
 
+    /// Removes what only a later run of the same import would need. Once the session is over and nothing of it will be imported any more.
+    public func forget() throws(SystemError) {
+        try FileSystem.removeFile(IndexUpdate.journal(of: session, in: stateDirectory))
+    }
+
     /// Whether anything was done inside that an import would take over. Reads files, runs nothing.
     public func isNeeded() throws -> Bool {
         if try !journal.read().isEmpty { return true }

@@ -20,7 +20,12 @@ struct IndexUpdate {
     private var lock: String { index + ".lock" }
     /// A second name of the lock file's inode: by it, a later run knows a lock that a killed one left.
     private var prepared: String { index + ".coop-\(session)" }
-    private var journal: String { FileSystem.join(stateDirectory, "import-\(session).index") }
+    private var journal: String { IndexUpdate.journal(of: session, in: stateDirectory) }
+
+    /// Where it is written which index a session's import has made.
+    static func journal(of session: String, in stateDirectory: String) -> String {
+        FileSystem.join(stateDirectory, "import-\(session).index")
+    }
 
     /// - Parameter tree: a tree's name, or `HEAD`.
     func run(tree: String, _ step: (CommitImport.Step) throws -> Void) throws -> ImportResult.Followed {

@@ -48,7 +48,10 @@ import Testing
         #expect(try place.coop(["apply", "--dry-run"]).output == dry.output)
         #expect(try place.coop(["undo", "--redo"]).exitCode == 0)
         #expect(try tree(place) == after)
+        #expect(try place.coop(["diff"]).output == "")
         #expect(try place.coop(["undo", "--redo"]).exitCode == 1)
+        #expect(try place.coop(["undo"]).exitCode == 0)
+        #expect(try place.coop(["apply", "--dry-run"]).output == dry.output)
     }
 
     @Test func theUsersEditsAreBroughtTogether() throws {
@@ -56,8 +59,15 @@ import Testing
         try place.write("a.txt", "one\ntwo\nthree\nfour\nFIVE\nsix\nseven\neight\nnine\n")
         let applied = try place.coop(["apply", "--yes", "a.txt"])
         #expect(applied.exitCode == 0 && applied.error.contains("with your own edits"), "\(applied)")
-        #expect(try place.text("a.txt") == "ONE\ntwo\nthree\nfour\nFIVE\nsix\nseven\neight\nNINE\n")
+        let together = "ONE\ntwo\nthree\nfour\nFIVE\nsix\nseven\neight\nNINE\n"
+        #expect(try place.text("a.txt") == together)
         #expect(place.exists("gone.txt"))
+        // There and back again, the session's part of it is what it was.
+        let rest = try place.coop(["diff"]).output
+        #expect(try place.coop(["undo"]).exitCode == 0 && place.coop(["undo", "--redo"]).exitCode == 0)
+        #expect(try place.coop(["diff"]).output == rest && place.text("a.txt") == together)
+        #expect(try place.coop(["undo"]).exitCode == 0 && place.coop(["apply", "--yes", "a.txt"]).exitCode == 0)
+        #expect(try place.text("a.txt") == together)
         // Edited again: the undo leaves those edits, and the first ones.
         try place.write("a.txt", "ONE\ntwo\nTHREE\nfour\nFIVE\nsix\nseven\neight\nNINE\n")
         #expect(try place.coop(["undo"]).exitCode == 0)
@@ -74,7 +84,7 @@ import Testing
         let outcome = try place.coop(["apply", "--yes"])
         #expect(outcome.exitCode == 1, "\(outcome)")
         #expect(
-            outcome.error.contains("a.txt: the same lines were changed") && outcome.error.contains("gone.txt: it was changed here"),
+            outcome.error.contains("a.txt: you changed the same lines") && outcome.error.contains("gone.txt: you changed it meanwhile"),
             "\(outcome)")
         #expect(try tree(place) == before)
         #expect(try place.coop(["apply", "--yes", "new", "c.txt"]).exitCode == 0)

@@ -83,14 +83,14 @@ public struct LandingPlanner {
             return
         }
         if try isSame(current, change.before) { return take(change.after, of: change) }
-        guard let after = change.after else { return conflict("it was changed here, and is removed") }
-        guard let current else { return conflict("it was removed here, and is changed") }
+        guard let after = change.after else { return conflict("you changed it meanwhile, and it is to be removed") }
+        guard let current else { return conflict("you removed it meanwhile, and it is to be changed") }
         guard let before = change.before else {
             if current.kind == .directory, after.kind == .directory {
                 plan.settled.append(change)
                 return
             }
-            return conflict("both made it, and not the same")
+            return conflict("you made it meanwhile as well, and not the same")
         }
         switch try merge(before, current, after) {
         case .same: plan.settled.append(change)
@@ -114,14 +114,14 @@ public struct LandingPlanner {
     }
 
     private func merge(_ before: FileVersion, _ now: FileVersion, _ after: FileVersion) throws -> Merged {
-        guard before.kind == now.kind, now.kind == after.kind else { return .conflict("it was changed here, and it is changed") }
+        guard before.kind == now.kind, now.kind == after.kind else { return .conflict("you changed it meanwhile, and it is to be changed otherwise") }
         let mode: UInt32
         if after.mode == before.mode || after.mode == now.mode {
             mode = now.mode
         } else if now.mode == before.mode {
             mode = after.mode
         } else {
-            return .conflict("its mode was changed here, and it is changed")
+            return .conflict("you changed its mode meanwhile, and it is to be changed otherwise")
         }
         let attributes = after.attributes == before.attributes ? now.attributes : after.attributes
         let isUnchanged = mode == now.mode && attributes == now.attributes
@@ -131,8 +131,8 @@ public struct LandingPlanner {
             version.mode = mode
             version.attributes = attributes
             return isUnchanged ? .same : .version(version)
-        case .symlink: return .conflict("the link was changed here, and it is changed")
-        case .other: return .conflict("it was changed here, and it is changed")
+        case .symlink: return .conflict("you changed the link meanwhile, and it is to lead elsewhere")
+        case .other: return .conflict("you changed it meanwhile, and it is to be changed otherwise")
         case .file: break
         }
         if try hasSameContent(now, after) {
@@ -157,20 +157,20 @@ public struct LandingPlanner {
         }
         let versions = [before, now, after]
         guard versions.allSatisfy({ $0.size <= UInt64(LandingPlanner.longestText) }) else {
-            return .conflict("it was changed here, it is changed, and it is too large to be merged")
+            return .conflict("you changed it meanwhile as well, and it is too large to be merged")
         }
         guard let base = try? before.content(limit: LandingPlanner.longestText) else {
-            return .conflict("it was changed here, it is changed, and how it was before is not known any more")
+            return .conflict("you changed it meanwhile as well, and how it was before is not known any more")
         }
         let ours = try now.content(limit: LandingPlanner.longestText)
         let theirs = try after.content(limit: LandingPlanner.longestText)
         guard ![base, ours, theirs].contains(where: FileDiff.isBinary) else {
-            return .conflict("it was changed here, it is changed, and it is no text")
+            return .conflict("you changed it meanwhile as well, and it is no text")
         }
         switch ThreeWayMerge.merge(base: TextLines(base), ours: TextLines(ours), theirs: TextLines(theirs)) {
         case .conflicts(let conflicts):
             let lines = conflicts.prefix(5).map { $0.ours.isEmpty ? "\($0.ours.lowerBound)" : "\($0.ours.lowerBound + 1)" }
-            return .conflict("the same lines were changed here and are changed (line \(lines.joined(separator: ", ")))")
+            return .conflict("you changed the same lines meanwhile (line \(lines.joined(separator: ", ")))")
         case .merged(let bytes):
             if bytes == ours && isUnchanged { return .same }
             return .version(.bytes(bytes, mode: mode, attributes: attributes))
@@ -239,7 +239,7 @@ public struct LandingPlanner {
             present[parent] = isThere
             if !isThere {
                 plan.conflicts.append(
-                    LandingPlan.Conflict(path: item.edit.path, reason: "the directory that it belongs in was removed here"))
+                    LandingPlan.Conflict(path: item.edit.path, reason: "you removed the directory that it belongs in"))
             }
         }
     }

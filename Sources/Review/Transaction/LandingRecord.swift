@@ -71,6 +71,11 @@ public struct LandingRecord: Sendable {
         return try reversed().map { ($0.path, kept[PathBytes($0.path)] ?? $0.after) }
     }
 
+    /// The paths whose former base was kept beside what came out of the tree.
+    public func keptBases() throws -> [String] {
+        try FormerBases.read(FileSystem.join(directory, "bases")).keys.sorted().map(\.path)
+    }
+
     /// Whether a path still is what this landing made of it.
     ///
     /// - Parameter now: what is there now.

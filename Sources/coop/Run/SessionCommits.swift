@@ -26,10 +26,11 @@ enum SessionCommits {
     static func takeOver(_ git: PrivateGit, session: SessionDirectory, project: String, context: Context, isLive: Bool) throws {
         git.releaseIndex()
         let work = try commitImport(git, session: session.id, context: context, isLive: isLive)
-        guard try work.isNeeded() else { return }
+        guard try work.isNeeded() else { return try work.forget() }
         let result = try work.run(try runner(git, context: context) { try session.recordCgroups($0) })
         tell(result, isLive: isLive)
         if !result.refused.isEmpty { try keep(git, of: session.id, project: project, reasons(result), context: context) }
+        try work.forget()
     }
 
     /// Keeps what a session has committed where it could not be taken over, and says so.

@@ -58,7 +58,9 @@ struct ApplyCommand: ParsableCommand {
         var staged = try landing.stage()
         let consent = try LandingConsent(
             context: context, subject: .session(selection.session.id), root: landing.overlay.root, accept: accept, allowsPart: true,
-            isJSON: work.json, command: "coop apply \(([selection.name] + selection.paths).map(\.shellQuoted).joined(separator: " "))")
+            isJSON: work.json,
+            command: (["coop apply"] + (yes || !Terminal.canAsk ? ["--yes"] : []) + ([selection.name] + selection.paths).map(\.shellQuoted))
+                .joined(separator: " "))
         let decision = try consent.ask(about: landing.plan.changes(as: staged.edits))
         if !decision.refused.isEmpty {
             let rest = try landing.without(decision.refused, staged)

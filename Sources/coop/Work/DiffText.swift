@@ -13,7 +13,7 @@ struct DiffText {
         var result: [UInt8] = []
         UnifiedDiff.write(diff, context: context) { kind, line in
             if isShown {
-                result += style(color(kind), visible(line, kind)).utf8
+                result += shown(line, kind).utf8
             } else {
                 result += line
             }
@@ -21,6 +21,9 @@ struct DiffText {
         }
         return result
     }
+
+    /// One line as a terminal shows it.
+    func shown(_ line: [UInt8], _ kind: UnifiedDiff.LineKind) -> String { style(color(kind), visible(line, kind)) }
 
     private func color(_ kind: UnifiedDiff.LineKind) -> TextStyle.Color? {
         switch kind {

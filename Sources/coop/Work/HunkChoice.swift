@@ -122,10 +122,11 @@ struct HunkChoice {
 
     /// The diff as text that is safe on a terminal: what comes before the first hunk, and each hunk.
     private static func pieces(of diff: FileDiff) -> (header: String, hunks: [String]) {
+        let text = DiffText(style: .ofStandardError(), isShown: true, context: 3)
         var header = ""
         var hunks: [String] = []
         UnifiedDiff.write(diff) { kind, bytes in
-            let line = HunkChoice.line(bytes) + "\n"
+            let line = text.shown(bytes, kind) + "\n"
             if kind == .hunk {
                 hunks.append(line)
             } else if hunks.isEmpty {
@@ -135,10 +136,5 @@ struct HunkChoice {
             }
         }
         return (header, hunks)
-    }
-
-    /// Tabulators stay: they are what code is indented with.
-    private static func line(_ bytes: [UInt8]) -> String {
-        bytes.split(separator: 0x09, omittingEmptySubsequences: false).map { String(osBytes: $0).printable }.joined(separator: "\t")
     }
 }

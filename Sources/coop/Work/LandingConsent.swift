@@ -125,11 +125,12 @@ struct LandingConsent {
     private func refusal(_ open: [LandingItem], _ decision: LandingDecision) throws -> any Error {
         let lines = open.map { "  \($0.title): \($0.reasons.joined(separator: "; "))" }
         let shown = lines.prefix(50).joined(separator: "\n") + (lines.count > 50 ? "\n  … and \(lines.count - 50) more" : "")
-        let example = open.first.map { $0.pattern.shellQuoted } ?? "PATTERN"
+        // All of them, as long as that is a command that somebody reads before it is given.
+        let options = open.prefix(8).map { " --accept \($0.pattern.shellQuoted)" }.joined() + (open.count > 8 ? " …" : "")
         let error = CoopError(
             .refused, "nothing was changed",
             "this machine would execute or trust \(open.count == 1 ? "a part" : "\(open.count) parts") of it, and nobody is here to ask:\n\(shown)",
-            next: "look at it with coop diff, then \(command) --accept \(example)")
+            next: "look at it with coop diff, then \(command)\(options)")
         guard isJSON else { return error }
         let report = LandingRefusal(
             error: .init(

@@ -45,11 +45,17 @@ struct UndoCommand: ParsableCommand {
         let plan = try planner.plan(try record.reversed())
         let text = LandingText(plan: plan)
         if !dryRun {
-            guard plan.conflicts.isEmpty else { throw text.refusal(what, next: "git diff   # or move your edits out of the way") }
+            guard plan.conflicts.isEmpty else { throw text.refusal(what, next: "move your edits of these out of the way, then: coop undo\(redo ? " --redo" : "")") }
             let note = LandingNote(kind: redo ? .apply : .undo, subject: subject)
+            let overlay = try overlay(of: record, store)
             // Where the tree is already as it was, an undo was cut off after it; the rest is done now.
-            if !plan.edits.isEmpty { try TreeTransaction(root: record.root, store: context.landings, note: note, edits: plan.edits).run() }
-            try offerAgain(record, store)
+            if !plan.edits.isEmpty {
+                let staged = try TreeTransaction(root: record.root, store: context.landings, note: note, edits: plan.edits).prepare()
+                try staged.keep(formerBases: try bases(of: record.keptBases(), overlay))
+                _ = try staged.commit()
+            }
+            // What was taken back is a difference again, what was redone is none, as long as the session has its overlay.
+            try overlay?.accept(try record.formerBases().map { AcceptedVersion(path: $0.path, version: $0.version) })
             try context.landings.forget(record)
         }
         if json {
@@ -94,16 +100,23 @@ struct UndoCommand: ParsableCommand {
             next: redo ? "coop undo \(session.id)" : "coop diff \(session.id)")
     }
 
-    /// What was taken back is a difference again, as long as the session has its overlay.
-    private func offerAgain(_ record: LandingRecord, _ store: SessionStore) throws {
-        if redo { return }
+    /// The overlay that the changes came from; nil where that has been removed with its session.
+    private func overlay(of record: LandingRecord, _ store: SessionStore) throws -> OverlaySession? {
         let session: StoredSession
         do { session = try store.find(record.note.subject) } catch {
-            // It has been removed, with its overlay.
             guard error.code == .notFound else { throw error }
-            return
+            return nil
         }
-        guard session.id == record.note.subject, let overlay = try session.overlay() else { return }
-        try overlay.accept(try record.formerBases().map { AcceptedVersion(path: $0.path, version: $0.version) })
+        return session.id == record.note.subject ? try session.overlay() : nil
+    }
+
+    /// What is the base of these paths now: it is none of what the tree has there, because edits of the user's were brought together with the
+    /// session's. The way back needs it.
+    private func bases(of paths: [String], _ overlay: OverlaySession?) throws -> [(path: String, version: FileVersion)] {
+        guard let overlay else { return [] }
+        return try paths.compactMap { path in
+            if case .known(let version) = try overlay.base(of: path) { return (path, version) }
+            return nil
+        }
     }
 }
