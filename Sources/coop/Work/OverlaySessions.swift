@@ -15,6 +15,19 @@ extension StoredSession {
     }
 }
 
+extension StoredSession {
+    /// When its overlay was made, in nanoseconds since 1970; zero for one that has none.
+    fileprivate func overlayTime() throws(CoopError) -> Int64 {
+        let path = FileSystem.join(directory, OverlayDirectory.name)
+        do throws(SystemError) {
+            guard let time = try FileSystem.status(path, followLinks: false)?.st_mtim else { return 0 }
+            return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+        } catch {
+            throw CoopError(.failed, "cannot look for the latest overlay", "\(error)", next: "ls -la \(path.printable)")
+        }
+    }
+}
+
 extension SessionStore {
     /// The session that a text means, or without one the project's latest that has changes to look at, and its overlay.
     ///
@@ -33,7 +46,12 @@ extension SessionStore {
                 .notFound, what, "it worked in your own tree, or nothing is left in its overlay",
                 next: "git diff   # or before the next one: coop run --workspace overlay -- …")
         }
-        for session in try all().reversed() where session.project == project.key.text {
+        // Two may have begun in the same second, which is all that their records tell; the directories of their overlays were made once.
+        let sessions = try all().filter { $0.project == project.key.text }.map { session throws(CoopError) in
+            (session: session, made: try session.overlayTime())
+        }
+        let latest = sessions.sorted { ($0.session.summary.started, $0.made) > ($1.session.summary.started, $1.made) }
+        for (session, _) in latest {
             if let overlay = try session.overlay(of: project), try overlay.hasChanges() { return (session, overlay) }
         }
         throw CoopError(
