@@ -209,7 +209,8 @@ let package = Package(
             swiftSettings: testHooks, linkerSettings: staticExecutable),
         .target(name: "TestSupport", dependencies: ["CLinux", "LinuxKernel"], path: "Tests/TestSupport", exclude: ["upstream.py"]),
         .testTarget(name: "EscapeTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"], exclude: ["Attacks"]),
-        .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"], exclude: ["Agents", "Clients", "Work"]),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"], exclude: ["Agents", "Clients", "Work"]),
         .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
         .testTarget(name: "NetlinkTests", dependencies: ["CLinux", "LinuxKernel", "Netlink"]),
         .testTarget(name: "WardenProtocolTests", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"]),

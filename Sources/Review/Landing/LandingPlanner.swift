@@ -114,7 +114,9 @@ public struct LandingPlanner {
     }
 
     private func merge(_ before: FileVersion, _ now: FileVersion, _ after: FileVersion) throws -> Merged {
-        guard before.kind == now.kind, now.kind == after.kind else { return .conflict("you changed it meanwhile, and it is to be changed otherwise") }
+        guard before.kind == now.kind, now.kind == after.kind else {
+            return .conflict("you changed it meanwhile, and it is to be changed otherwise")
+        }
         let mode: UInt32
         if after.mode == before.mode || after.mode == now.mode {
             mode = now.mode

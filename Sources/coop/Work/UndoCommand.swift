@@ -45,7 +45,9 @@ struct UndoCommand: ParsableCommand {
         let plan = try planner.plan(try record.reversed())
         let text = LandingText(plan: plan)
         if !dryRun {
-            guard plan.conflicts.isEmpty else { throw text.refusal(what, next: "move your edits of these out of the way, then: coop undo\(redo ? " --redo" : "")") }
+            guard plan.conflicts.isEmpty else {
+                throw text.refusal(what, next: "move your edits of these out of the way, then: coop undo\(redo ? " --redo" : "")")
+            }
             let note = LandingNote(kind: redo ? .apply : .undo, subject: subject)
             let overlay = try overlay(of: record, store)
             // Where the tree is already as it was, an undo was cut off after it; the rest is done now.
