@@ -186,7 +186,12 @@ public struct CommitImport: Sendable {
 
     /// The tree of the index; nil when it has conflicts.
     private func writtenTree(_ transfer: ObjectTransfer) throws -> ObjectID? {
-        guard let bytes = try transfer.output(["write-tree"], limit: 4096) else { return nil }
+        guard let bytes = try transfer.output(["write-tree"], limit: 4096, isQuiet: true) else {
+            // Conflicts are told in coop's own words; what else is in git's way, git says itself.
+            let conflicts = try transfer.output(["ls-files", "--unmerged"], limit: 16 << 20)
+            if conflicts?.isEmpty ?? false { _ = try transfer.output(["write-tree"], limit: 4096) }
+            return nil
+        }
         let id = ObjectID(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
         return id?.hex.utf8.count == privateGit.objectFormat.digits ? id : nil
     }

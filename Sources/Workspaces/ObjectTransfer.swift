@@ -22,13 +22,16 @@ struct ObjectTransfer {
     }
 
     /// The standard output of a git command inside. Everything in it may be forged.
+    ///
+    /// - Parameter isQuiet: whether what git says of a failure is kept from the user.
     /// - Returns: nil when the command failed.
-    func output(_ arguments: [String], input: [UInt8] = [], limit: Int) throws -> [UInt8]? {
+    func output(_ arguments: [String], input: [UInt8] = [], limit: Int, isQuiet: Bool = false) throws -> [UInt8]? {
         let file = Descriptor(
             owning: try describing("cannot make a file in memory") {
                 try check("memfd_create") { clinux_bounded_memory_file("coop", Int64(limit)) }
             })
-        guard try runInside(["git"] + arguments, input, file.number) == 0 else { return nil }
+        let command = isQuiet ? ["sh", "-c", "exec git \"$@\" 2> /dev/null", "sh"] : ["git"]
+        guard try runInside(command + arguments, input, file.number) == 0 else { return nil }
         // The offset is shared with the writer: it tells how much was written. A writer that moved it harms only itself.
         let length = max(0, min(Int(lseek(file.number, 0, SEEK_CUR)), limit))
         return try describing("cannot read what git wrote inside") {

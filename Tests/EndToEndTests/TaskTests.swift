@@ -31,6 +31,21 @@ import Testing
         #expect(try place.leftovers() == [] && place.remains() == [])
     }
 
+    @Test("of a merge that was left with conflicts coop speaks in its own words, and the commits before it arrive")
+    func conflicts() throws {
+        let place = try Sandboxed(anyone)
+        try place.makeRepository()
+        let outcome = try place.task(
+            "fix",
+            """
+            git checkout -q -b x; echo x > f; git add f; git commit -qm x; git checkout -q coop/fix; echo y > f; git add f; git commit -qm y
+            git merge x > /dev/null; exit 0
+            """)
+        #expect(outcome.exitCode == 0 && outcome.error.contains("conflicts") && !outcome.error.contains("unmerged"), "\(outcome)")
+        #expect(!outcome.error.contains("write-tree"), "\(outcome)")
+        #expect(try place.git("log", "-1", "--format=%s", "coop/fix") == "y")
+    }
+
     @Test("list, path and rm: nothing that is not merged is lost without --force", arguments: TestIdentity.all)
     func commands(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
