@@ -10,6 +10,8 @@ struct BaseRecorder {
     private(set) var tree: BaseTree
     /// Entries whose file changed so lately that another change may not show.
     private(set) var racy: [(index: Int, path: String)] = []
+    /// What belongs to other users or groups than this process: how many, and one of them.
+    private(set) var foreign: (count: Int, example: String) = (0, "")
 
     /// Nanoseconds that the clock of files may stand still: a tick, of 10 ms at most (time(7)), and the next one.
     static let tick = 20_000_000
@@ -67,6 +69,7 @@ struct BaseRecorder {
     /// The entries of one directory, sorted by name.
     private mutating func read(_ directory: Descriptor, _ path: String) throws(SystemError) -> Range<Int> {
         let start = tree.entries.count
+        let owner = (user: geteuid(), group: getegid())
         let copy = try directory.duplicate()
         guard let handle = fdopendir(fcntl(copy.number, F_DUPFD_CLOEXEC, 3)) else { throw SystemError("fdopendir", path) }
         defer { closedir(handle) }
@@ -87,6 +90,12 @@ struct BaseRecorder {
                     tree.names.append(contentsOf: UnsafeRawBufferPointer(start: name, count: length))
                     if made.kind == .symlink { addTarget(of: name, in: directory, to: &made) }
                     tree.entries.append(made)
+                    if status.st_uid != owner.user || status.st_gid != owner.group {
+                        if foreign.count == 0 {
+                            foreign.example = path.isEmpty ? String(cString: name) : FileSystem.join(path, String(cString: name))
+                        }
+                        foreign.count += 1
+                    }
                 }
             }
         }

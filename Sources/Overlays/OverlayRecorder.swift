@@ -53,6 +53,10 @@ public final class OverlayRecorder: Sendable {
         copier = BaseCopier(directory, recorder)
     }
 
+    /// What of the tree belongs to other users or groups than this process, relative to it: how many paths, and one of them; nil for none. An
+    /// ordinary user's overlay cannot change these, since their owners have no number in its user namespace (EOVERFLOW).
+    public var foreign: (count: Int, example: String)? { recorder.foreign.count == 0 ? nil : recorder.foreign }
+
     /// Begins to copy what nobody else keeps.
     public func start() throws {
         let copier = copier

@@ -85,6 +85,17 @@ import Testing
         #expect(try place.text("handbook/x") == "docs/x\n" && !place.exists("docs"))
     }
 
+    @Test("what belongs to others is named at the start, since it cannot be changed", .enabled(if: getuid() == 0))
+    func foreign() throws {
+        let place = try Sandboxed(Self.anyone)
+        try place.sh("mkdir shared; echo a > shared/a; echo b > b")
+        let quiet = try place.shell("rm shared/a", options: ["--workspace", "overlay"])
+        #expect(quiet.exitCode == 0 && !quiet.error.contains("belong"), "\(quiet)")
+        #expect(lchown(place("shared/a"), 0, 0) == 0)
+        let outcome = try place.shell("rm shared/a; echo c > b", options: ["--workspace", "overlay"])
+        #expect(outcome.error.contains("1 path belongs to another user or group") && outcome.error.contains("shared/a"), "\(outcome)")
+    }
+
     @Test("a project with changes that were not applied is not forgotten")
     func forgottenProject() throws {
         let place = try place(doing: "echo change > src/a")

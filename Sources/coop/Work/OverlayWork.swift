@@ -37,6 +37,7 @@ struct OverlayWork {
                 OverlayRecorder.Setup(
                     root: root, covered: mounted, standing: OverlayWork.missing(mounted, in: root),
                     index: git.map { FileSystem.join($0.repository.gitDirectory, "index") }, isTrusted: mount != nil))
+            if getuid() != 0, let foreign = overlay.foreign { OverlayWork.warn(of: foreign, in: root) }
         } catch {
             try? FileSystem.removeTree(path)
             throw OverlayWork.explain(error, root)
@@ -54,6 +55,18 @@ struct OverlayWork {
         let git = try WorkspaceSession.privateGit(of: repository, at: session.file(WorkspaceSession.gitName))
         WorkspaceSession.add(git, to: &spec)
         return git
+    }
+
+    /// Tools report it as "Value too large for defined data type", which explains it to nobody.
+    private static func warn(of foreign: (count: Int, example: String), in root: String) {
+        let path = FileSystem.join(root, foreign.example)
+        FileHandleOutput.standardError(
+            """
+            coop: \(foreign.count == 1 ? "1 path belongs" : "\(foreign.count) paths belong") to another user or group than yours, and cannot be \
+            changed or moved in the overlay: \(path.printable)
+            Next: chgrp -R "$(id -gn)" \(root.shellQuoted)   # or for what belongs to another user: sudo chown -R "$(id -un):$(id -gn)" …
+
+            """)
     }
 
     /// The directories that have to be made for these to be mounted on.
