@@ -24,10 +24,8 @@ public enum ChangeSelection {
         let made = changes.filter { $0.after?.kind == .directory && $0.before?.kind != .directory }
         let makers = Dictionary(made.map { (PathBytes($0.path), $0) }, uniquingKeysWith: { first, _ in first })
         for path in chosen {
-            var parent = TransactionTree.parent(of: path.path)
-            while parent != "." {
+            for parent in TransactionTree.parents(of: path.path) {
                 if let maker = makers[PathBytes(parent)] { chosen.insert(PathBytes(maker.path)) }
-                parent = TransactionTree.parent(of: parent)
             }
         }
         // A file in the place of a directory needs that directory to be empty.
@@ -35,9 +33,9 @@ public enum ChangeSelection {
             changes.lazy.filter { chosen.contains(PathBytes($0.path)) && $0.before?.kind == .directory && $0.after?.kind != .directory }
                 .map { PathBytes($0.path) })
         for change in changes where change.after == nil && !replaced.isEmpty {
-            var parent = TransactionTree.parent(of: change.path)
-            while parent != ".", !replaced.contains(PathBytes(parent)) { parent = TransactionTree.parent(of: parent) }
-            if parent != "." { chosen.insert(PathBytes(change.path)) }
+            if TransactionTree.parents(of: change.path).contains(where: { replaced.contains(PathBytes($0)) }) {
+                chosen.insert(PathBytes(change.path))
+            }
         }
         return changes.filter { chosen.contains(PathBytes($0.path)) }
     }

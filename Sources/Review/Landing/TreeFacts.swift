@@ -26,6 +26,7 @@ final class TreeFacts {
             let head = FileSystem.join(path, "HEAD")
             switch FileSystem.kind(head, followLinks: false) {
             case .file:
+                // What cannot be read may be one.
                 guard let bytes = try? FileSystem.read(head, limit: 1 << 16) else { return true }
                 return TreeFacts.isHead(bytes)
             case .symlink: return FileSystem.readLink(head)?.hasPrefix("refs/") ?? true
@@ -45,11 +46,7 @@ final class TreeFacts {
 
     /// The directory above a path that programs are installed in, as Python's venv and conda do it, whatever it is called; empty for the root.
     func environment(of path: String) -> String? {
-        var directory = TransactionTree.parent(of: path)
-        while directory != "." {
-            if isEnvironment(directory) { return directory }
-            directory = TransactionTree.parent(of: directory)
-        }
+        if let directory = TransactionTree.parents(of: path).first(where: isEnvironment) { return directory }
         // One that was made in the root of a project has sources beside it.
         guard let first = FileSystem.components(of: path).first,
             ["bin", "lib", "lib64", "include", "scripts", "conda-meta"].contains(FoldedPath.fold(first)), isEnvironment("")

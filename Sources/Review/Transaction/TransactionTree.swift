@@ -19,6 +19,11 @@ struct TransactionTree {
         path.utf8.contains(UInt8(ascii: "/")) ? FileSystem.parent(of: path) : "."
     }
 
+    /// The directories above a path, the nearest first, without the root. It ends for every text, whether it is such a path or not.
+    static func parents(of path: String) -> some Sequence<String> {
+        sequence(first: parent(of: path)) { parent(of: $0) }.prefix { $0 != "." && $0 != "/" }
+    }
+
     static func status(_ name: String, in directory: Descriptor, path: String) throws(SystemError) -> stat? {
         var result = stat()
         if name.withOSBytes({ fstatat(directory.number, $0, &result, AT_SYMLINK_NOFOLLOW) }) == 0 { return result }

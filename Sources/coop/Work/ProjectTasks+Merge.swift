@@ -47,7 +47,7 @@ extension ProjectTasks {
                 .failed, what, "the branch is checked out in \(tree.printable), which is not there",
                 next: "git -C \(repository.repository.workTree.shellQuoted) worktree prune")
         }
-        // A session in the tree of another task does not learn that its branch has moved.
+        // A session in the tree of another task does not learn that its branch has moved. A name that no task can have is none of one.
         let own = "refs/heads/coop/"
         if reference.hasPrefix(own), let other = try? TaskName(String(reference.dropFirst(own.utf8.count))),
             let session = try store.session(of: other)

@@ -29,7 +29,7 @@ struct WorkSelection {
                 rest = rest.dropFirst()
             } catch {
                 guard error.code == .notFound else { throw WorkSelection.task(first, project, context) ?? error }
-                guard WorkSelection.isPath(first, context: context, store: store, project: project) else {
+                guard try WorkSelection.isPath(first, context: context, store: store, project: project) else {
                     if let task = WorkSelection.task(first, project, context) { throw task }
                     throw CoopError(
                         .notFound, "there is neither a session nor a change `\(first.printable)`",
@@ -58,14 +58,17 @@ struct WorkSelection {
     }
 
     /// Whether a word names something in the tree, or that the latest session has changed there.
-    private static func isPath(_ word: String, context: Context, store: SessionStore, project: Project) -> Bool {
+    private static func isPath(_ word: String, context: Context, store: SessionStore, project: Project) throws(CoopError) -> Bool {
         let path = FileSystem.normalize(FileSystem.join(context.currentDirectory, word))
         if FileSystem.kind(path, followLinks: false) != nil { return true }
-        // Where there is no overlay to ask, it is no path of one.
-        guard let overlay = try? store.overlay(nil, project: project).overlay, let name = FileSystem.relative(path, to: overlay.root),
-            let changes = try? overlay.changes([name])
-        else { return false }
-        return !changes.isEmpty
+        let overlay: OverlaySession
+        do { overlay = try store.overlay(nil, project: project).overlay } catch {
+            // Where there is no overlay to ask, it is no path of one.
+            guard error.code == .notFound else { throw error }
+            return false
+        }
+        guard let name = FileSystem.relative(path, to: overlay.root) else { return false }
+        return try !overlay.changes([name]).isEmpty
     }
 
     /// The error for a word that names a task.
