@@ -105,7 +105,7 @@ let package = Package(
             resources: [.embedInCode("Providers")], swiftSettings: testHooks),
         .testTarget(name: "VaultTests", dependencies: ["Vault", "Substitution", "CoopErrors", "LinuxKernel", "TestSupport"]),
         .target(name: "Workspaces", dependencies: ["CLinux", "CoopErrors", "LinuxKernel"]),
-        .testTarget(name: "WorkspacesTests", dependencies: ["Workspaces", "CoopErrors", "LinuxKernel"]),
+        .testTarget(name: "WorkspacesTests", dependencies: ["Workspaces", "CoopErrors", "LinuxKernel", "TestSupport"]),
         // What is done in a working tree, and how it reaches the user's: changes, what they would make the host do, how they land.
         .target(
             name: "Review", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "TOML", "Workspaces"],
@@ -212,25 +212,27 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests", dependencies: ["CLinux", "LinuxKernel", "TestSupport"], exclude: ["Agents", "Clients", "Work"]),
         .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
-        .testTarget(name: "NetlinkTests", dependencies: ["CLinux", "LinuxKernel", "Netlink"]),
+        .testTarget(name: "NetlinkTests", dependencies: ["CLinux", "LinuxKernel", "Netlink", "TestSupport"]),
         .testTarget(name: "WardenProtocolTests", dependencies: ["CLinux", "LinuxKernel", "WardenProtocol"]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
                 "CLinux", "Certificates", "GatewayEngine", "GatewayProtocol", "LinuxKernel", "Seccomp", "Substitution", "TestSupport",
             ]),
-        .testTarget(name: "GatewayProtocolTests", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel", "Substitution"]),
-        .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors"]),
+        .testTarget(
+            name: "GatewayProtocolTests", dependencies: ["CLinux", "GatewayProtocol", "LinuxKernel", "Substitution", "TestSupport"]),
+        .testTarget(name: "SeccompTests", dependencies: ["Seccomp", "CoopErrors", "TestSupport"]),
         .testTarget(
             name: "NativeEngineTests",
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "NativeEngine", "Sandbox", "WardenProtocol", "TestSupport"]),
-        .testTarget(name: "SandboxTests", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Sandbox", "WardenProtocol"]),
+        .testTarget(
+            name: "SandboxTests", dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Sandbox", "TestSupport", "WardenProtocol"]),
         .testTarget(
             name: "CommandTests",
             dependencies: ["CLinux", "CoopErrors", "LinuxKernel", "Sandbox", "WardenProtocol", "NativeEngine", "TestSupport"],
             exclude: ["Golden", "Imports"]),
-        .testTarget(name: "TOMLTests", dependencies: ["TOML"]),
-        .testTarget(name: "PolicyTests", dependencies: ["CoopErrors", "LinuxKernel", "Policy", "TOML"]),
+        .testTarget(name: "TOMLTests", dependencies: ["TOML", "TestSupport"]),
+        .testTarget(name: "PolicyTests", dependencies: ["CoopErrors", "LinuxKernel", "Policy", "TOML", "TestSupport"]),
         .executableTarget(
             name: "policy-benchmark", dependencies: ["CoopErrors", "Policy"], path: "Benchmarks/Policy",
             linkerSettings: staticExecutable + countedHeap),

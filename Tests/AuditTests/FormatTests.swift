@@ -1,6 +1,7 @@
 import Crypto
 import Glibc
 import LinuxKernel
+import TestSupport
 import Testing
 
 @testable import Audit

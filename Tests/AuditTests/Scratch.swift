@@ -69,19 +69,3 @@ final class Scratch {
     /// The files of the log itself.
     func logs() throws -> [String] { try FileSystem.list(log).filter { $0.hasSuffix(".jsonl") && $0.hasPrefix("audit-") }.sorted() }
 }
-
-/// A generator that gives the same numbers in every run.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    /// SplitMix64.
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-        return value ^ value >> 31
-    }
-}

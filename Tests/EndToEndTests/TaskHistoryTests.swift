@@ -13,7 +13,7 @@ import Testing
             git init -q -b trunk . && git config user.name Ada && git config user.email ada@example.org && git config gc.auto 0
             for i in 0 1 2 3 4 5 6 7; do mkdir -p d$((i % 3)); seq 1 30 > d$((i % 3))/f$i; done; git add .; git commit -qm first
             """)
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed)
         var merged = 0
         for round in 0..<8 {
             let theirs = script(&random, "t\(round)", 1 + Int(random.next() % 5))
@@ -60,7 +60,7 @@ import Testing
     }
 
     /// Some commits: lines changed, files made, moved, removed, made executable, replaced by directories and links.
-    private func script(_ random: inout SplitMix, _ name: String, _ count: Int) -> String {
+    private func script(_ random: inout SeededGenerator, _ name: String, _ count: Int) -> String {
         var lines = ["any() { git ls-files | sed -n \"$(( $1 % $(git ls-files | wc -l) + 1 ))p\"; }"]
         for number in 0..<count {
             let (which, line) = (random.next() % 97, 1 + random.next() % 30)
@@ -75,16 +75,5 @@ import Testing
             lines.append("git add -A; git commit -q --allow-empty -m '\(name) \(number)'")
         }
         return lines.joined(separator: "; ")
-    }
-
-    private struct SplitMix {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var word = state
-            word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-            return word ^ (word >> 31)
-        }
     }
 }

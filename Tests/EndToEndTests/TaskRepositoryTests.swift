@@ -197,7 +197,7 @@ import Testing
         try place.makeRepository()
         try host(place, "for i in 1 2 3 4; do echo $i > f$i; git add .; git commit -qm base$i; done")
         let rounds = getenv("COOP_TEST_TASK_OPERATIONS").flatMap { Int(String(cString: $0)) } ?? 60
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed)
         var lines = ["export GIT_AUTHOR_DATE='1700000000 +0000' GIT_COMMITTER_DATE='1700000000 +0000' GIT_EDITOR=true", "set +e"]
         for number in 0..<rounds {
             let file = "f\(random.next() % 6)"
@@ -243,16 +243,5 @@ import Testing
         #expect(try place.git("-C", tree, "status", "--porcelain") == place.git("-C", place.home + "/oracle", "status", "--porcelain"))
         #expect(try place.repositoryState(except: "refs/heads/coop/fix", "refs/coop/[a-z0-9]*/.*") == before)
         #expect(try place.git("fsck", "--no-dangling") == "" && place.leftovers() == [])
-    }
-
-    private struct SplitMix {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var word = state
-            word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-            return word ^ (word >> 31)
-        }
     }
 }

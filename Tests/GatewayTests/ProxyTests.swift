@@ -94,10 +94,10 @@ import Testing
         }
         #expect(supervisor.waitForBalance())
         #expect(supervisor.openings.allSatisfy { $0.protocol == .awaited } && supervisor.openings.count == hellos.count)
+        _ = try supervisor.shutDown()
         #expect(
             supervisor.incidents.count == hellos.count && supervisor.incidents.contains(.nameMismatch)
                 && supervisor.incidents.contains(.malformed))
-        _ = try supervisor.shutDown()
     }
 
     @Test("inspection of what cannot be inspected is refused, not passed")
@@ -126,7 +126,7 @@ import Testing
             guard case .open(let id, let opening) = message else { return [] }
             return opening.protocol == .awaited ? [(.proceed(id), [])] : [(.deny(id, ScriptedSupervisor.denial), [])]
         }
-        var random = SeededGenerator(seed: 16)
+        var random = SeededGenerator(16)
         var kept: [Descriptor] = []
         for round in 0..<300 {
             let client = try Loopback.connect(supervisor.ports[0])

@@ -102,10 +102,12 @@ final class ScriptedSupervisor: Sendable {
     var openings: [Opening] { messages.compactMap { if case .open(_, let opening) = $0 { opening } else { nil } } }
     var incidents: [IncidentKind] { messages.compactMap { if case .incident(_, let kind, _) = $0 { kind } else { nil } } }
 
-    /// Asks the worker to end, and waits for it.
+    /// Asks the worker to end, and waits for it and for the last it has said.
     func shutDown() throws -> ChildProcess.Outcome {
         try? send(.shutdown)
-        return try process.wait(timeout: 60)
+        let outcome = try process.wait(timeout: 60)
+        _ = wait { _ in false }
+        return outcome
     }
 
     /// The built worker, beside the test bundle.

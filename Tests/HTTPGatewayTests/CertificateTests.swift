@@ -84,7 +84,7 @@ import Testing
 
     @Test("mutilated certificates are refused or read, never fatal")
     func fuzz() throws {
-        var random = SeededGenerator(seed: 7)
+        var random = SeededGenerator(7)
         let good = try TestAuthority().certificate
         var refused = 0
         for _ in 0..<20_000 {

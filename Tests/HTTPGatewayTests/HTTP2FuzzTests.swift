@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHPACK
+import TestSupport
 import Testing
 
 @testable import HTTPGateway
@@ -65,7 +66,7 @@ import Testing
         let upstream = try TestUpstream(.clearHTTP2)
         let gateway = try TestGateway(upstream: upstream.port, transport: .cleartextHTTP2)
         let neighbour = try HTTP2Client(gateway.port)
-        var random = SeededGenerator(seed: 4)
+        var random = SeededGenerator(4)
         let rounds = fuzzRounds(300)
         for round in 0..<rounds {
             var wire = Self.preface + Self.frame(4, 0, 0, [])

@@ -129,10 +129,9 @@ import Testing
         #expect(outcome.status == "" || outcome.status.hasPrefix("4"), "\(name): \(outcome)")
         #expect(gateway.judged.isEmpty)
         #expect(upstream.connections == 0)
-        // The client may learn of it first.
-        _ = Deadline.poll(seconds: 60) { gateway.incidents.count == 1 }
-        #expect(gateway.incidents.map(\.kind.rawValue).allSatisfy { ["smuggling", "malformed", "oversized"].contains($0) })
-        #expect(gateway.incidents.count == 1, "\(name)")
+        let incidents = gateway.incidents(awaiting: 1)
+        #expect(incidents.map(\.kind.rawValue).allSatisfy { ["smuggling", "malformed", "oversized"].contains($0) })
+        #expect(incidents.count == 1, "\(name)")
     }
 
     @Test("a body that is longer or shorter than it says is not passed as complete", arguments: [3, 9])

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import TestSupport
 import Testing
 
 @testable import HTTPGateway
@@ -19,7 +20,7 @@ import Testing
 
     @Test("requests: refused, or written again so that they read the same")
     func requests() throws {
-        var random = SeededGenerator(seed: 1)
+        var random = SeededGenerator(1)
         let parser = HTTP1RequestParser(connection: connection, limits: MessageLimits())
         var accepted = 0
         for round in 0..<fuzzRounds(60_000) {
@@ -51,7 +52,7 @@ import Testing
 
     @Test("chunks: any cut gives the same bytes, and nothing is read beyond the end")
     func chunks() throws {
-        var random = SeededGenerator(seed: 2)
+        var random = SeededGenerator(2)
         for _ in 0..<fuzzRounds(3000) {
             var wire = ""
             var body = ""
@@ -111,7 +112,7 @@ import Testing
         var ends = 0
         var refusals = 0
         var responses = 0
-        var random = SeededGenerator(seed: 3)
+        var random = SeededGenerator(3)
         let parser = HTTP1ResponseParser(limits: MessageLimits())
         let request = RequestHead(method: "GET", scheme: "http", authority: "api.example.com", path: "/")
         for _ in 0..<fuzzRounds(30_000) {

@@ -5,6 +5,7 @@ import LinuxKernel
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import TestSupport
 import struct Substitution.Injection
 
 /// A proxy in front of an upstream on loopback, with a judge that the test writes.
@@ -55,6 +56,13 @@ final class TestGateway: Sendable {
     var judged: [RequestHead] { judgedLog.withLockedValue { $0 } }
     var dials: Int { dialCount.withLockedValue { $0 } }
     var incidents: [Incident] { incidentLog.withLockedValue { $0 } }
+
+    /// The incidents, once there are as many: the client may learn of one first.
+    func incidents(awaiting count: Int) -> [Incident] {
+        _ = Deadline.poll(seconds: 60) { self.incidents.count >= count }
+        return incidents
+    }
+
     private let judgedLog = NIOLockedValueBox<[RequestHead]>([])
     private let dialCount = NIOLockedValueBox(0)
     private let incidentLog = NIOLockedValueBox<[Incident]>([])

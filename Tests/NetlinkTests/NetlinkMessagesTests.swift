@@ -1,21 +1,10 @@
 import Glibc
 import Netlink
+import TestSupport
 import Testing
 
 /// How many random inputs each property gets; `COOP_FUZZ_ITERATIONS` for a long run.
 private let iterations = getenv("COOP_FUZZ_ITERATIONS").flatMap { Int(String(cString: $0)) } ?? 3_000
-
-/// A generator with a seed (SplitMix64): the same inputs in every run.
-struct SeededRandom: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
-}
 
 @Suite struct NetlinkMessagesTests {
     private static let rules = GatewayRules(address: [198, 18, 0, 1], redirectPort: 1021, dnsPort: 1022).ruleset
@@ -54,7 +43,7 @@ struct SeededRandom: RandomNumberGenerator {
 
     @Test("damaged, cut and random answers are refused or differ, and never crash")
     func damage() throws {
-        var random = SeededRandom(state: 1)
+        var random = SeededGenerator(1)
         let whole = NetlinkMessagesTests.rules.transaction().bytes
         for round in 0..<iterations {
             var bytes =

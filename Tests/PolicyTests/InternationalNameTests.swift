@@ -1,4 +1,5 @@
 import CoopErrors
+import TestSupport
 import Testing
 
 @testable import Policy

@@ -1,6 +1,7 @@
 import CoopErrors
 import LinuxKernel
 import Review
+import TestSupport
 import Testing
 
 @Suite struct LandingRuleTests {
@@ -226,19 +227,40 @@ import Testing
     }
 
     @Test func `no text makes the reader fail in another way`() throws {
-        var numbers = Numbers(seed: 5)
+        var numbers = SeededGenerator(5)
         let pieces: [[UInt8]] =
             ["*", "**", "/", "\\", ".", "..", " ", "\t", "\n", "\r", "#", "build", "git/attributes", "x", "?", "~1", "é"].map {
                 Array($0.utf8)
-            } + [[0xFF], [0], [0x1B]]
+            } + [[0xFF], [0], [0x1B]] + [Array(" build it is run\n".utf8), Array(" git/attributes it is run\n".utf8)]
+            + [Array("\nx build it is run\n".utf8), Array("\n**/* git it is read\n".utf8)]
+        var accepted = 0
+        var refused = 0
+        var found = 0
         for _ in 0..<3000 {
             var text: [UInt8] = []
-            for _ in 0..<Int.random(in: 0..<30, using: &numbers) { text += pieces.randomElement(using: &numbers) ?? [] }
-            guard let rules = try? LandingRules.parse(text, name: "x") else { continue }
+            for _ in 0..<Int.random(in: 0..<12, using: &numbers) { text += pieces.randomElement(using: &numbers) ?? [] }
+            let rules: [LandingRule]
+            do throws(CoopError) { rules = try LandingRules.parse(text, name: "x") } catch {
+                refused += 1
+                let place = error.why.split(separator: ":", maxSplits: 2)
+                let line = try #require(place.count == 3 && place[0] == "x" ? Int(place[1]) : nil, "\(error)")
+                #expect(
+                    error.code == .configuration && (1...text.split(separator: 0x0A, omittingEmptySubsequences: false).count).contains(line)
+                )
+                continue
+            }
+            accepted += rules.isEmpty ? 0 : 1
             let gate = LandingGate(rules: rules, root: "/nonexistent")
-            let path = String(osBytes: text.filter { $0 != 0 && $0 != 0x0A }.prefix(40))
-            if !path.isEmpty { _ = gate.findings(in: [Change(path: path, before: nil, after: .file("x"))]) }
+            let path = String(osBytes: text.filter { $0 != 0 && $0 != 0x0A }.prefix(while: { $0 != 0x20 }).prefix(40))
+            if path.isEmpty { continue }
+            let findings = gate.findings(in: [Change(path: path, before: nil, after: .file("x"))])
+            // What a file is and where it lies can be found without a rule.
+            for finding in findings where finding.kind != .file && finding.rule != "repository" {
+                found += 1
+                #expect(rules.contains { $0.pattern.description == finding.rule && $0.kind == finding.kind })
+            }
         }
+        #expect(accepted > 100 && refused > 100 && found > 20, "\(accepted) \(refused) \(found)")
     }
 
     @Test func `patterns`() throws {

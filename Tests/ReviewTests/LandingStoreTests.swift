@@ -95,7 +95,7 @@ import Testing
     }
 
     @Test(arguments: 0..<12) func anyHistoryIsThatOfAListOfTrees(seed: UInt64) throws {
-        var random = Seeded(seed)
+        var random = SeededGenerator(seed)
         var tree = RandomTree(seed: 500 + seed)
         try tree.fill(root, entries: 8)
         var list: [Kept] = []

@@ -1,4 +1,5 @@
 import Review
+import TestSupport
 import Testing
 
 @Suite struct LineDiffTests {
@@ -32,12 +33,12 @@ import Testing
     }
 
     /// Lines of few kinds, so that much repeats.
-    private func text(_ numbers: inout Numbers, lines: Int, kinds: Int) -> [[UInt8]] {
+    private func text(_ numbers: inout SeededGenerator, lines: Int, kinds: Int) -> [[UInt8]] {
         (0..<lines).map { _ in Array("\(Int.random(in: 0..<kinds, using: &numbers))\n".utf8) }
     }
 
     @Test(arguments: [100_000_000, 2000, 1]) func `whatever differs, the edits lead from one to the other`(effort: Int) {
-        var numbers = Numbers(seed: UInt64(effort))
+        var numbers = SeededGenerator(UInt64(effort))
         for round in 0..<600 {
             var lines = text(&numbers, lines: Int.random(in: 0...60, using: &numbers), kinds: 1 + round % 40)
             let old = TextLines(Array(lines.joined().dropLast(round % 3 == 0 ? 1 : 0)))
@@ -60,7 +61,7 @@ import Testing
     }
 
     @Test func `as few edits as the longest common subsequence allows`() {
-        var numbers = Numbers(seed: 7)
+        var numbers = SeededGenerator(7)
         for _ in 0..<150 {
             let one = text(&numbers, lines: 25, kinds: 5)
             let two = text(&numbers, lines: 25, kinds: 5)
@@ -77,7 +78,7 @@ import Testing
 
     @Test func `input that is made to take long is compared with bounded effort`() {
         // Two kinds of lines at random: nothing is unique, and nearly everything matches something.
-        var numbers = Numbers(seed: 3)
+        var numbers = SeededGenerator(3)
         let old = TextLines(Array(text(&numbers, lines: 60_000, kinds: 2).joined()))
         let new = TextLines(Array(text(&numbers, lines: 60_000, kinds: 2).joined()))
         let edits = LineDiff.edits(from: old, to: new, effort: 1_000_000)

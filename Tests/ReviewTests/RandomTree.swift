@@ -19,23 +19,9 @@ final class TemporaryDirectory: Sendable {
     func callAsFunction(_ name: String) -> String { FileSystem.join(path, name) }
 }
 
-/// Reproducible random numbers (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-        return value ^ value >> 31
-    }
-}
-
 /// Trees of everything that a working tree can hold, and random changes of them.
 struct RandomTree {
-    var random: Seeded
+    var random: SeededGenerator
 
     /// Among them two that Swift takes for the same, bytes that are no text, a line feed, and what looks like something else.
     static let names: [String] = [
@@ -43,7 +29,7 @@ struct RandomTree {
         "x\u{200C}", "-rf", "\u{10FF80}", "..x", "A",
     ]
 
-    init(seed: UInt64) { random = Seeded(seed) }
+    init(seed: UInt64) { random = SeededGenerator(seed) }
 
     mutating func fill(_ directory: String, entries: Int = 12, depth: Int = 0) throws {
         for _ in 0..<Int.random(in: 1...entries, using: &random) { try add(to: directory, depth: depth) }

@@ -40,7 +40,7 @@ import Testing
 
     /// git merges the same texts to the same result. Each line of the base is there once, so that there is one best difference only.
     @Test(arguments: 0..<80) func itIsAsGitMerges(seed: Int) throws {
-        var random = Seeded(UInt64(seed))
+        var random = SeededGenerator(UInt64(seed))
         let base = (0..<Int.random(in: 0...30, using: &random)).map { "line \($0)\n" }
         let ours = edited(base, "o", &random)
         let theirs = edited(base, "t", &random)
@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    private func edited(_ base: [String], _ side: String, _ random: inout Seeded) -> [String] {
+    private func edited(_ base: [String], _ side: String, _ random: inout SeededGenerator) -> [String] {
         var lines = base
         for number in 0..<Int.random(in: 0...4, using: &random) {
             let place = Int.random(in: 0...lines.count, using: &random)

@@ -126,7 +126,7 @@ import Testing
     func `programs that know the format get the new tree`(program: [String]) throws {
         // Only git reads octal names, moves and empty files.
         let isGit = program[0] == "/usr/bin/git"
-        var numbers = Numbers(seed: 11)
+        var numbers = SeededGenerator(11)
         for round in 0..<40 {
             let scratch = try Scratch()
             let names = isGit ? ["a", "b c", "d/ä", "d/e\"f", "g\nh", String(osBytes: [0x6B, 0xFE])] : ["a", "b c", "d/e", "f"]
@@ -176,7 +176,7 @@ import Testing
         }
     }
 
-    private func lines(_ numbers: inout Numbers) -> [UInt8] {
+    private func lines(_ numbers: inout SeededGenerator) -> [UInt8] {
         let count = Int.random(in: 0...30, using: &numbers)
         let text = (0..<count).map { _ in
             Array("\(Int.random(in: 0..<20, using: &numbers))\(Bool.random(using: &numbers) ? "\r" : "")\n".utf8)
@@ -184,7 +184,7 @@ import Testing
         return Array(text.joined().dropLast(Bool.random(using: &numbers) ? 1 : 0))
     }
 
-    private func edited(_ bytes: [UInt8], _ numbers: inout Numbers) -> [UInt8] {
+    private func edited(_ bytes: [UInt8], _ numbers: inout SeededGenerator) -> [UInt8] {
         var result = bytes
         for _ in 0..<Int.random(in: 0...3, using: &numbers) {
             let place = Int.random(in: 0...result.count, using: &numbers)

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import LinuxKernel
+import TestSupport
 import Testing
 
 @testable import Sandbox
@@ -17,7 +18,7 @@ import Testing
 
     @Test("every byte arrives, once and in order, whatever the pauses, pieces and pipe sizes", arguments: 0..<12)
     func preserves(_ seed: Int) throws {
-        var random = Generator(state: UInt64(seed) &* 7919 &+ 1)
+        var random = SeededGenerator(UInt64(seed) &* 7919 &+ 1)
         let bytes = (0..<Int.random(in: 1...300_000, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
         var input: (reader: Descriptor, writer: Descriptor?) = try pipe(size: Bool.random(using: &random) ? 4096 : nil)
         let output = try pipe(size: Bool.random(using: &random) ? 4096 : nil)
@@ -123,18 +124,5 @@ import Testing
         var buffer = [UInt8](repeating: 0, count: 10)
         #expect(read(output.reader.number, &buffer, 10) == 3 && Array(buffer[0..<3]) == [2, 3, 4])
         #expect(pump.isDone)
-    }
-}
-
-/// SplitMix64: the same numbers for the same seed.
-struct Generator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Seccomp
@@ -20,7 +21,7 @@ struct FilterProgramTests {
 
     @Test("agree with the rules for any call", arguments: Architecture.allCases)
     func agree(architecture: Architecture) throws {
-        var generator = SeededGenerator(state: 42)
+        var generator = SeededGenerator(42)
         for policy in [SeccompPolicy.default, SeccompPolicy(groups: SyscallGroup.allCases)] {
             let filter = policy.filter(for: architecture)
             let interpreter = try BPFInterpreter(policy.program(for: architecture))
@@ -38,7 +39,7 @@ struct FilterProgramTests {
 
     @Test("agree with random rules, however many and however long")
     func randomRules() throws {
-        var generator = SeededGenerator(state: 7)
+        var generator = SeededGenerator(7)
         for round in 0..<60 {
             var filter = SyscallFilter(.x86_64, otherwise: .errno(1))
             let density = [3, 40, 300][round % 3]

@@ -1,4 +1,5 @@
 import CoopErrors
+import TestSupport
 import Testing
 
 @testable import Seccomp
@@ -210,7 +211,7 @@ struct SeccompProfileTests {
                  "includes": {"caps": ["CAP_SYS_ADMIN"], "minKernel": "4.8"}, "excludes": {"arches": ["s390"], "caps": null}}
                 """#
             ).utf8)
-        var generator = SeededGenerator(state: 99)
+        var generator = SeededGenerator(99)
         let alphabet = Array(#"{}[]",:\0123456789eE+-.utrfnl \#n"#.utf8) + [0, 0x80, 0xC3, 0xED, 0xFF]
         var accepted = 0
         for _ in 0..<4000 {

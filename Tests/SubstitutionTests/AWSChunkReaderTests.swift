@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Substitution
@@ -12,7 +13,7 @@ import Testing
     }
 
     @Test(arguments: [false, true]) func whatIsInTheChunksComesOutInPiecesOfAnySize(trailer: Bool) throws {
-        var generator = Generator(21)
+        var generator = SeededGenerator(21)
         let body = AWSChunkSignerTests.example(trailer: trailer).body
         for longest in [1, 7, 3000, 100_000] {
             #expect(try Self.read(generator.pieces(body, longest: longest)) == [UInt8](repeating: UInt8(ascii: "a"), count: 66560))
@@ -32,7 +33,7 @@ import Testing
     }
 
     @Test func randomBytesAreReadOrRefused() throws {
-        var generator = Generator(22)
+        var generator = SeededGenerator(22)
         var read = 0
         var refused = 0
         let valid = Array("5;chunk-signature=ab\r\nhello\r\nA\r\n0123456789\r\n0\r\nx-a:b\r\n\r\n".utf8)

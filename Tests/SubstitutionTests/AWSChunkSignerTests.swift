@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Substitution
@@ -66,7 +67,7 @@ import Testing
     }
 
     @Test(arguments: [false, true]) func thereAndBackAgainInPiecesOfAnySize(trailer: Bool) throws {
-        var generator = Generator(8)
+        var generator = SeededGenerator(8)
         let (given, body) = Self.example(trailer: trailer)
         var head = given
         let there = try Self.sign(&head, generator.pieces(body, longest: 3000), real: false)
@@ -77,7 +78,7 @@ import Testing
     }
 
     @Test func everyChangeOfABodyIsRefused() throws {
-        var generator = Generator(9)
+        var generator = SeededGenerator(9)
         let (given, body) = Self.example(trailer: true)
         for _ in 0..<60 {
             var changed = body

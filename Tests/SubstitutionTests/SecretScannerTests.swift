@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Substitution
@@ -50,7 +51,7 @@ import Testing
     }
 
     @Test func noiseHoldsNoSecret() {
-        var generator = Generator(4)
+        var generator = SeededGenerator(4)
         for _ in 0..<50 {
             let noise = (0..<5000).map { _ in UInt8.random(in: 0...255, using: &generator) }
             #expect(Self.scan(generator.pieces(noise, longest: 900)) == nil)
@@ -59,7 +60,7 @@ import Testing
     }
 
     @Test func randomPiecesFindASecretInTheMiddle() {
-        var generator = Generator(5)
+        var generator = SeededGenerator(5)
         for round in 0..<500 {
             let number = round % Self.secrets.count
             let stream = generator.text(Int.random(in: 0...300, using: &generator), of: "sk-antghp_") + Array(Self.secrets[number].utf8)
@@ -68,7 +69,7 @@ import Testing
     }
 
     @Test func shortSecretsAreLeftOutAndLongOnesAreFoundByTheirEnd() {
-        var generator = Generator(6)
+        var generator = SeededGenerator(6)
         let long = generator.text(10_000, of: "abcdefghijklmnop")
         let index = SecretScanner.Index(
             SecretFingerprints([SecretBytes(copying: "short".utf8), SecretBytes(copying: long)], key: Self.key))
@@ -85,7 +86,7 @@ import Testing
         #expect(SecretFingerprints(decoding: wire) == fingerprints)
         for length in 0..<wire.count { #expect(SecretFingerprints(decoding: Array(wire.prefix(length))) == nil) }
         #expect(SecretFingerprints(decoding: wire + [0]) == nil)
-        var generator = Generator(7)
+        var generator = SeededGenerator(7)
         for _ in 0..<2000 {
             var damaged = wire
             damaged[Int.random(in: 0..<damaged.count, using: &generator)] ^= UInt8.random(in: 1...255, using: &generator)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Substitution
@@ -49,7 +50,7 @@ import Testing
     }
 
     @Test func randomOverlappingPatternsInRandomPieces() {
-        var generator = Generator(1)
+        var generator = SeededGenerator(1)
         for round in 0..<3000 {
             let alphabet = round % 3 == 0 ? "a" : round % 3 == 1 ? "ab" : "abc"
             let pairs = (0..<Int.random(in: 1...6, using: &generator)).map { _ in
@@ -67,7 +68,7 @@ import Testing
     }
 
     @Test func longPatternsBeyondOneWindow() {
-        var generator = Generator(2)
+        var generator = SeededGenerator(2)
         let long = generator.text(700, of: "xyz")
         let pairs = [PatternTable.Pair(long, [1, 2, 3]), PatternTable.Pair(Array(long.prefix(300)), [9])]
         let table = PatternTable(pairs)
@@ -109,7 +110,7 @@ import Testing
     }
 
     @Test func allBytesAndBothEnds() {
-        var generator = Generator(3)
+        var generator = SeededGenerator(3)
         for _ in 0..<300 {
             let pattern = (0..<Int.random(in: 2...20, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
             let pairs = [PatternTable.Pair(pattern, [0])]

@@ -1,4 +1,5 @@
 import TOML
+import TestSupport
 
 /// Writes random documents, mostly valid ones, in many spellings.
 enum DocumentGenerator {

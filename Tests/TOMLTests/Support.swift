@@ -13,19 +13,6 @@ func failure(_ bytes: [UInt8]) -> TOMLError? {
 
 func failure(_ text: String) -> TOMLError? { failure(Array(text.utf8)) }
 
-/// A generator whose sequence is decided by its seed, so that a failure can be run again (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
-}
-
 /// How often a fuzz test runs: `COOP_FUZZ_ITERATIONS`, else a number that takes about a second.
 func fuzzIterations(_ usual: Int) -> Int {
     getenv("COOP_FUZZ_ITERATIONS").flatMap { Int(String(cString: $0)) } ?? usual

@@ -1,4 +1,5 @@
 import TOML
+import TestSupport
 import Testing
 
 @Suite("Editing a TOML document")
@@ -121,7 +122,7 @@ struct TOMLEditingTests {
 
     @Test("leaves every other line alone, in generated documents")
     func property() throws {
-        var generator = SeededGenerator(state: 7)
+        var generator = SeededGenerator(7)
         var changed = 0
         for round in 0..<fuzzIterations(3000) {
             let text = DocumentGenerator.document(&generator)

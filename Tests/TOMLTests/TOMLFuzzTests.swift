@@ -1,11 +1,12 @@
 import TOML
+import TestSupport
 import Testing
 
 @Suite("No bytes can crash the TOML parser")
 struct TOMLFuzzTests {
     @Test("neither random ones")
     func random() {
-        var generator = SeededGenerator(state: 1)
+        var generator = SeededGenerator(1)
         for _ in 0..<fuzzIterations(20_000) {
             let bytes = (0..<Int.random(in: 0...200, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
             check(bytes)
@@ -14,7 +15,7 @@ struct TOMLFuzzTests {
 
     @Test("nor ones from TOML's own alphabet")
     func alphabet() {
-        var generator = SeededGenerator(state: 2)
+        var generator = SeededGenerator(2)
         let alphabet = Array("[]{}=.,#\"'\\\n\r\t -+_:eExob0179TZuU".utf8)
         for _ in 0..<fuzzIterations(20_000) {
             check((0..<Int.random(in: 0...60, using: &generator)).map { _ in alphabet.randomElement(using: &generator) ?? 0 })
@@ -23,7 +24,7 @@ struct TOMLFuzzTests {
 
     @Test("nor mutations and cut ends of valid documents")
     func mutations() {
-        var generator = SeededGenerator(state: 3)
+        var generator = SeededGenerator(3)
         for _ in 0..<fuzzIterations(10_000) {
             let text = DocumentGenerator.document(&generator)
             var bytes = DocumentGenerator.mutated(text, &generator)

@@ -1,5 +1,6 @@
 import Glibc
 import TOML
+import TestSupport
 import Testing
 
 /// Python's `tomllib` (3.11 and later) reads the same documents.
@@ -40,7 +41,7 @@ struct TOMLOracleTests {
 
     @Test("on generated and mutated documents")
     func oracle() throws {
-        var generator = SeededGenerator(state: 42)
+        var generator = SeededGenerator(42)
         var documents: [[UInt8]] = TOMLParserTests.values.map { Array($0.0.utf8) } + TOMLParserTests.wrong.map { Array($0.0.utf8) }
         for _ in 0..<fuzzIterations(20_000) {
             let text = DocumentGenerator.document(&generator)

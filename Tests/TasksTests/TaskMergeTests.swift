@@ -180,7 +180,7 @@ import Workspaces
     }
 
     @Test(arguments: 0..<12 as Range<UInt64>) func `random histories end where plain git ends`(_ seed: UInt64) throws {
-        var generator = SplitMix(state: seed)
+        var generator = SeededGenerator(seed)
         let repository = try Repository(seed % 5 == 4 ? ["--object-format=sha256"] : [])
         try repository.commit((0..<5).map { ("f\($0)", (0..<12).map { "line \($0)\n" }.joined()) })
         try repository.git("branch", "coop/a")
@@ -215,18 +215,5 @@ import Workspaces
         try repository.git("checkout", "-q", "trunk")
         for (number, method) in MergeMethod.allCases.enumerated() { try compare(repository, method, number) }
         try repository.git("fsck", "--strict")
-    }
-}
-
-/// SplitMix64: the same numbers on every run of a seed.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Vault
@@ -25,7 +26,7 @@ import Testing
     }
 
     @Test func damageNeverCrashes() throws {
-        var generator = Generator(2)
+        var generator = SeededGenerator(2)
         let text = Array(#"{"claudeAiOauth":{"accessToken":"sk-é\ud83d\ude00","expiresAt":1.7e12,"scopes":["a",null,true]}}"#.utf8)
         for _ in 0..<5000 {
             var damaged = text

@@ -31,7 +31,7 @@ import Testing
         #expect(CommandWords.split("\"a\\\"b\\n\"") == ["a\"b\\n"])
         #expect(CommandWords.split("'a") == nil)
         #expect(CommandWords.split("a\\") == nil)
-        var generator = Generator(1)
+        var generator = SeededGenerator(1)
         for _ in 0..<500 {
             let words = (0..<Int.random(in: 1...4, using: &generator)).map { _ in
                 String((0..<Int.random(in: 0...6, using: &generator)).map { _ in "ab'\" \\$".randomElement(using: &generator) ?? "a" })

@@ -1,4 +1,5 @@
 import LinuxKernel
+import TestSupport
 import Testing
 
 @testable import Workspaces
@@ -17,7 +18,7 @@ import Testing
         case detach, pack
     }
 
-    private func random(_ generator: inout SplitMix) -> Operation {
+    private func random(_ generator: inout SeededGenerator) -> Operation {
         let file = "f\(Int.random(in: 0...5, using: &generator))"
         let branch = "b\(Int.random(in: 0...4, using: &generator))"
         switch Int.random(in: 0...13, using: &generator) {
@@ -51,7 +52,7 @@ import Testing
     }
 
     @Test(arguments: 0..<8 as Range<UInt64>) func `the host ends where a plain repository would`(_ seed: UInt64) throws {
-        var generator = SplitMix(state: seed)
+        var generator = SeededGenerator(seed)
         let session = try Session(commits: 3)
         let plain = session.temporary("plain")
         try sh(["cp", "-a", session.work, plain], in: "/")
@@ -71,19 +72,6 @@ import Testing
             #expect(
                 try session.host("status", "--porcelain=v2", "--branch") == sh(["git", "status", "--porcelain=v2", "--branch"], in: plain))
             #expect(try session.host("fsck", "--strict", "--no-dangling") == "")
-        }
-    }
-
-    /// A generator that starts from a seed, so that a failure can be repeated.
-    private struct SplitMix: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var value = state
-            value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-            return value ^ (value >> 31)
         }
     }
 }
