@@ -2,6 +2,7 @@
 import os
 import pwd
 import subprocess
+import time
 
 
 class User:
@@ -35,6 +36,15 @@ class User:
         if process.returncode != 0:
             raise SystemExit(f"{' '.join(argv[:4])} … as {self.name} ended with {process.returncode}")
         return text.decode()
+
+    def seconds(self, argv, directory=None):
+        """How long a command takes that says nothing; it has to succeed."""
+        begin = time.monotonic()
+        process = self.start(argv, directory, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        _, complaint = process.communicate()
+        if process.returncode != 0:
+            raise SystemExit(f"{argv}: {complaint.decode()}")
+        return time.monotonic() - begin
 
     def contender(self, name, argv):
         """A line for interleave.c."""

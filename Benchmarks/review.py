@@ -2,7 +2,6 @@
 import os
 import shutil
 import subprocess
-import time
 
 import figures
 import work
@@ -29,22 +28,13 @@ for n in range({0}):
 """
 
 
-def timed(user, argv, directory):
-    begin = time.monotonic()
-    process = user.start(argv, directory, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    _, complaint = process.communicate()
-    if process.returncode != 0:
-        raise SystemExit(f"{argv}: {complaint.decode()}")
-    return time.monotonic() - begin
-
-
 def interleaved(user, jobs, rounds):
     """Seconds of each job, a list of (argv, directory), in turn; the first round fills the caches."""
     samples = [[] for _ in jobs]
     for number in range(rounds + 1):
         order = list(range(len(jobs)))
         for index in order if number % 2 else reversed(order):
-            seconds = timed(user, *jobs[index])
+            seconds = user.seconds(*jobs[index])
             if number:
                 samples[index].append(seconds)
     return samples
@@ -63,15 +53,15 @@ def diff(name, user, tools, table, files):
     work.tree(tree, files)
     shutil.copytree(tree, twin, symlinks=True)
     work.give(user, base)
-    timed(user, ["git", "status"], twin)
-    timed(user, ["git", "status"], tree)
+    user.seconds(["git", "status"], twin)
+    user.seconds(["git", "status"], tree)
     rounds = 21 if tools.long else 9
     overlay = [tools.coop, "run", "--workspace", "overlay", "--network", "none", "--"]
     bind = [tools.coop, "run", "--network", "none", "--"]
     status = ["git", "status"]
     starts = interleaved(user, [([*bind, "/bin/true"], tree), ([*overlay, "/bin/true"], tree), (status, tree)], rounds)
-    timed(user, [*overlay, "python3", "-c", CHANGES], tree)
-    timed(user, ["python3", "-c", CHANGES], twin)
+    user.seconds([*overlay, "python3", "-c", CHANGES], tree)
+    user.seconds(["python3", "-c", CHANGES], twin)
     jobs = [
         ("git status", status), ("git diff --stat", ["git", "diff", "--stat"]), ("coop diff --stat", [tools.coop, "diff", "--stat"]),
         ("coop diff --name-only", [tools.coop, "diff", "--name-only"]), ("coop diff", [tools.coop, "diff"]),
@@ -93,7 +83,7 @@ def diff(name, user, tools, table, files):
         f"{name}: coop run, overlay", figures.ms(b), figures.ms(min(starts[1])), f"{figures.ms(b - a)} ms more", "", "")
     table.add(
         f"{name}: git status, nothing changed", figures.ms(c), figures.ms(min(starts[2])), f"the start is {(b - a) / c:.2f} × of it more", "", "")
-    timed(user, [tools.coop, "discard", "--yes"], tree)
+    user.seconds([tools.coop, "discard", "--yes"], tree)
     shutil.rmtree(base)
     return rounds
 
@@ -109,11 +99,11 @@ def landing(name, user, tools, table, files):
     results = {}
 
     def take(title, argv, directory=base):
-        results.setdefault(title, []).append(timed(user, argv, directory))
+        results.setdefault(title, []).append(user.seconds(argv, directory))
 
     rounds = 5 if tools.long else 3
-    timed(user, [tools.coop, "run", "--workspace", "overlay", "--network", "none", "--", "python3", "-c", MANY.format(files)], tree)
-    timed(user, ["/bin/sh", "-c", f"{tools.coop} diff > {patch}"], tree)
+    user.seconds([tools.coop, "run", "--workspace", "overlay", "--network", "none", "--", "python3", "-c", MANY.format(files)], tree)
+    user.seconds(["/bin/sh", "-c", f"{tools.coop} diff > {patch}"], tree)
     # Nothing is removed before the end: ext4 looks long for an inode where many were freed minutes ago.
     for number in range(rounds):
         def copies():
@@ -139,7 +129,7 @@ def landing(name, user, tools, table, files):
         middle = figures.median(samples)
         table.add(
             f"{name}: {title}, {files} new files", f"{middle:.3f}", f"{min(samples):.3f}", f"{middle / plain:.2f}", f"{middle / safe:.2f}")
-    timed(user, [tools.coop, "discard", "--yes"], tree)
+    user.seconds([tools.coop, "discard", "--yes"], tree)
     shutil.rmtree(base)
     return rounds
 

@@ -1,21 +1,10 @@
 """Tasks beside `git worktree add`, and their next start beside one in the user's own tree."""
 import os
 import shutil
-import subprocess
 import tempfile
-import time
 
 import figures
 import work
-
-
-def timed(user, argv, directory):
-    begin = time.monotonic()
-    process = user.start(argv, directory, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    _, complaint = process.communicate()
-    if process.returncode != 0:
-        raise SystemExit(f"{argv}: {complaint.decode()}")
-    return time.monotonic() - begin
 
 
 def measure(tools):
@@ -42,15 +31,15 @@ def measure(tools):
         ]
         # Each is the first, the second and the third equally often.
         for samples, make in jobs[number % 3:] + jobs[:number % 3]:
-            samples.append(timed(user, make, repository))
+            samples.append(user.seconds(make, repository))
             if samples is first:
                 # In turn, in the tree that has just been made.
                 for _ in range(5):
-                    after.append(timed(user, run, repository))
-                    bind.append(timed(user, [tools.coop, "run", "--", "/bin/true"], repository))
+                    after.append(user.seconds(run, repository))
+                    bind.append(user.seconds([tools.coop, "run", "--", "/bin/true"], repository))
             os.sync()
     for number in range(rounds):
-        timed(user, [tools.coop, "task", "rm", "--force", f"bench-{number}"], repository)
+        user.seconds([tools.coop, "task", "rm", "--force", f"bench-{number}"], repository)
     shutil.rmtree(base)
     table = figures.Table(f"Tasks of a repository of {files} files", ["", "median s", "least s", "beside", "target", ""])
     a, b = figures.median(plain), figures.median(first)
