@@ -174,7 +174,11 @@ public enum FileSystem {
             _ = name.withOSBytes { fchmodat(directory, $0, 0o700, 0) }
             handle = name.withOSBytes { openat(directory, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
         }
-        guard handle >= 0 else { throw SystemError("open", path) }
+        guard handle >= 0 else {
+            // Somebody else has removed it since.
+            if errno == ENOENT { return }
+            throw SystemError("open", path)
+        }
         let owner = Descriptor(owning: handle)
         _ = fchmod(handle, 0o700)
         for entry in try list("/proc/self/fd/\(handle)") {

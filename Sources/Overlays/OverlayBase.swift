@@ -175,7 +175,7 @@ struct OverlayBase: Sendable {
             let blobs = (try? GitBlobs(of: tree.root, git: git, views: directory.view, limit: OverlayBase.blobLimit)) ?? nil,
             let bytes = try blobs.read(object, length: entry.size)
         else { return nil }
-        return try Contents.memory(bytes)
+        return try Descriptor.memory(bytes)
     }
 
     private static var searchPath: String { getenv("PATH").map { String(osBytes: UnsafePointer($0)) } ?? "/usr/bin:/bin" }

@@ -26,9 +26,9 @@ struct StoredContents: Sendable {
     /// A content as a file of its own, in memory.
     func open(_ place: Place) throws(SystemError) -> Descriptor {
         let file = try Descriptor.open(path, O_RDONLY | O_NOFOLLOW)
-        let memory = Descriptor(owning: try check("memfd_create") { coop_memory_file("coop") })
+        let memory = try Descriptor.memory()
         try Contents.copy(file, from: place.offset, count: place.length, to: memory, path)
-        try check("lseek", path) { Int32(clamping: lseek(memory.number, 0, SEEK_SET)) }
+        try memory.rewind()
         return memory
     }
 }
@@ -47,14 +47,6 @@ enum Contents {
             guard copied > 0 else { throw SystemError("sendfile", subject, errno: copied == 0 ? ESTALE : errno) }
             left -= UInt64(copied)
         }
-    }
-
-    /// A file in memory with these bytes.
-    static func memory(_ bytes: [UInt8]) throws(SystemError) -> Descriptor {
-        let memory = Descriptor(owning: try check("memfd_create") { coop_memory_file("coop") })
-        try memory.writeAll(bytes)
-        try check("lseek") { Int32(clamping: lseek(memory.number, 0, SEEK_SET)) }
-        return memory
     }
 
     /// Whether two files have the same bytes.

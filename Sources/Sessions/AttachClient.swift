@@ -60,7 +60,7 @@ public final class AttachClient {
     /// Shows the session until the person leaves or it is over.
     public func run() throws -> Outcome {
         try watchSignals()
-        if attends, TerminalQuestion.open() != nil { try channel.send(.attend) }
+        if attends, TerminalQuestion.open() != nil { try channel.sendIfOpen(.attend) }
         try ask()
         loop.watch(channel.socket.number) { [unowned self] _ in try self.readChannel() }
         defer { restore() }
@@ -80,7 +80,8 @@ public final class AttachClient {
 
     private func ask() throws {
         let (rows, columns) = AttachClient.window()
-        try channel.send(.attach(rows: rows, columns: columns, isReadOnly: isReadOnly))
+        // A session that is over has put its end, and what to draw, into the connection.
+        try channel.sendIfOpen(.attach(rows: rows, columns: columns, isReadOnly: isReadOnly))
     }
 
     /// The window of this process's terminal.
@@ -114,6 +115,8 @@ public final class AttachClient {
             case .exited(_, let end):
                 self.end = end
                 try readData()
+                if let rest = received.first { write(try screen.show(try rest.readAll())) }
+                write(try screen.drawing())
                 // The supervisor clears up; its end is the end of the session.
                 if let data { loop.unwatch(data.number) }
                 loop.unwatch(0)

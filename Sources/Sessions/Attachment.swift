@@ -19,6 +19,8 @@ final class Attachment {
     private var socket: Descriptor?
     private var pending: [UInt8] = []
     private var isWriting = false
+    /// Whether the client was too slow, and has not asked for the stream anew since.
+    private(set) var isBehind = false
 
     /// - Parameter keys: takes what the client types.
     init(
@@ -44,6 +46,7 @@ final class Attachment {
         let theirs = Descriptor(owning: ends[1])
         try check("fcntl") { fcntl(own.number, F_SETFL, O_NONBLOCK) }
         socket = own
+        isBehind = false
         loop.watch(own.number) { [unowned self] _ in try self.read() }
         return theirs
     }
@@ -60,7 +63,10 @@ final class Attachment {
 
     func show(_ bytes: [UInt8]) {
         guard socket != nil else { return }
-        guard pending.count + bytes.count <= Attachment.patience else { return close() }
+        guard pending.count + bytes.count <= Attachment.patience else {
+            isBehind = true
+            return close()
+        }
         pending += bytes
         if !isWriting { write() }
     }
@@ -102,6 +108,15 @@ final class Attachment {
         if isOn { loop.watch(socket.number) { [unowned self] _ in try self.read() } } else { loop.unwatch(socket.number) }
     }
 
-    /// Writes what waits, as far as the client takes it at once.
-    func drain() { write() }
+    /// What the client has not taken yet of a stream that is over, as a file (memfd_create(2)): so nobody has to wait for the client.
+    ///
+    /// - Returns: nil where the client has it all.
+    func rest() throws(SystemError) -> Descriptor? {
+        write()
+        guard socket != nil, !pending.isEmpty else { return nil }
+        let file = try Descriptor.memory(pending)
+        pending = []
+        write()
+        return file
+    }
 }

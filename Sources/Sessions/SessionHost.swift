@@ -126,9 +126,10 @@ public final class SessionHost: TerminalHost {
         }
         if !isStarted || master == nil { try whenStarted() }
         for attachment in attachments.values {
-            attachment.drain()
+            // It would ask for the stream anew, but may come too late for an answer.
+            if attachment.isBehind { try stream(to: attachment) }
             // A client that is gone needs no answer.
-            try? attachment.send(.exited(id: 0, end), [])
+            try? attachment.send(.exited(id: 0, end), attachment.rest().map { [$0] } ?? [])
         }
     }
 
@@ -215,11 +216,7 @@ public final class SessionHost: TerminalHost {
         attachment.columns = columns
         attachments[client] = attachment
         try fit()
-        // What is in the log and what comes through the socket meet at one point.
-        try recorder.flush()
-        let theirs = try attachment.open()
-        try send(.attached(offset: recorder.terminalEnd, rows: size.rows, columns: size.columns), [theirs])
-        attachment.show(recorder.heldBack)
+        try stream(to: attachment)
         if isNew {
             var fields = EventFields()
             fields.put("readonly", isReadOnly)
@@ -228,6 +225,15 @@ public final class SessionHost: TerminalHost {
         if let end { try send(.exited(id: 0, end), []) }
         try start()
         if isStopped, !isReadOnly { try signal(UInt8(SIGCONT)) }
+    }
+
+    /// Begins to show the terminal to a client.
+    private func stream(to attachment: Attachment) throws {
+        // What is in the log and what comes through the socket meet at one point.
+        try recorder.flush()
+        let theirs = try attachment.open()
+        try attachment.send(.attached(offset: recorder.terminalEnd, rows: size.rows, columns: size.columns), [theirs])
+        attachment.show(recorder.heldBack)
     }
 
     public func resize(_ client: Int32, rows: UInt16, columns: UInt16) throws {

@@ -194,4 +194,17 @@ import Testing
         let outcome = try place.coop(["run", "--", "sh", "-c", "seq 20000; echo the end"], input: Self.screen)
         #expect(outcome.output.contains("the end") && outcome.outputBytes.count { $0 == 10 } >= 20001, "\(outcome.outputBytes.count) bytes")
     }
+
+    @Test("a terminal that takes nothing until the command has ended shows the rest then", arguments: [50_000, 400_000])
+    func slow(_ lines: Int) throws {
+        let place = try Sandboxed(TestIdentity.ordinary.first ?? .root)
+        // Nobody reads what coop writes until the session is over.
+        let coop = try place.start(
+            ["run", "--network", "none", "--", "sh", "-c", "seq \(lines); echo the end; touch over"], input: Self.screen)
+        #expect(try Deadline.poll(seconds: 120) { try place.exists("over") && place.coop(["ps", "-a"]).output.contains("exited") })
+        let outcome = try coop.wait()
+        #expect(outcome.exitCode == 0 && outcome.output.contains("the end"), "\(outcome.exitCode) \(outcome.output.suffix(300))")
+        // More than waits for a slow terminal is shown as what the screen is then.
+        if lines == 50_000 { #expect(outcome.output.hasSuffix((1...lines).map { "\($0)\r\n" }.joined() + "the end\r\n")) }
+    }
 }

@@ -1,4 +1,3 @@
-import CLinux
 import CoopErrors
 import Glibc
 import LinuxKernel
@@ -102,9 +101,7 @@ enum SessionCommits {
     ) throws -> CommitImport.RunInside {
         let sandbox = OneShotSandbox(engine: NativeEngine(wardenPath: try WardenProgram.locate(), journal: recordCgroups))
         return { arguments, input, output in
-            let source = Descriptor(owning: try check("memfd_create") { memoryFile() })
-            try source.writeAll(input, subject: "standard input")
-            lseek(source.number, 0, SEEK_SET)
+            let source = try Descriptor.memory(input)
             // Copies of our own: the caller keeps the number it has lent.
             let target = Descriptor(owning: try check("dup") { fcntl(output, F_DUPFD_CLOEXEC, 3) })
             let errors = try ErrorStream.forCommand()
@@ -112,8 +109,6 @@ enum SessionCommits {
             return try sandbox.run(spec, input: source, output: target, error: errors).code
         }
     }
-
-    private static func memoryFile() -> Int32 { coop_memory_file("coop") }
 
     /// A sandbox that sees the private git directory, the objects, and nothing of the workspace.
     private static func gitSpec(_ git: PrivateGit, isReadOnly: Bool, command: [String], context: Context) -> SandboxSpec {

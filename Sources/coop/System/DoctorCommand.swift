@@ -119,9 +119,9 @@ struct LayerExamination {
             workingDirectory: "/", network: network, degraded: Layer.allCases.filter(\.isOptional), command: [probe, "probe"])
         let engine = NativeEngine(wardenPath: try WardenProgram.locate())
         let promised = try engine.explain(spec).layers
-        let output = Descriptor(owning: try check("memfd_create") { coop_memory_file("probe") })
+        let output = try Descriptor.memory()
         let end = try OneShotSandbox(engine: engine).run(spec, output: output, error: output)
-        lseek(output.number, 0, SEEK_SET)
+        try output.rewind()
         let text = String(osBytes: try output.readAll(subject: "probe"))
         guard end == .exited(0) else {
             throw CoopError(
