@@ -146,6 +146,8 @@ import Testing
             let outcome = try place.coop(["run", "true"], environment: ["COOP_TEST_KILL_AT": String(point)])
             if outcome.exitCode == 0 { break }
             #expect(outcome.signal == SIGKILL, "killed at \(point): \(outcome)")
+            // As long as something of it is still ending, `ps` may find nothing to clear away.
+            try Deadline.poll(seconds: 60) { try place.processes().isEmpty }
             try place.coop(["ps"]).expectSuccess()
             #expect(try place.remains() == [], "killed at \(point)")
             point += 1

@@ -91,10 +91,13 @@ import Testing
     @Test("--timeout ends with 124, after TERM; a command that ignores TERM is killed after the grace period", arguments: TestIdentity.all)
     func timeout(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
-        let polite = try place.shell("trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done", options: ["--timeout", "5s"])
+        let script = "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done"
+        var polite = try place.shell(script, options: ["--timeout", "5s"])
+        // On a busy machine the limit may have passed before the command began.
+        if polite.exitCode == 124, !polite.output.hasPrefix("up\n") { polite = try place.shell(script, options: ["--timeout", "60s"]) }
         #expect(polite.exitCode == 124 && polite.output == "up\nbye\n", "\(polite)")
-        #expect(try place.run(["true"], options: ["--timeout", "30s"]).exitCode == 0)
-        #expect(try place.run(["sh", "-c", "exit 9"], options: ["--timeout", "30s"]).exitCode == 9)
+        #expect(try place.run(["true"], options: ["--timeout", "300s"]).exitCode == 0)
+        #expect(try place.run(["sh", "-c", "exit 9"], options: ["--timeout", "300s"]).exitCode == 9)
         #expect(try place.remains() == [])
     }
 

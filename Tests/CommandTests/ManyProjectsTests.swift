@@ -24,17 +24,15 @@ import Testing
         try place.coop(["secret", "add", "FIRST"], input: .bytes(Array("a value of a secret".utf8))).expectSuccess()
         let key = try #require(try FileSystem.list(place.coopHome + "/projects").first { $0.hasSuffix("-project") })
         // Files as coop writes them, made in one go: what is tested is how they are read.
-        let made = try place.outside([
-            "/bin/sh", "-c",
-            """
+        let script = """
             umask 077; cd \(place.coopHome)
             i=0; while [ $i -lt 899 ]; do cp global/secrets/FIRST.secret global/secrets/S$i.secret; i=$((i+1)); done
             i=0; while [ $i -lt 99 ]; do cp global/secrets/FIRST.secret projects/\(key)/secrets/S$i.secret; i=$((i+1)); done
             i=0; while [ $i -lt 199 ]; do mkdir -p projects/k$i ../p/$i
             sed -e "s,^path = .*,path = \\"$(realpath ../p/$i)\\"," -e "s,^name = .*,name = \\"project-$i\\"," -e "/^identity/d" \
                 projects/\(key)/project.toml > projects/k$i/project.toml; i=$((i+1)); done
-            """,
-        ])
+            """
+        let made = try place.outside(["/bin/sh", "-c", script], timeout: 600)
         #expect(made.exitCode == 0, "\(made)")
         #expect(try place.coop(["project", "list", "--json"]).json(Projects.self).projects.count == 200)
         let secrets = try place.coop(["secret", "list", "--json"]).json(Secrets.self).secrets

@@ -42,6 +42,7 @@ import Testing
     private func shown(_ log: Log, upTo end: Int64? = nil) throws -> (lines: [String], size: Int, end: Int64) {
         try log.writer.flush()
         let worker = try TerminalWorker(program: try BuiltPrograms.coop())
+        worker.patience = 300_000
         let reached = try ScreenReplay(directory: log.path).feed(worker, upTo: end)
         let lines = try worker.text()
         return (lines.filter { !$0.isEmpty }, lines.count, reached)

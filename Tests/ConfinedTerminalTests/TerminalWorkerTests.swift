@@ -12,8 +12,12 @@ let iterations = getenv("COOP_FUZZ_ITERATIONS").flatMap { Int(String(cString: $0
 
 /// The worker answers as the model would in this process, and when it does not, nobody hangs and no terminal is harmed.
 @Suite struct TerminalWorkerTests {
-    private func worker(rows: Int = 5, columns: Int = 20) throws -> TerminalWorker {
+    /// For a worker that answers, however busy the machine is. Milliseconds.
+    private static let long: Int64 = 300_000
+
+    private func worker(rows: Int = 5, columns: Int = 20, patience: Int64 = 20_000) throws -> TerminalWorker {
         let worker = try TerminalWorker(program: try BuiltPrograms.coop())
+        worker.patience = patience
         try worker.begin(rows: rows, columns: columns)
         return worker
     }
@@ -33,7 +37,7 @@ let iterations = getenv("COOP_FUZZ_ITERATIONS").flatMap { Int(String(cString: $0
 
     @Test("a screen is fed, resized, drawn, cropped, and read as text")
     func answers() throws {
-        let worker = try worker()
+        let worker = try worker(patience: TerminalWorkerTests.long)
         let model = TerminalModel(rows: 5, columns: 20)
         for text in ["one\r\ntwo\r\n", "\u{1B}[31mred\u{1B}[6n", "\u{1B}[?2004h 漢字"] {
             try worker.feed(text.utf8)
@@ -52,14 +56,14 @@ let iterations = getenv("COOP_FUZZ_ITERATIONS").flatMap { Int(String(cString: $0
 
     @Test("questions can be asked without waiting, and more bytes than any buffer holds are taken")
     func withoutWaiting() throws {
-        let worker = try worker(rows: 24, columns: 80)
+        let worker = try worker(rows: 24, columns: 80, patience: TerminalWorkerTests.long)
         let line = Array("\u{1B}[32mline of a flood\u{1B}[0m\r\n".utf8)
         try worker.feed(Array(repeatElement(line, count: 100_000).joined()))
         let number = try worker.ask(.text(scrollback: true))
         var answers: [ScreenAnswer] = []
         while answers.isEmpty {
             var watched = pollfd(fd: worker.descriptor.number, events: Int16(POLLIN | (worker.wantsToWrite ? POLLOUT : 0)), revents: 0)
-            #expect(poll(&watched, 1, 20_000) == 1)
+            #expect(poll(&watched, 1, Int32(TerminalWorkerTests.long)) == 1)
             answers += try worker.advance()
         }
         #expect(answers.map(\.number) == [number])
@@ -69,13 +73,13 @@ let iterations = getenv("COOP_FUZZ_ITERATIONS").flatMap { Int(String(cString: $0
 
     @Test("a worker that dies is an error from then on, and a new one goes on")
     func died() throws {
-        let first = try worker()
+        let first = try worker(patience: TerminalWorkerTests.long)
         try first.feed("text".utf8)
         _ = try first.text()
         kill(first.process, SIGKILL)
         #expect(throws: CoopError.self) { _ = try first.text() }
         #expect(throws: CoopError.self) { try first.feed("more".utf8) }
-        #expect(try worker().text() == ["", "", "", "", ""])
+        #expect(try worker(patience: TerminalWorkerTests.long).text() == ["", "", "", "", ""])
         // And one that is not there at all.
         #expect(throws: CoopError.self) { try TerminalWorker(program: "/nonexistent/coop") }
     }
@@ -84,7 +88,7 @@ let iterations = getenv("COOP_FUZZ_ITERATIONS").flatMap { Int(String(cString: $0
     func released() throws {
         var pid: pid_t = 0
         do {
-            let worker = try worker()
+            let worker = try worker(patience: TerminalWorkerTests.long)
             _ = try worker.text()
             pid = worker.process
         }
@@ -122,6 +126,7 @@ let iterations = getenv("COOP_FUZZ_ITERATIONS").flatMap { Int(String(cString: $0
             let asked = FrameBuffer.frame(ScreenRequest.ask(number: 1, question)).count
             let (worker, directory) = try impostor("/usr/bin/head -c \(13 + asked) > /dev/null; /bin/cat answer; exec /usr/bin/sleep 1000")
             defer { try? FileSystem.removeTree(directory) }
+            worker.patience = TerminalWorkerTests.long
             try FileSystem.replace(directory + "/answer", with: FrameBuffer.frame(ScreenAnswer(number: 1, content: content)))
             try worker.begin(rows: 5, columns: 20)
             if case .text = question {

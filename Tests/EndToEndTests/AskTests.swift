@@ -112,6 +112,10 @@ private let anyone = TestIdentity.ordinary.first ?? .root
             try Deadline.poll(seconds: 120) {
                 try place.coop(["audit", "show", "--json"]).output.components("\"withdrawn\"") == 2
             })
+        // What is typed while a question is open would be its answer.
+        #expect(
+            try child.waitUntil { $0.outputText.components("no answer") == $0.outputText.components("wants to reach") },
+            "\(child.outputText)")
         try child.send("mine\r")
         #expect(try child.waitForOutput("line: mine"), "\(child.outputText)")
         #expect(try child.waitForOutput("(GET /3)"), "\(child.outputText)")
@@ -160,7 +164,11 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(try child.waitForOutput("wants to reach plain.example.com:443 (GET /1)"), "\(child.outputText)")
         try place.write("go", "")
         #expect(try child.waitForOutput("no answer"), "\(child.outputText)")
-        #expect(try place.coop(["audit", "show", "--json"]).output.components("\"withdrawn\"") == 1)
+        // Recorded after it was told.
+        #expect(
+            try Deadline.poll(seconds: 60) {
+                try place.coop(["audit", "show", "--json"]).output.components("\"withdrawn\"") == 1
+            })
         try place.write("on", "")
         #expect(try child.waitForOutput("(GET /2)"), "\(child.outputText)")
         try child.send("n\r")

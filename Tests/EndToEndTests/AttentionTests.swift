@@ -88,7 +88,7 @@ import Testing
         #expect(try place.hostShell("git init -q").exitCode == 0)
         let script = """
             echo 2 > old; mkdir new; echo 2 > new/file; touch -d 2001-01-01 sub/old; git config a.b c; mkdir node_modules; echo 2 > node_modules/x
-            ln -s ../outside link; read x; echo 3 > old; rm same; read x; echo 4 > last
+            ln -s ../outside link; echo 1; read x; echo 3 > old; rm same; echo 2; read x; echo 4 > last
             """
         let session = try HostedSession(place, command: ["sh", "-c", script])
         // The log is made beside the start of the command.

@@ -15,15 +15,24 @@ extension RealAgentTests {
         #expect(started.exitCode == 0, "\(started)")
         let session = HostedSession(place, id: String(started.output.dropLast()))
         defer { _ = try? place.coop(["stop", session.id]) }
-        let idle = try place.coop(["wait", session.id, "--for", "idle", "--timeout", "60s"], timeout: 90)
+        // Silence alone may also be that of a program that is still loading.
+        do {
+            let looker = try Screen(place, program: [try BuiltPrograms.coop(), "attach", "--read-only", session.id], name: "looker")
+            #expect(try looker.wait(for: name == "claude" ? "bypass permissions on" : "Ask Codex to do anything"), "\(looker.shown)")
+        }
+        let idle = try place.coop(["wait", session.id, "--for", "idle", "--timeout", "180s"], timeout: 240)
         #expect(idle.exitCode == 0, "\(idle)")
         _ = try place.coop(["send", "--when-idle", session.id, "fix the failing test"])
-        let fixed = try Deadline.poll(seconds: 90) { try place.text("prices.py").contains("+= price") }
+        let fixed = try Deadline.poll(seconds: 240) { try place.text("prices.py").contains("+= price") }
         #expect(fixed)
-        _ = try place.coop(["wait", session.id, "--for", "idle", "--timeout", "60s"], timeout: 90)
+        _ = try place.coop(["wait", session.id, "--for", "idle", "--timeout", "180s"], timeout: 240)
         try agent.expectDone()
-        let watched = try place.coop(["watch", session.id, "--json"], input: .null, timeout: 1)
-        #expect(watched.output.contains("\"type\":\"input\"") && watched.output.contains("fix the failing test"), "\(watched)")
+        let watching = try place.start(["watch", session.id, "--json"])
+        #expect(
+            try watching.waitUntil { $0.outputText.contains("\"type\":\"input\"") && $0.outputText.contains("fix the failing test") },
+            "\(watching.outputText)")
+        watching.signal(SIGKILL)
+        _ = try watching.wait()
         _ = try place.coop(["send", session.id, name == "codex" ? "/quit" : "/exit"])
         #expect(try session.reaches("exited (0)"))
         #expect(try place.remains() == [])
@@ -36,7 +45,7 @@ extension RealAgentTests {
         let started = try place.coop(["run", "-d"] + agent.arguments("fix the failing test").dropFirst(), environment: agent.variables)
         #expect(started.exitCode == 0, "\(started)")
         let session = HostedSession(place, id: String(started.output.dropLast()))
-        let end = try place.coop(["wait", session.id, "--timeout", "120s"], timeout: 150)
+        let end = try place.coop(["wait", session.id, "--timeout", "240s"], timeout: 300)
         #expect(end.exitCode == 0, "\(end)")
         try agent.expectDone()
         let events = try session.events()

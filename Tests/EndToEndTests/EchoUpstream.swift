@@ -34,7 +34,7 @@ final class EchoUpstream {
         port = String(line.dropFirst(5).dropLast(4))
     }
 
-    deinit { kill(process.pid, SIGKILL) }
+    deinit { process.signal(SIGKILL) }
 
     /// Everything it has received so far, once it has seen `marker`.
     func received(until marker: String) throws -> String {

@@ -53,7 +53,7 @@ import Testing
         guard try attacker.waitForOutput("flooding") else { throw TestSupportError("\(attacker.errorText)") }
         func requests() throws {
             let outcome = try other.shell(
-                "for n in $(seq 30); do curl -sS -m 30 --noproxy '*' http://plain.example.com/calm-$n; done", timeout: 300)
+                "for n in $(seq 30); do curl -sS -m 60 --noproxy '*' http://plain.example.com/calm-$n; done", timeout: 600)
             #expect(outcome.output == (1...30).map { "plain GET /calm-\($0) 0\n" }.joined(), "\(outcome)")
         }
         try requests()

@@ -12,7 +12,8 @@ private let anyone = TestIdentity.ordinary.first ?? .root
     private static func server(_ place: Sandboxed, at path: String) throws -> ChildProcess {
         let script = """
             import socket, sys, os
-            s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(16)
+            s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1] + ".new"); s.listen(16)
+            os.rename(sys.argv[1] + ".new", sys.argv[1])  # there once it listens
             while True:
                 c, _ = s.accept(); data = b""
                 while True:

@@ -45,7 +45,16 @@ struct HostedSession {
     }
 
     /// What its terminal received.
-    var terminal: String { get throws { String(osBytes: try FileSystem.read(try directory + "/terminal")) } }
+    var terminal: String {
+        get throws {
+            let path = try directory + "/terminal"
+            // Made with the first bytes.
+            return FileSystem.kind(path) == nil ? "" : String(osBytes: try FileSystem.read(path))
+        }
+    }
+
+    /// Waits until its terminal has received just this. The log is written beside the session, a moment later.
+    func shows(_ text: String) throws -> Bool { try Deadline.poll(seconds: 60) { try terminal == text } }
 
     /// Its events, a line of `type fields` each.
     func events() throws -> [String] {

@@ -141,7 +141,7 @@ import Testing
                 "$coop" commits list | grep -c refs/heads/coop/fix; git log -1 --format=%s coop/fix; rm ../fill
                 "$coop" commits import && git log -1 --format=%s --glob='refs/coop/*'; "$coop" commits list; git fsck --no-dangling
                 """,
-            ], timeout: 120)
+            ], timeout: 300)
         #expect(
             outcome.exitCode == 0 && outcome.output.hasPrefix("1\nfirst\nThe commits of session ")
                 && outcome.output.contains(" have arrived.\nbig\nAll commits"), "\(outcome)")

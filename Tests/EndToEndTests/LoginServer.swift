@@ -39,7 +39,7 @@ final class LoginServer {
         port = String(line.dropFirst(5).dropLast(4))
     }
 
-    deinit { kill(process.pid, SIGKILL) }
+    deinit { process.signal(SIGKILL) }
 
     /// The user's configuration that leads the names here.
     func configuration(_ further: String = "") -> String {

@@ -17,7 +17,7 @@ import Testing
     /// curl(1) as the user's browser.
     private func browse(_ place: Sandboxed, _ server: LoginServer, _ address: String) throws -> String {
         try place.outside([
-            "curl", "-sSL", "--max-time", "20", "--cacert", server.certificate, "--noproxy", "*", "--connect-to",
+            "curl", "-sSL", "--max-time", "60", "--cacert", server.certificate, "--noproxy", "*", "--connect-to",
             "auth.coop-test.example:443:127.0.0.1:\(server.port)", "-w", " %{http_code}", address,
         ]).output
     }

@@ -22,7 +22,7 @@ struct OutsideWorld {
         let file = place.root + "/record"
         let outcome = try ChildProcess.run(
             ["unshare", "-m", "-n", "/usr/bin/python3", "-c", script, file] + place.identity.arguments(command),
-            environment: place.environment, directory: place.project, timeout: 300)
+            environment: place.environment, directory: place.project, timeout: 600)
         guard FileSystem.kind(file) == .file else { throw TestSupportError("\(outcome)") }
         var record = Record()
         for line in String(osBytes: try FileSystem.read(file)).split(separator: "\n") {

@@ -38,9 +38,8 @@ import Testing
         let script = "cat token; head -c 9 token; read go; tail -c +10 token; while read line; do echo \"got $line\"; done"
         let session = try HostedSession(
             place, ["-m", "\(directory):\(directory):ro"], command: ["sh", "-c", "cd \(directory); " + script])
-        #expect(try session.reaches("idle"))
         // The first one is in the log, the second one waits for its rest, and who attaches sees what waits.
-        #expect(try session.terminal == mask + "\r\n")
+        #expect(try session.shows(mask + "\r\n"))
         let attached = try place.start(["attach", session.id], input: Self.screen)
         #expect(try attached.waitForOutput(String(secret.prefix(9))), "\(attached.outputText)")
         #expect(attached.outputText.contains(mask) && !attached.outputText.contains(secret), "\(attached.outputText)")

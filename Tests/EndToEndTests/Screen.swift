@@ -42,6 +42,9 @@ final class Screen {
     /// The same with colours and other attributes, as escape sequences.
     var picture: String { get throws { try tmux("capture-pane", "-p", "-e") } }
 
+    /// One row of that by itself. In the whole picture a row begins with what the one above it has left of colours.
+    func picture(ofRow row: Int) throws -> String { try tmux("capture-pane", "-p", "-e", "-S", "\(row)", "-E", "\(row)") }
+
     /// Where the cursor is, and which screen and keys the program has asked for.
     var state: String {
         get throws {

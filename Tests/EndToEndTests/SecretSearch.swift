@@ -17,7 +17,7 @@ struct SecretSearch {
         let input = values.map { "\($0.name) \($0.bytes.map { String($0, radix: 16).leftPadded }.joined())\n" }.joined()
         let outcome = try ChildProcess.run(
             ["/usr/bin/python3", "-c", SecretSearch.script, String(warden), beside.map(String.init).joined(separator: ",")] + directories,
-            input: .bytes(Array(input.utf8)))
+            input: .bytes(Array(input.utf8)), timeout: 300)
         guard outcome.exitCode == 0 else { throw TestSupportError("\(outcome)") }
         var result: [String: Set<String>] = [:]
         for line in outcome.output.split(separator: "\n") {

@@ -61,9 +61,9 @@ import Testing
             if [.reader, .attached, .executing].contains(victim) { try session.stop() }
             #expect(try place.coop(["ps"]).exitCode == 0)
             #expect(try session.reaches(victim == .supervisor || victim == .everything ? "failed" : "exited"), "\(victim)")
-            #expect(try !reader.wait(timeout: 30).timedOut, "\(victim)")
-            #expect(try !attached.wait(timeout: 30).timedOut, "\(victim)")
-            #expect(try !executing.wait(timeout: 30).timedOut, "\(victim)")
+            #expect(try !reader.wait(timeout: 120).timedOut, "\(victim)")
+            #expect(try !attached.wait(timeout: 120).timedOut, "\(victim)")
+            #expect(try !executing.wait(timeout: 120).timedOut, "\(victim)")
             let found = try check(try session.directory)
             let last = try session.events().suffix(3)
             #expect(found == "ok\n", "\(victim): \(found)\(last)")
@@ -87,7 +87,7 @@ import Testing
         let outcome = try ChildProcess.run(
             ["/usr/bin/unshare", "-m", "/bin/sh", "-c", script],
             environment: place.environment.merging(["coop": try BuiltPrograms.coop()]) { $1 },
-            directory: place.project, timeout: 120)
+            directory: place.project, timeout: 300)
         #expect(outcome.output.contains("failed"), "\(outcome)")
         #expect(outcome.output.contains("space") || outcome.output.contains("full"), "\(outcome)")
         #expect(try check(place.home + "/log") == "ok\n", "\(outcome)")

@@ -9,7 +9,7 @@ import Testing
 
     /// Runs a script in two tasks that wait for each other, so that both are certainly at work at the same time.
     private func both(_ place: Sandboxed, _ script: String, timeout: Double = 120) throws -> [ChildProcess.Outcome] {
-        let meeting = "touch ~/at-$COOP_TASK; until [ -e ~/at-one ] && [ -e ~/at-two ]; do :; done"
+        let meeting = "touch ~/at-$COOP_TASK; until [ -e ~/at-one ] && [ -e ~/at-two ]; do sleep 0.05; done"
         let tasks = try ["one", "two"].map { name in
             try place.start(["run", "--task", name, "--", "sh", "-ec", "\(meeting); \(script)"])
         }
@@ -28,7 +28,7 @@ import Testing
         // Both have written before either looks.
         let outcomes = try both(
             place,
-            "echo $COOP_TASK > node_modules/mine; echo $COOP_TASK > target/mine; touch ~/$COOP_TASK; until [ -e ~/one ] && [ -e ~/two ]; do :; done; cat node_modules/* target/*"
+            "echo $COOP_TASK > node_modules/mine; echo $COOP_TASK > target/mine; touch ~/$COOP_TASK; until [ -e ~/one ] && [ -e ~/two ]; do sleep 0.05; done; cat node_modules/* target/*"
         )
         #expect(outcomes[0].output == "one\none\n" && outcomes[1].output == "two\ntwo\n", "\(outcomes)")
         for name in ["one", "two"] {
@@ -107,7 +107,7 @@ import Testing
             export npm_config_update_notifier=false npm_config_audit=false npm_config_fund=false
             for n in 1 2 3 4; do npm cache add ./packages/p$n.tgz; done
             mkdir work && cd work && npm install --offline --no-save ../packages/p*.tgz >&2; ls node_modules; npm cache verify | grep -c -i corrupt || true
-            """, timeout: 300)
+            """, timeout: 600)
         for outcome in outcomes { #expect(outcome.exitCode == 0 && outcome.output == "p1\np2\np3\np4\n0\n", "\(outcome)") }
     }
 
@@ -149,7 +149,7 @@ import Testing
             /tmp/other/bin/pip install -q --trusted-host 127.0.0.1 --index-url http://127.0.0.1:8000/simple p1 p2 p3 p4
             /tmp/other/bin/python -c 'import p1, p2, p3, p4; print([m.data[300000:] for m in (p1, p2, p3, p4)])'
             grep -c whl /tmp/log || true; kill $server
-            """, timeout: 300)
+            """, timeout: 600)
         for outcome in outcomes {
             #expect(outcome.exitCode == 0 && outcome.output == "['1', '2', '3', '4']\n['1', '2', '3', '4']\n0\n", "\(outcome)")
         }
@@ -186,7 +186,7 @@ import Testing
             /usr/bin/python3 -m http.server -d registry --bind 127.0.0.1 8000 2> /dev/null & server=$!
             until /usr/bin/python3 -c 'import socket; socket.create_connection(("127.0.0.1", 8000))' 2> /dev/null; do :; done
             cargo build -q; kill $server; ./target/debug/app; ls ~/.cargo/registry/src/*
-            """, timeout: 300)
+            """, timeout: 600)
         for outcome in outcomes {
             #expect(outcome.exitCode == 0 && outcome.output == "6\npart1-1.0.0\npart2-1.0.0\npart3-1.0.0\n", "\(outcome)")
         }

@@ -126,7 +126,7 @@ import Testing
                     "/bin/sh", "-c", script, "sh", place.root + "/disk", try BuiltPrograms.coop(), FileSystem.lastComponent(of: place.root),
                 ]),
             environment: place.environment, directory: "/"
-        ).wait(timeout: 300)
+        ).wait(timeout: 600)
         let lines = outcome.output.split(separator: "\n")
         #expect(outcome.exitCode == 0 && lines.first == "refs/heads/trunk" && lines.count == 2, "\(outcome)")
         #expect(lines.last.flatMap { Int($0) }.map { $0 > 0 } == true, "\(outcome)")

@@ -25,7 +25,7 @@ import Testing
     }
 
     private func expect(
-        _ identity: TestIdentity, _ script: String, _ output: String, timeout: Double = 90, location: SourceLocation = #_sourceLocation,
+        _ identity: TestIdentity, _ script: String, _ output: String, timeout: Double = 300, location: SourceLocation = #_sourceLocation,
         prepare: (Sandboxed) throws -> Void = { _ in }
     ) throws {
         let place = try Sandboxed(identity)
@@ -231,7 +231,7 @@ import Testing
         try place.write("src/main.rs", "fn main() { println!(\"from rust\"); }\n")
         place.environment["HOME"] = "/root"
         place.environment["PATH"] = "/root/.cargo/bin:" + Sandboxed.path
-        let outcome = try place.shell("cargo build -q --offline && ./target/debug/tiny; ls -a ~/.cargo", timeout: 120)
+        let outcome = try place.shell("cargo build -q --offline && ./target/debug/tiny; ls -a ~/.cargo", timeout: 300)
         #expect(outcome.exitCode == 0 && outcome.output.hasPrefix("from rust\n") && !outcome.output.contains("credentials"), "\(outcome)")
     }
 

@@ -195,8 +195,10 @@ struct CapturedSandbox {
     func deadGateway(_ identity: TestIdentity) throws {
         let sandbox = try CapturedSandbox(identity)
         let program = try sandbox.place.armed()
-        // Until the sockets are closed, connections wait in them.
-        let script = "while \(program) connect_tcp 192.0.2.1 443 >/dev/null; do :; done; exec \(program) \"$@\""
+        // Until the sockets are closed, one after the other, connections wait in them. 10 is a refusal.
+        let script =
+            "for to in '192.0.2.1 443' '127.0.0.1 3128'; do until \(program) connect_tcp $to >/dev/null; [ $? -eq 10 ]; do :; done; done; "
+            + "exec \(program) \"$@\""
         for words in [["connect_tcp", "192.0.2.1", "443"], ["connect_tcp", "127.0.0.1", "3128"], ["ask_udp", "192.0.2.53", "53"]] {
             let result = AttackResult(try sandbox.run(["/bin/sh", "-c", script, "sh"] + words, options: ["--dead"]))
             #expect(result.isRefused, "\(identity): \(words): \(result)")
@@ -207,8 +209,11 @@ struct CapturedSandbox {
     func handedOver(_ identity: TestIdentity) throws {
         guard getuid() == 0 else { return }
         let sandbox = try CapturedSandbox(identity)
-        let child = try sandbox.start(["/bin/sh", "-c", "echo started; exec sleep 60"])
-        guard try child.waitForOutput("started\n") else { throw TestSupportError("\(child.outputText) \(child.errorText)") }
+        let child = try sandbox.start(["/bin/sh", "-c", "echo started; exec sleep 1000"])
+        // The warden's number is told by another process, through another pipe.
+        guard try child.waitUntil({ $0.outputText.contains("started\n") && $0.errorText.contains("\n") }) else {
+            throw TestSupportError("\(child.outputText) \(child.errorText)")
+        }
         let words = child.errorText.split(separator: " ")
         guard words.count > 2, words[1] == "warden", let warden = Int32(words[2]) else { throw TestSupportError(child.errorText) }
         func sockets(_ pid: Int32) throws -> Int {

@@ -14,7 +14,7 @@ import Testing
         try place.expectRefused(["posix_memory", words[2]], control: .outside)
         try place.expectRefused(["posix_queue", words[2]], control: .outside)
         holder.closeInput()
-        _ = try holder.wait(timeout: 5)
+        _ = try holder.wait(timeout: 60)
     }
 
     @Test("keys of the host's keyrings cannot be named", arguments: TestIdentity.all)

@@ -36,7 +36,7 @@ import Testing
     private func curl(_ supervisor: ScriptedSupervisor, authority: String, _ options: [String]) throws -> ChildProcess.Outcome {
         try ChildProcess.run(
             [
-                "curl", "--silent", "--show-error", "--include", "--max-time", "60", "--cacert", authority, "--proxy",
+                "curl", "--silent", "--show-error", "--include", "--max-time", "110", "--cacert", authority, "--proxy",
                 "http://127.0.0.1:\(supervisor.ports[0])",
             ] + options)
     }

@@ -17,9 +17,9 @@ enum Curl {
         let port = scheme == "https" ? 443 : 80
         return try ChildProcess.run(
             [
-                "/usr/bin/curl", "-sS", "--max-time", "100", "--cacert", roots, "--noproxy", "*",
+                "/usr/bin/curl", "-sS", "--max-time", "600", "--cacert", roots, "--noproxy", "*",
                 "--connect-to", "\(TestGateway.name):\(port):127.0.0.1:\(gateway.port)",
-            ] + arguments, input: input)
+            ] + arguments, input: input, timeout: 660)
     }
 
     static func url(_ path: String) -> String { "https://\(TestGateway.name)\(path)" }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import LinuxKernel
 import NIOConcurrencyHelpers
@@ -19,7 +20,7 @@ final class EchoTunnel: Sendable {
         let log = self.log
         pool.start()
         pool.submit { _ in
-            let number = accept(listener.number, nil, nil)
+            let number = coop_accept(listener.number)
             guard number >= 0 else { return }
             let socket = Descriptor(owning: number)
             var bytes: [UInt8] = []

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import LinuxKernel
 import NIOConcurrencyHelpers
@@ -24,7 +25,7 @@ final class ScriptedServer: Sendable {
         pool.submit { _ in
             var turn = 0
             while true {
-                let number = accept(listener.number, nil, nil)
+                let number = coop_accept(listener.number)
                 if number < 0, errno == EINTR || errno == ECONNABORTED { continue }
                 guard number >= 0 else { return }
                 let client = RawClient(Descriptor(owning: number))

@@ -1,3 +1,4 @@
+import CLinux
 import Certificates
 import Glibc
 import HTTPGateway
@@ -92,7 +93,7 @@ final class TestGateway: Sendable {
         _ = acceptor.runIfActive(eventLoop: group.next()) {
             var id: UInt64 = 0
             while true {
-                let number = accept(listener.number, nil, nil)
+                let number = coop_accept(listener.number)
                 if number < 0, errno == EINTR || errno == ECONNABORTED { continue }
                 guard number >= 0 else { return }
                 id += 1

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import LinuxKernel
 import NIOConcurrencyHelpers
@@ -24,7 +25,7 @@ final class WebSocketPeer: Sendable {
         let log = self.log
         pool.start()
         pool.submit { _ in
-            let number = accept(listener.number, nil, nil)
+            let number = coop_accept(listener.number)
             guard number >= 0 else { return }
             let client = RawClient(Descriptor(owning: number))
             let head = client.read(until: "\r\n\r\n")

@@ -9,7 +9,7 @@ import Testing
     private let greeting = Array("OK 0123456789abcdef0123456789abcdef\r\n".utf8)
 
     /// Lets a connection ask for `coop-x.scope` while `answer` is all that comes back.
-    private func ask(_ answer: [UInt8], isBus: Bool = false, hangUp: Bool = true, milliseconds: Int = 5000) throws -> [UInt8] {
+    private func ask(_ answer: [UInt8], isBus: Bool = false, hangUp: Bool = true, milliseconds: Int = 60_000) throws -> [UInt8] {
         var numbers: [Int32] = [0, 0]
         try check("socketpair") { socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &numbers) }
         let (ours, peer) = (Descriptor(owning: numbers[0]), Descriptor(owning: numbers[1]))

@@ -287,9 +287,9 @@ import Workspaces
             }
         }
         let wanted = try RandomTree.listing(place("wanted"))
-        #expect(try TreeChanger.run(["apply", place("root"), place("store"), place("wanted")]).exitCode == 0)
+        #expect(try TreeChanger.run(["apply", place("root"), place("store"), place("wanted")], timeout: 900).exitCode == 0)
         #expect(try RandomTree.listing(place("root")) == wanted)
-        #expect(try TreeChanger.run(["undo", place("root"), place("store")]).exitCode == 0)
+        #expect(try TreeChanger.run(["undo", place("root"), place("store")], timeout: 900).exitCode == 0)
         #expect(try RandomTree.listing(place("root")) == [])
     }
 

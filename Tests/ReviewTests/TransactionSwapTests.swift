@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import LinuxKernel
 import Review
+import TestSupport
 import Testing
 
 /// A directory that is a link out of the tree every other moment, at whatever moment that is.
@@ -10,7 +11,7 @@ import Testing
     private final class Swapping: @unchecked Sendable {
         private let lock: UnsafeMutablePointer<pthread_mutex_t>
         private var isOver = false
-        private(set) var count = 0
+        private var exchanges = 0
 
         init() {
             lock = .allocate(capacity: 1)
@@ -25,12 +26,14 @@ import Testing
             return body()
         }
 
+        var count: Int { locked { exchanges } }
+
         func stop() { locked { isOver = true } }
 
         /// - Returns: false when it is over.
         func next() -> Bool {
             locked {
-                count += 1
+                exchanges += 1
                 return !isOver
             }
         }
@@ -53,8 +56,11 @@ import Testing
             }
         }
         let store = LandingStore(directory: place("store"))
-        var landed = 0
-        for number in 0..<150 {
+        // However the two threads take turns: on until there were enough exchanges, and a landing between two of them.
+        let deadline = Deadline(seconds: 120)
+        var (number, landed) = (0, 0)
+        while number < 150 || ((landed == 0 || swapping.count <= 100) && !deadline.hasPassed) {
+            defer { number += 1 }
             let changes = [
                 Change(path: "src/a", before: nil, after: .file("new \(number)")), Change(path: "src/b", before: nil, after: nil),
                 Change(path: "src/c", before: nil, after: .file("new \(number)")),

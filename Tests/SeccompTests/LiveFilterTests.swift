@@ -133,7 +133,7 @@ final class LiveFilter {
     }
 
     private static func write(_ bytes: [UInt8], to path: String) throws {
-        guard let file = fopen(path, "w") else { throw Failure(what: path) }
+        guard let file = fopen(path, "we") else { throw Failure(what: path) }
         defer { fclose(file) }
         guard fwrite(bytes, 1, bytes.count, file) == bytes.count else { throw Failure(what: path) }
     }
@@ -155,7 +155,7 @@ final class LiveFilter {
         while waitpid(child, &status, 0) < 0 {
             guard errno == EINTR else { throw Failure(what: "waitpid") }
         }
-        guard let file = fopen(output, "r") else { throw Failure(what: output) }
+        guard let file = fopen(output, "re") else { throw Failure(what: output) }
         defer { fclose(file) }
         var bytes = [UInt8](repeating: 0, count: 65536)
         let count = fread(&bytes, 1, bytes.count, file)

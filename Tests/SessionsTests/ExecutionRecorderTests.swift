@@ -57,16 +57,29 @@ import WardenProtocol
 
     @Test("its end comes after everything that it wrote, though that is still on its way")
     func order() throws {
-        let fixture = try Fixture()
-        var copy: Descriptor? = try fixture.begin(2)
-        try fixture.executions.ended(2, .exited(3))
-        try send("late", to: try #require(copy))
-        try fixture.run()
-        #expect(try fixture.log().types == ["exec", "exec_output"])
-        copy = nil
-        try fixture.run()
-        let log = try fixture.log()
-        #expect(log.types == ["exec", "exec_output", "exec_exited"] && log.written == "late")
+        // After the recorder's patience of 5 s the end comes anyway: a round that took so long shows nothing.
+        for _ in 0..<20 {
+            let fixture = try Fixture()
+            let begun = EventLoop.now()
+            var copy: Descriptor? = try fixture.begin(2)
+            try fixture.executions.ended(2, .exited(3))
+            try send("late", to: try #require(copy))
+            try fixture.run()
+            let open = try fixture.log().types
+            copy = nil
+            let expected = ["exec", "exec_output", "exec_exited"]
+            // A child of another test that has not executed yet holds a copy of it.
+            try Deadline.poll(seconds: 3) {
+                try fixture.run(milliseconds: 5)
+                return try fixture.log().types == expected
+            }
+            let log = try fixture.log()
+            guard EventLoop.now() - begun < 5000 else { continue }
+            #expect(open == ["exec", "exec_output"])
+            #expect(log.types == expected && log.written == "late")
+            return
+        }
+        throw TestSupportError("the machine is too slow")
     }
 
     @Test("a client that keeps its copy open does not keep the session from its end")

@@ -52,7 +52,7 @@ struct TOMLOracleTests {
             for name in ["in", "out"] { unlink(directory + "/" + name) }
             rmdir(directory)
         }
-        let source = try #require(fopen(directory + "/in", "w"))
+        let source = try #require(fopen(directory + "/in", "we"))
         for document in documents { fputs(hex(document) + "\n", source) }
         fclose(source)
         let status = run(["python3", "-c", Self.script, directory + "/in", directory + "/out"])
@@ -92,7 +92,7 @@ struct TOMLOracleTests {
     }
 
     private func lines(_ path: String) throws -> [String] {
-        let file = try #require(fopen(path, "r"))
+        let file = try #require(fopen(path, "re"))
         defer { fclose(file) }
         var result: [String] = []
         var line: UnsafeMutablePointer<CChar>?

@@ -45,8 +45,7 @@ public enum BuiltPrograms {
         try check("chmod", temporary) { chmod(temporary, 0o755) }
         for program in programs {
             let place = FileSystem.join(temporary, FileSystem.lastComponent(of: program))
-            let bytes = try FileSystem.read(program, limit: 1 << 30)
-            try ChildProcess.spawning.withLock { _ in try FileSystem.replace(place, with: bytes, mode: 0o755) }
+            try ProgramFile.replace(place, with: try FileSystem.read(program, limit: 1 << 30), mode: 0o755)
         }
         if rename(temporary, target) != 0 {
             // Another test process was faster; its copy is as good.

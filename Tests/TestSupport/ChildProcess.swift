@@ -181,7 +181,8 @@ public final class ChildProcess {
         if pendingInput.isEmpty { input = nil }
     }
 
-    public func signal(_ number: Int32) { kill(pid, number) }
+    /// Unless it has ended and its number may be another's.
+    public func signal(_ number: Int32) { if ended == nil { kill(pid, number) } }
 
     /// Closes its terminal's window: the kernel sends SIGHUP to the session.
     public func hangUp() { terminal = nil }

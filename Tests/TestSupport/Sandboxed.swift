@@ -53,7 +53,7 @@ public final class Sandboxed {
     public func write(_ name: String, _ text: String, mode: mode_t = 0o644) throws -> String {
         let path = self(name)
         try makeDirectory(FileSystem.parent(of: path))
-        try ChildProcess.spawning.withLock { _ in try FileSystem.replace(path, with: text.osBytes, mode: mode, owner: owner) }
+        try ProgramFile.replace(path, with: text.osBytes, mode: mode, owner: owner)
         return path
     }
 
@@ -78,8 +78,7 @@ public final class Sandboxed {
     @discardableResult
     public func install(_ program: String, as name: String, mode: mode_t = 0o755) throws -> String {
         let path = self(name)
-        let bytes = try FileSystem.read(program, limit: 1 << 30)
-        try ChildProcess.spawning.withLock { _ in try FileSystem.replace(path, with: bytes, mode: mode, owner: owner) }
+        try ProgramFile.replace(path, with: try FileSystem.read(program, limit: 1 << 30), mode: mode, owner: owner)
         return path
     }
 
@@ -136,7 +135,7 @@ public final class Sandboxed {
     /// it takes on a busy machine.
     public func remains() throws -> [String] {
         var found: [String] = []
-        try Deadline.poll(seconds: 30) {
+        try Deadline.poll(seconds: 120) {
             found = try processes() + runDirectories()
             return found.isEmpty
         }

@@ -7,12 +7,12 @@ import Testing
 @testable import Vault
 
 @Suite struct SecretSourceTests {
-    static func resolver(_ place: Scratch, environment: [String: String] = [:], timeout: Int = 30) -> SecretResolver {
+    static func resolver(_ place: Scratch, environment: [String: String] = [:], timeout: Int = 120) -> SecretResolver {
         SecretResolver(
             store: SecretStoreTests.store(place), userHome: place.path, environment: { environment[$0] }, timeout: timeout)
     }
 
-    static func value(_ text: String, _ place: Scratch, environment: [String: String] = [:], timeout: Int = 30) throws -> String? {
+    static func value(_ text: String, _ place: Scratch, environment: [String: String] = [:], timeout: Int = 120) throws -> String? {
         SecretStoreTests.text(try resolver(place, environment: environment, timeout: timeout).value(try SecretSource(text)))
     }
 

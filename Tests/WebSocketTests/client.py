@@ -16,7 +16,8 @@ is_new = int(websockets.__version__.split(".")[0]) >= 14
 def connect(address, sent=None, **options):
     if sent:
         options["additional_headers" if is_new else "extra_headers"] = sent
-    return websockets.connect(address, **options)
+    # On a busy machine everything may take longer than the library expects.
+    return websockets.connect(address, **{"open_timeout": None, "close_timeout": 60, "ping_interval": None, **options})
 
 
 def refusal(error):

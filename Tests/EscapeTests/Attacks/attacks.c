@@ -544,7 +544,7 @@ ATTACK(console_paste) {
 // --- network ---
 
 static long connect_within(int number, struct sockaddr *address, socklen_t length) {
-    struct timeval limit = {10, 0};
+    struct timeval limit = {30, 0};
     setsockopt(number, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     long result = connect(number, address, length);
     // Nobody has answered at all (socket(7)).
@@ -623,7 +623,7 @@ ATTACK(ask_tcp_forked) {
 }
 ATTACK(ask_udp) {
     int number = socket(AF_INET, SOCK_DGRAM, 0);
-    struct timeval limit = {10, 0};
+    struct timeval limit = {30, 0};
     setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     struct sockaddr_in address = {AF_INET, htons(atoi(argv[1]))}, from = {0};
     socklen_t length = sizeof from;
@@ -732,7 +732,7 @@ static void serve(int number) {
         : address.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&address)->sin6_port) : 0;
     printf("SERVING %d\n", port);
     fflush(stdout);
-    alarm(120);
+    alarm(600);
     while (accept(number, NULL, NULL) >= 0) {}
 }
 ATTACK(serve_unix) {
@@ -773,7 +773,7 @@ ATTACK(hold_memory) {
     if (id < 0 || memory < 0 || queue < 0) broken("hold");
     printf("HOLDING %d %s .\n", key, name);
     fflush(stdout);
-    alarm(120);
+    alarm(600);
     char byte;
     (void)!read(0, &byte, 1);
     shmctl(id, IPC_RMID, NULL);
