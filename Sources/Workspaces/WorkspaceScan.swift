@@ -14,13 +14,15 @@ public struct WorkspaceScan: Sendable {
         public var entries: Int
         /// Levels below the root; 1 is the root's own entries.
         public var depth: Int
-        /// Milliseconds.
+        /// Milliseconds, on a busy machine and from a cold disk as well.
         public var time: Int
+        /// Milliseconds of processor time: how busy the machine is does not decide what is protected.
+        public var work = Int.max
         /// Findings kept of each kind; more are only counted.
         public var findings = 200
 
         /// At a start: what exists near the top, quickly.
-        public static let start = Budget(entries: 20_000, depth: 3, time: 50)
+        public static let start = Budget(entries: 20_000, depth: 3, time: 300, work: 50)
         /// At an end: everything.
         public static let end = Budget(entries: 5_000_000, depth: 4096, time: 60_000)
     }
@@ -92,9 +94,12 @@ public struct WorkspaceScan: Sendable {
             let top = try BeneathDirectory(root)
             var report = Report()
             var stack: [(path: String, depth: Int)] = [(".", 1)]
-            let end = milliseconds() + budget.time
+            let end = milliseconds(CLOCK_MONOTONIC) + budget.time
+            let start = milliseconds(CLOCK_THREAD_CPUTIME_ID)
             while let (path, depth) = stack.popLast() {
-                if report.entries >= budget.entries || milliseconds() >= end {
+                if report.entries >= budget.entries || milliseconds(CLOCK_MONOTONIC) >= end
+                    || milliseconds(CLOCK_THREAD_CPUTIME_ID) - start >= budget.work
+                {
                     report.isComplete = false
                     break
                 }
@@ -222,9 +227,9 @@ public struct WorkspaceScan: Sendable {
         }
     }
 
-    private func milliseconds() -> Int {
+    private func milliseconds(_ clock: clockid_t) -> Int {
         var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
+        clock_gettime(clock, &now)
         return now.tv_sec * 1000 + now.tv_nsec / 1_000_000
     }
 }

@@ -221,8 +221,12 @@ import Testing
 
     @Test func `a budget ends the scan and says so`() throws {
         for number in 0..<200 { try FileSystem.makeDirectories(root + "/d\(number)") }
-        let report = try WorkspaceScan.start(root, budget: .init(entries: 50, depth: 3, time: 10_000))
-        #expect(!report.isComplete)
+        let small: [WorkspaceScan.Budget] = [
+            .init(entries: 50, depth: 3, time: 60_000), .init(entries: 1000, depth: 3, time: 0),
+            .init(entries: 1000, depth: 3, time: 60_000, work: 0),
+        ]
+        for budget in small { #expect(try !WorkspaceScan.start(root, budget: budget).isComplete) }
+        #expect(try WorkspaceScan.start(root, budget: .init(entries: 1000, depth: 3, time: 60_000)).isComplete)
         for number in 0..<300 { _ = symlink("/etc", root + "/l\(number)") }
         let full = try endScan()
         #expect(full.findings.count == 200 && full.omitted[.leavingLink] == 100)
