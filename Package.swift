@@ -132,7 +132,7 @@ let package = Package(
             linkerSettings: staticExecutable + staticFoundation),
         .testTarget(
             name: "HTTPGatewayTests",
-            dependencies: ["CLinux", "Certificates", "HTTPGateway", "LinuxKernel", "Substitution", "TestSupport"] + networking),
+            dependencies: ["Certificates", "HTTPGateway", "LinuxKernel", "Substitution", "TestSupport"] + networking),
         .executableTarget(
             name: "http-gateway-benchmark",
             dependencies: ["Certificates", "HTTPGateway", "LinuxKernel", "Substitution"] + networking,

@@ -57,4 +57,22 @@ import Testing
         #expect(try place.sh("git -C lib status --porcelain") == "?? b\n")
         #expect(try place.remains() == [])
     }
+
+    @Test(
+        "a `.git` that leads to another repository does not bring that inside",
+        arguments: ["echo gitdir: ../../other/.git >", "ln -s ../../other/.git"])
+    func elsewhere(_ lead: String) throws {
+        let place = try place(TestIdentity.ordinary.last ?? .root)
+        try place.sh(
+            """
+            git init -q ../other; echo the other one > ../other/file; git -C ../other add .; git -C ../other -c user.name=A -c user.email=a@b commit -qm other
+            rm -r lib; mkdir lib; \(lead) lib/.git
+            """)
+        let id = try place.sh("git -C ../other rev-parse HEAD HEAD:file").split(separator: "\n")
+        #expect(id.count == 2)
+        let outcome = try place.shell(
+            "for d in lib .git/modules/lib .git/modules/*/*; do for i in \(id.joined(separator: " ")); do git -C $d cat-file -p $i; done; done; true"
+        )
+        #expect(outcome.exitCode == 0 && outcome.output == "", "\(outcome)")
+    }
 }

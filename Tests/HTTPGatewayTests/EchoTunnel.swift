@@ -1,8 +1,8 @@
-import CLinux
 import Glibc
 import LinuxKernel
 import NIOConcurrencyHelpers
 import NIOPosix
+import TestSupport
 
 /// A server that accepts one WebSocket handshake and then sends back every byte.
 final class EchoTunnel: Sendable {
@@ -20,7 +20,7 @@ final class EchoTunnel: Sendable {
         let log = self.log
         pool.start()
         pool.submit { _ in
-            let number = coop_accept(listener.number)
+            let number = listener.acceptedNumber()
             guard number >= 0 else { return }
             let socket = Descriptor(owning: number)
             var bytes: [UInt8] = []

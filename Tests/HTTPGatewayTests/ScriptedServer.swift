@@ -1,8 +1,8 @@
-import CLinux
 import Glibc
 import LinuxKernel
 import NIOConcurrencyHelpers
 import NIOPosix
+import TestSupport
 
 /// A server that reads one head on each connection, writes what it was told to, and closes: the last script again and again.
 final class ScriptedServer: Sendable {
@@ -25,7 +25,7 @@ final class ScriptedServer: Sendable {
         pool.submit { _ in
             var turn = 0
             while true {
-                let number = coop_accept(listener.number)
+                let number = listener.acceptedNumber()
                 if number < 0, errno == EINTR || errno == ECONNABORTED { continue }
                 guard number >= 0 else { return }
                 let client = RawClient(Descriptor(owning: number))

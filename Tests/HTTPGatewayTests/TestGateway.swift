@@ -1,4 +1,3 @@
-import CLinux
 import Certificates
 import Glibc
 import HTTPGateway
@@ -93,7 +92,7 @@ final class TestGateway: Sendable {
         _ = acceptor.runIfActive(eventLoop: group.next()) {
             var id: UInt64 = 0
             while true {
-                let number = coop_accept(listener.number)
+                let number = listener.acceptedNumber()
                 if number < 0, errno == EINTR || errno == ECONNABORTED { continue }
                 guard number >= 0 else { return }
                 id += 1

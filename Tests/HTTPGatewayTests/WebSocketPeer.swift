@@ -1,9 +1,9 @@
-import CLinux
 import Glibc
 import LinuxKernel
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import TestSupport
 
 @testable import HTTPGateway
 
@@ -25,7 +25,7 @@ final class WebSocketPeer: Sendable {
         let log = self.log
         pool.start()
         pool.submit { _ in
-            let number = coop_accept(listener.number)
+            let number = listener.acceptedNumber()
             guard number >= 0 else { return }
             let client = RawClient(Descriptor(owning: number))
             let head = client.read(until: "\r\n\r\n")

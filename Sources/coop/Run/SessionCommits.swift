@@ -1,3 +1,4 @@
+import CLinux
 import CoopErrors
 import Glibc
 import LinuxKernel
