@@ -128,8 +128,13 @@ public final class SessionHost: TerminalHost {
         for attachment in attachments.values {
             // It would ask for the stream anew, but may come too late for an answer.
             if attachment.isBehind { try stream(to: attachment) }
-            // A client that is gone needs no answer.
-            try? attachment.send(.exited(id: 0, end), attachment.rest().map { [$0] } ?? [])
+            var rest: Descriptor?
+            do throws(SystemError) { rest = try attachment.rest() } catch {
+                // There is no room for it: the screen is drawn from the log.
+                try stream(to: attachment)
+            }
+            // One that cannot be told is gone, and keeps nobody else from being told.
+            try? attachment.send(.exited(id: 0, end), rest.map { [$0] } ?? [])
         }
     }
 
