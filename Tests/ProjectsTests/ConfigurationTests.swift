@@ -353,7 +353,7 @@ struct ConfigurationTests {
         }
         // It happens on every run. Without optimisation it takes a hundred times as long.
         #if DEBUG
-            let limit = 1_000_000_000
+            let limit = 200_000_000
         #else
             let limit = 1_000_000
         #endif
