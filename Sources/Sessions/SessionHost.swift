@@ -10,8 +10,8 @@ import WardenProtocol
 /// when the last of them leaves.
 public final class SessionHost: TerminalHost {
     private static let command: UInt32 = 1
-    /// How long an Enter waits after a text: programs take what comes at once with a paste for a part of it. Milliseconds.
-    private static let pause: UInt64 = 150
+    /// How often is looked whether the program has read what was typed. Milliseconds.
+    private static let look: UInt64 = 20
 
     private let channel: FrameChannel
     private let loop: EventLoop
@@ -28,7 +28,8 @@ public final class SessionHost: TerminalHost {
     /// What waits until the session is idle, and what is being typed piece by piece.
     private var waiting: [TypedInput] = []
     private var pieces: [TypedInput.Piece] = []
-    private var isTyping = false
+    /// Of the piece that was typed last, while others follow.
+    private var pace: TypingPace?
     private var typed = TypedRecord()
     private var isStopped = false
     private var screen: ScreenKeeper?
@@ -157,6 +158,7 @@ public final class SessionHost: TerminalHost {
         let (written, asks) = try recorder.received(shown)
         if !written.isEmpty { try screen?.received(written, at: start, asks: asks, flush: recorder.flush) }
         for attachment in attachments.values { attachment.show(shown) }
+        pace?.observe(isRead: isRead, shows: true, at: EventLoop.now())
         return true
     }
 
@@ -309,7 +311,7 @@ public final class SessionHost: TerminalHost {
     }
 
     private func typeNext() throws {
-        guard !isTyping, !pieces.isEmpty else { return }
+        guard pace == nil, !pieces.isEmpty else { return }
         let piece = pieces.removeFirst()
         switch piece {
         case .text(let text):
@@ -324,11 +326,27 @@ public final class SessionHost: TerminalHost {
         try recorder.answered()
         try write()
         guard !pieces.isEmpty else { return }
-        isTyping = true
-        loop.after(milliseconds: SessionHost.pause) { [unowned self] in
-            self.isTyping = false
+        pace = TypingPace(at: EventLoop.now())
+        awaitTurn()
+    }
+
+    /// Types the next piece once the program has taken the one before it.
+    private func awaitTurn() {
+        loop.after(milliseconds: SessionHost.look) { [unowned self] in
+            self.pace?.observe(isRead: self.isRead, shows: false, at: EventLoop.now())
+            if let due = self.pace?.due, due > EventLoop.now() { return self.awaitTurn() }
+            self.pace = nil
             try self.typeNext()
         }
+    }
+
+    /// Whether the program has read everything that was typed. Lines that the kernel collects are told apart by it, not by when they come.
+    private var isRead: Bool {
+        guard let master else { return true }
+        guard keys.isEmpty else { return false }
+        var mode = termios()
+        if tcgetattr(master.number, &mode) == 0, mode.c_lflag & UInt32(ICANON) != 0 { return true }
+        return coop_pty_unread(master.number) <= 0
     }
 
     private static func withoutMarks(_ bytes: [UInt8]) -> [UInt8] { bytes.filter { $0 != 0x1B } }

@@ -22,10 +22,13 @@ extension RealAgentTests {
         }
         let idle = try place.coop(["wait", session.id, "--for", "idle", "--timeout", "180s"], timeout: 240)
         #expect(idle.exitCode == 0, "\(idle)")
-        _ = try place.coop(["send", "--when-idle", session.id, "fix the failing test"])
+        let sent = try place.coop(["send", "--when-idle", session.id, "fix the failing test"])
+        #expect(sent.exitCode == 0, "\(sent)")
         let fixed = try Deadline.poll(seconds: 240) { try place.text("prices.py").contains("+= price") }
-        #expect(fixed)
-        _ = try place.coop(["wait", session.id, "--for", "idle", "--timeout", "180s"], timeout: 240)
+        let terminal = try session.terminal
+        try #require(fixed, "\(terminal.suffix(4000).debugDescription)")
+        let done = try place.coop(["wait", session.id, "--for", "idle", "--timeout", "180s"], timeout: 240)
+        #expect(done.exitCode == 0, "\(done)")
         try agent.expectDone()
         let watching = try place.start(["watch", session.id, "--json"])
         #expect(

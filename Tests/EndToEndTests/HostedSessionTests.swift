@@ -157,6 +157,33 @@ import Testing
         #expect(!outcome.output.contains("\u{1B}"), "\(outcome)")
     }
 
+    @Test(
+        "Enter comes once a program has taken the text, however late it reads, and whether it shows it", arguments: TestIdentity.ordinary,
+        [true, false])
+    func enterAfterText(_ identity: TestIdentity, _ shows: Bool) throws {
+        let place = try Sandboxed(identity)
+        // Programs for terminals take an Enter within 120 ms or so of a text for a part of a paste.
+        try place.write(
+            "reads.py",
+            """
+            import os, select, sys, time, tty
+            tty.setraw(0)
+            print("ready ", end="", flush=True)
+            select.select([0], [], [])
+            time.sleep(1)
+            text = os.read(0, 4096)
+            taken = time.monotonic()
+            if sys.argv[1] == "true": print("shown ", end="", flush=True)
+            key = os.read(0, 4096)
+            print(text, key, time.monotonic() - taken > 0.12, end="", flush=True)
+            """)
+        let session = try HostedSession(place, command: ["python3", "reads.py", "\(shows)"])
+        #expect(try session.shows("ready "))
+        #expect(try place.coop(["send", session.id, "run the tests"]).exitCode == 0)
+        #expect(try session.reaches("exited (0)"))
+        #expect(try session.shows(#"ready \#(shows ? "shown " : "")b'run the tests' b'\r' True"#))
+    }
+
     @Test("a bell while nothing follows needs attention, and so does a notification")
     func attention() throws {
         let place = try Sandboxed(TestIdentity.all[0])

@@ -276,6 +276,15 @@ static inline int coop_set_window(int terminal, unsigned short rows, unsigned sh
     struct winsize size = {.ws_row = rows, .ws_col = columns};
     return ioctl(terminal, TIOCSWINSZ, &size);
 }
+/// How many bytes typed into the pseudoterminal `master` its user end has not read yet (FIONREAD, ioctl_tty(2)); -1 where that cannot be told.
+static inline int coop_pty_unread(int master) {
+    int count = -1;
+    int peer = coop_pty_peer(master, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (peer < 0) return -1;
+    if (ioctl(peer, FIONREAD, &count) != 0) count = -1;
+    close(peer);
+    return count;
+}
 static inline int coop_set_controlling_terminal(int terminal) { return ioctl(terminal, TIOCSCTTY, 0); }
 
 #endif
