@@ -28,7 +28,7 @@ public final class SessionHost: TerminalHost {
     /// What waits until the session is idle, and what is being typed piece by piece.
     private var waiting: [TypedInput] = []
     private var pieces: [TypedInput.Piece] = []
-    /// Of the piece that was typed last, while others follow.
+    /// Of the piece that was typed last, until the next one may follow.
     private var pace: TypingPace?
     private var typed = TypedRecord()
     private var isStopped = false
@@ -325,7 +325,6 @@ public final class SessionHost: TerminalHost {
         }
         try recorder.answered()
         try write()
-        guard !pieces.isEmpty else { return }
         pace = TypingPace(at: EventLoop.now())
         awaitTurn()
     }

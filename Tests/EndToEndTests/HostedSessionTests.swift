@@ -179,7 +179,10 @@ import Testing
             """)
         let session = try HostedSession(place, command: ["python3", "reads.py", "\(shows)"])
         #expect(try session.shows("ready "))
-        #expect(try place.coop(["send", session.id, "run the tests"]).exitCode == 0)
+        // By one command, and by two.
+        for keys in shows ? [["run the tests"]] : [["--no-enter", "run the tests"], ["--key", "enter"]] {
+            #expect(try place.coop(["send", session.id] + keys).exitCode == 0)
+        }
         #expect(try session.reaches("exited (0)"))
         #expect(try session.shows(#"ready \#(shows ? "shown " : "")b'run the tests' b'\r' True"#))
     }
