@@ -16,6 +16,8 @@ public final class SessionRecorder {
     /// How long between two looks at the screen of one that is not silent, and of one that asks and blinks. Milliseconds.
     private static let pause: UInt64 = 1500
     private static let askingPause: UInt64 = 5000
+    /// How long an agent may show nothing at all before its silence counts, in milliseconds: it is loading.
+    private static let loading: UInt64 = 60_000
 
     public let directory: String
     public private(set) var summary: SessionSummary
@@ -25,6 +27,7 @@ public final class SessionRecorder {
     /// What happened before it was clear that the run is worth a log.
     private var held: [(type: EventType, fields: (LogScrubber) -> EventFields, time: EventTime)]?
     private var lastOutput: UInt64 = 0
+    private var firstActive: UInt64?
     /// What the screen said at the last look that it waits for, and whether that has become the state: what blinks while it waits is
     /// no work then.
     private var glimpsed: AttentionPatterns.Reason?
@@ -200,6 +203,7 @@ public final class SessionRecorder {
     /// The agent does something.
     public func active() throws(CoopError) {
         lastOutput = EventLoop.now()
+        firstActive = firstActive ?? lastOutput
         if summary.state != .working, !isAsking { try change(.working) }
         if timer == nil { arm(SessionRecorder.quiet) }
     }
@@ -227,7 +231,9 @@ public final class SessionRecorder {
 
     /// The agent is silent.
     private func rest() throws {
-        guard let look, let patterns, !patterns.isEmpty else { return try settle(nil) }
+        guard let look, let patterns else { return try settle(nil) }
+        if !scanner.hasText, let firstActive, EventLoop.now() - firstActive < SessionRecorder.loading { return arm(SessionRecorder.quiet) }
+        guard !patterns.isEmpty else { return try settle(nil) }
         let end = terminalEnd
         try look { [unowned self] screen in
             // What has gone on meanwhile is looked at when it rests again.

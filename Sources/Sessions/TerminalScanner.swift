@@ -19,6 +19,8 @@ public struct TerminalScanner: Sendable {
 
     /// Whether the program has asked for the marks of a bracketed paste.
     public private(set) var bracketsPastes = false
+    /// Whether any text was written.
+    private(set) var hasText = false
     /// Whether the bytes so far end within an escape or control sequence.
     var isInSequence: Bool { state == .escape || state == .control }
     private var state = State.ground
@@ -33,6 +35,7 @@ public struct TerminalScanner: Sendable {
             switch state {
             case .ground:
                 if byte == 0x1B { begin(.escape) } else if byte == 0x07 { signals.append(.bell) }
+                if byte > 0x20, byte != 0x7F { hasText = true }
             case .escape:
                 switch byte {
                 case UInt8(ascii: "["): begin(.control)

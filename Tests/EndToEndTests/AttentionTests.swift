@@ -70,6 +70,28 @@ import Testing
         #expect(try session.reaches("exited"))
     }
 
+    @Test("an agent that is loading is not idle: what waits for that is typed when it shows something", arguments: TestIdentity.ordinary)
+    func loading(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        // What was typed before is lost with TCSAFLUSH, as node's and others' switch to raw mode may lose it.
+        try place.write(
+            "../home/.local/bin/claude",
+            """
+            #!/usr/bin/python3
+            import os, time, tty
+            print(end="\\033[?2004h\\033(B", flush=True)
+            time.sleep(4)
+            tty.setraw(0)
+            print(end="ready ", flush=True)
+            print(os.read(0, 100), end="", flush=True)
+            """, mode: 0o755)
+        let started = try place.coop(["run", "-d", "--network", "none", "claude"])
+        let session = HostedSession(place, id: started.output.split(separator: "\n").first.map(String.init) ?? "")
+        #expect(try place.coop(["send", "--when-idle", session.id, "do this"]).exitCode == 0)
+        #expect(try session.reaches("exited (0)"))
+        #expect(try Deadline.poll(seconds: 30) { try session.terminal.hasSuffix("ready b'do this'") })
+    }
+
     @Test("the same on the terminal of a command that is no agent means nothing")
     func notAgent() throws {
         let place = try Sandboxed(TestIdentity.all[0])
