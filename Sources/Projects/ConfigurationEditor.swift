@@ -211,7 +211,7 @@ public struct ConfigurationEditor: Sendable {
     /// - Returns: also what is on the disk now, for `replace`.
     public func text() throws(CoopError) -> (bytes: [UInt8], before: [UInt8]?) {
         let before = try file.read()
-        return (try before ?? newFile(), before)
+        return (before ?? newFile(), before)
     }
 
     /// Everything that is wrong in a text that is meant for this file, in the order of its lines.

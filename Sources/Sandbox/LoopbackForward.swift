@@ -53,7 +53,7 @@ public final class LoopbackForward {
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        try withUnsafeMutablePointer(to: &address) { pointer throws(SystemError) in
+        _ = try withUnsafeMutablePointer(to: &address) { pointer throws(SystemError) in
             try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer throws(SystemError) in
                 try check("bind") { bind(descriptor.number, pointer, socklen_t(MemoryLayout<sockaddr_in>.size)) }
             }

@@ -45,7 +45,7 @@ extension ChangedFiles {
                 if path == "." { isRepository = children.contains { $0.name == ".git" } }
                 var files: [String] = []
                 for (name, known) in children where name != ".git" {
-                    let kind = known ?? ((try? directory.status(name)) ?? nil).map { FileKind(mode: $0.st_mode) }
+                    let kind = known ?? (try? directory.status(name)).flatMap { FileKind(mode: $0.st_mode) }
                     if kind == .directory {
                         guard !WorkspaceScan.generated.contains(name) else { continue }
                         let child = Walk.join(path, name)

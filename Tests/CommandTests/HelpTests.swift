@@ -110,7 +110,7 @@ enum Contract {
         #expect(script.exitCode == 0 && script.output.utf8.count > 1000)
         for command in Contract.commands { #expect(script.output.contains(command), "\(command)") }
         for option in ["memory", "degraded", "env-file"] { #expect(script.output.contains(option), "\(option)") }
-        let program = try ["/usr/bin/", "/bin/", "/usr/local/bin/"].map { $0 + shell }.first { FileSystem.isExecutable($0) }
+        let program = ["/usr/bin/", "/bin/", "/usr/local/bin/"].map { $0 + shell }.first { FileSystem.isExecutable($0) }
         guard let program else { return }
         let path = try place.write("script", script.output)
         let checked = try place.outside([program, "-n", path])

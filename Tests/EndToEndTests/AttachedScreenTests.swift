@@ -96,7 +96,7 @@ import Testing
     private func replica(_ session: HostedSession, _ place: Sandboxed) throws -> Screen {
         let file = try session.directory + "/terminal"
         // Written beside the session.
-        try Deadline.poll(seconds: 60) { FileSystem.kind(file) == .file }
+        Deadline.poll(seconds: 60) { FileSystem.kind(file) == .file }
         let program = "stty raw -echo; exec tail -c +1 -f \(file)"
         return try Screen(place, program: ["sh", "-c", program], name: "replica")
     }

@@ -23,7 +23,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
                 c.sendall(data.upper()); c.close()
             """
         let child = try place.startOutside(["/usr/bin/python3", "-c", script, path])
-        guard try Deadline.poll(seconds: 60, { FileSystem.kind(path) == .socket }) else { throw TestSupportError("no server") }
+        guard Deadline.poll(seconds: 60, { FileSystem.kind(path) == .socket }) else { throw TestSupportError("no server") }
         return child
     }
 
@@ -114,7 +114,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         let agent = try place.startOutside(
             ["/usr/bin/gpg-agent", "--homedir", home, "--daemon", "--extra-socket", extra, "--", "/bin/sleep", "1000"])
         defer { agent.signal(SIGTERM) }
-        guard try Deadline.poll(seconds: 60, { FileSystem.kind(extra) == .socket }) else { throw TestSupportError("no gpg-agent") }
+        guard Deadline.poll(seconds: 60, { FileSystem.kind(extra) == .socket }) else { throw TestSupportError("no gpg-agent") }
         let made = try place.hostShell(
             "gpg --batch --quiet --passphrase '' --quick-generate-key 'T <t@x>' ed25519 sign never && gpg --export > public.gpg")
         #expect(made.exitCode == 0, "\(made)")

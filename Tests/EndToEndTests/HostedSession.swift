@@ -60,7 +60,7 @@ struct HostedSession {
     func events() throws -> [String] {
         // Made once the database has its tables.
         let tip = try directory + "/tip"
-        try Deadline.poll(seconds: 30) { FileSystem.kind(tip) == .file }
+        Deadline.poll(seconds: 30) { FileSystem.kind(tip) == .file }
         let script =
             "import sqlite3,sys; [print(t, f) for t, f in sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True, timeout=60)"
             + ".execute('SELECT type, fields FROM events ORDER BY seq')]"

@@ -22,7 +22,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
             socket = place.root + "/agent.sock"
             process = try place.startOutside(["/usr/bin/ssh-agent", "-D", "-a", socket])
             let socket = socket
-            guard try Deadline.poll(seconds: 60, { FileSystem.kind(socket) == .socket }) else { throw TestSupportError("no ssh-agent") }
+            guard Deadline.poll(seconds: 60, { FileSystem.kind(socket) == .socket }) else { throw TestSupportError("no ssh-agent") }
             place.environment["SSH_AUTH_SOCK"] = socket
             let made = try place.hostShell(
                 """

@@ -90,7 +90,7 @@ final class Screen {
 
     /// The exit code of what runs in it; nil when it does not end.
     func end(seconds: Double = 180) throws -> Int32? {
-        guard try Deadline.poll(seconds: seconds, { FileSystem.kind(code) == .file }) else { return nil }
+        guard Deadline.poll(seconds: seconds, { FileSystem.kind(code) == .file }) else { return nil }
         return Int32(String(osBytes: try FileSystem.read(code)).filter(\.isNumber))
     }
 

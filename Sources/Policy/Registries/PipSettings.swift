@@ -55,7 +55,7 @@ enum PipSettings {
     /// `uv.toml` (https://docs.astral.sh/uv/reference/settings/).
     static func parse(uv document: TOMLTable) -> RegistrySettings {
         var result = RegistrySettings()
-        for table in [document, document["pip"]?.value.table].compactMap { $0 } {
+        for table in [document, document["pip"]?.value.table].compactMap(\.self) {
             for key in ["index-url", "default-index", "python-install-mirror"] { table[key]?.value.string.map { result.addRegistry($0) } }
             for key in ["extra-index-url", "find-links"] {
                 for value in table[key]?.value.elements ?? [] { value.string.map { result.addRegistry($0) } }
