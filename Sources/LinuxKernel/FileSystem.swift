@@ -29,6 +29,13 @@ public enum FileSystem {
         throw SystemError("stat", path)
     }
 
+    /// The kind of `path`, nil when nothing is there.
+    ///
+    /// For whatever is forgotten, removed or allowed because something is not there.
+    public static func kindIfPresent(_ path: String, followLinks: Bool = true) throws(SystemError) -> FileKind? {
+        try status(path, followLinks: followLinks).flatMap { FileKind(mode: $0.st_mode) }
+    }
+
     /// The kind of `path`, nil when nothing is there or it cannot be looked at.
     public static func kind(_ path: String, followLinks: Bool = true) -> FileKind? {
         guard let found = try? status(path, followLinks: followLinks) else { return nil }

@@ -26,7 +26,7 @@ struct AcceptedJournal: Sendable {
 
     /// By the bytes of the path: names that differ only in their normalisation are equal strings.
     func read() throws(SystemError) -> [[UInt8]: Entry] {
-        guard FileSystem.kind(path, followLinks: false) == .file else { return [:] }
+        guard try FileSystem.kindIfPresent(path, followLinks: false) == .file else { return [:] }
         var input = Input(bytes: try FileSystem.read(path, limit: 1 << 30))
         var result: [[UInt8]: Entry] = [:]
         while let block = input.block() {

@@ -16,7 +16,7 @@ struct BaseCopies: Sendable {
 
     /// What has been copied, by the number of the entry in the base.
     func read() throws(SystemError) -> [Int: StoredContents.Place] {
-        guard FileSystem.kind(listPath, followLinks: false) == .file else { return [:] }
+        guard try FileSystem.kindIfPresent(listPath, followLinks: false) == .file else { return [:] }
         let bytes = try FileSystem.read(listPath, limit: 1 << 30)
         var result: [Int: StoredContents.Place] = [:]
         bytes.withUnsafeBytes { raw in

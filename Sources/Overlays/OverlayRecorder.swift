@@ -92,7 +92,7 @@ public final class OverlayRecorder: Sendable {
     /// The same for a session whose supervisor was killed.
     public static func finish(_ directory: OverlayDirectory) throws -> Int {
         // Killed before the base was complete: nothing has run.
-        guard FileSystem.kind(directory.tree, followLinks: false) == .file else {
+        guard try FileSystem.kindIfPresent(directory.tree, followLinks: false) == .file else {
             try directory.remove()
             return 0
         }

@@ -19,8 +19,10 @@ public struct OverlaySession: Sendable {
     ///
     /// - Parameter root: where the tree is now, if it may have been moved.
     public static func open(_ directory: OverlayDirectory, root: String? = nil) throws(CoopError) -> OverlaySession? {
-        guard FileSystem.kind(directory.tree, followLinks: false) == .file else { return nil }
-        do throws(SystemError) { return try OverlaySession(directory, root) } catch {
+        do throws(SystemError) {
+            guard try FileSystem.kindIfPresent(directory.tree, followLinks: false) == .file else { return nil }
+            return try OverlaySession(directory, root)
+        } catch {
             throw CoopError(
                 .failed, "cannot look at the changes in \(directory.path.printable)", error.description,
                 next: "ls -la \(directory.path.printable)")

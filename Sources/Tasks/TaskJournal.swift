@@ -80,7 +80,7 @@ final class TaskJournal {
                 continue
             }
             // It may have been finished while we waited for it.
-            guard FileSystem.kind(path, followLinks: false) == .file else { continue }
+            guard try FileSystem.kindIfPresent(path, followLinks: false) == .file else { continue }
             guard let entry = Entry(parsing: try file.readAll(limit: 1 << 16, subject: path)) else {
                 // It got its name when it was whole: only a power loss leaves half of one, and nobody can tell any more what it was about.
                 try FileSystem.removeFile(path)

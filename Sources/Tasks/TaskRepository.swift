@@ -65,7 +65,7 @@ public struct TaskRepository: Sendable {
         let worktree = GitRepository(
             workTree: "", link: .file, gitDirectory: directory, commonDirectory: repository.commonDirectory, objectDirectories: [])
         // It is named after the directory, and goes before that.
-        if FileSystem.kind(directory, followLinks: false) == nil { return }
+        if try FileSystem.kindIfPresent(directory, followLinks: false) == nil { return }
         try FileSystem.removeTree(GitView(of: worktree, in: stateDirectory).path)
     }
 

@@ -48,7 +48,9 @@ public struct TaskStore: Sendable {
     ///
     /// - Throws: `CoopError` of kind `failed` when there is one with a record that cannot be read.
     public func task(_ name: TaskName) throws(CoopError) -> TaskRecord? {
-        if FileSystem.kind(directory(of: name), followLinks: false) == nil { return nil }
+        do { if try FileSystem.kindIfPresent(directory(of: name), followLinks: false) == nil { return nil } } catch {
+            throw CoopError(.failed, "cannot look for the task \(name)", error.description, next: "ls -la \(directory.printable)")
+        }
         return try read(name.text).get()
     }
 

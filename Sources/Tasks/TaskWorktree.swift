@@ -98,14 +98,14 @@ public struct TaskWorktree {
         let head = try FileBytes.contents(FileSystem.join(common, "HEAD"), limit: 4096).flatMap(RefSnapshot.parseHead)
         if head == .branch(reference) { return FileSystem.parent(of: common) }
         let all = FileSystem.join(common, "worktrees")
-        for name in FileSystem.kind(all) == nil ? [] : try FileSystem.list(all) {
+        for name in try FileSystem.kindIfPresent(all) == nil ? [] : try FileSystem.list(all) {
             let directory = FileSystem.join(all, name)
             let head = try FileBytes.contents(FileSystem.join(directory, "HEAD"), limit: 4096).flatMap(RefSnapshot.parseHead)
             guard head == .branch(reference) else { continue }
             let line = try FileBytes.contents(FileSystem.join(directory, "gitdir"), limit: 8192) ?? []
             let dotGit = String(osBytes: line.prefix { $0 != UInt8(ascii: "\n") })
             // One that is gone keeps nothing from being checked out; git itself forgets it when it prunes.
-            if FileSystem.kind(dotGit, followLinks: false) != nil { return FileSystem.parent(of: dotGit) }
+            if try FileSystem.kindIfPresent(dotGit, followLinks: false) != nil { return FileSystem.parent(of: dotGit) }
         }
         return nil
     }
@@ -196,11 +196,12 @@ public struct TaskWorktree {
     public func repair(_ record: TaskRecord) throws {
         let what = "cannot use the task \(record.name)"
         let directory = repository.gitDirectory(of: record)
-        guard FileSystem.kind(record.tree, followLinks: false) == .directory else {
+        guard try describing(what, { try FileSystem.kindIfPresent(record.tree, followLinks: false) }) == .directory else {
             throw CoopError(
                 .failed, what, "its working tree \(record.tree.printable) is gone", next: "coop task rm --force \(record.name)")
         }
-        guard FileSystem.kind(FileSystem.join(directory, "HEAD"), followLinks: false) == .file else {
+        let head = FileSystem.join(directory, "HEAD")
+        guard try describing(what, { try FileSystem.kindIfPresent(head, followLinks: false) }) == .file else {
             throw CoopError(
                 .failed, what, "git has forgotten its worktree (\(directory.printable))",
                 next: "coop task rm --force \(record.name)   # its branch stays with --keep-branch")
@@ -212,7 +213,7 @@ public struct TaskWorktree {
                 try FileSystem.replace(back, with: (dotGit + "\n").osBytes, mode: 0o644)
             }
             let pointer = "gitdir: \(directory)\n".osBytes
-            let isPlain = FileSystem.kind(dotGit, followLinks: false) == .file
+            let isPlain = try FileSystem.kindIfPresent(dotGit, followLinks: false) == .file
             if isPlain, try FileBytes.contents(dotGit, limit: 8192) == pointer { return }
             if !isPlain { try FileSystem.removeTree(dotGit) }
             try FileSystem.replace(dotGit, with: pointer, mode: 0o644)
@@ -231,7 +232,7 @@ public struct TaskWorktree {
                 name: name, directory: store.directory(of: name), leaf: "tree", worktree: "coop-\(name)-gone", baseBranch: nil,
                 baseCommit: commit, created: 0)
             let all = FileSystem.join(repository.repository.commonDirectory, "worktrees")
-            for worktree in FileSystem.kind(all) == nil ? [] : try FileSystem.list(all) where worktree.hasPrefix("coop-") {
+            for worktree in try FileSystem.kindIfPresent(all) == nil ? [] : try FileSystem.list(all) where worktree.hasPrefix("coop-") {
                 let line = try FileBytes.contents(FileSystem.join(FileSystem.join(all, worktree), "gitdir"), limit: 8192) ?? []
                 let tree = FileSystem.parent(of: String(osBytes: line.prefix { $0 != UInt8(ascii: "\n") }))
                 guard FileSystem.parent(of: tree) == record.directory else { continue }
@@ -275,7 +276,7 @@ public struct TaskWorktree {
                 // The lock goes with the journal: whoever waits for the task sees it finished.
                 let lock = try TaskLock.change(of: entry.name, in: TaskStore(directory: entry.store))
                 defer { withExtendedLifetime(lock) {} }
-                let repository = try FileSystem.kind(entry.workTree) == nil ? nil : open(entry.workTree)
+                let repository = try FileSystem.kindIfPresent(entry.workTree) == nil ? nil : open(entry.workTree)
                 let directory = FileSystem.join(entry.store, entry.name.text)
                 switch entry.kind {
                 case .create:
@@ -316,7 +317,7 @@ public struct TaskWorktree {
 
     /// Deletes the branch if it is still where it was, and no task of the same name has been made on it meanwhile.
     private static func deleteBranch(_ entry: TaskJournal.Entry, _ repository: TaskRepository?) throws {
-        guard FileSystem.kind(FileSystem.join(entry.store, entry.name.text), followLinks: false) == nil, let repository,
+        guard try FileSystem.kindIfPresent(FileSystem.join(entry.store, entry.name.text), followLinks: false) == nil, let repository,
             let tip = entry.tip.flatMap({ ObjectID($0) }),
             try repository.references().refs[entry.name.reference] == tip
         else { return }

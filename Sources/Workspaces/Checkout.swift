@@ -28,14 +28,14 @@ package struct Checkout: Sendable {
                 checkout.isBusy = true
             }
             for file in ["MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"]
-            where FileSystem.kind(FileSystem.join(gitDirectory, file), followLinks: false) != nil {
+            where try FileSystem.kindIfPresent(FileSystem.join(gitDirectory, file), followLinks: false) != nil {
                 checkout.isBusy = true
             }
             result.append(checkout)
         }
         try add(common, try mainTree(of: common), isMain: true)
         let worktrees = FileSystem.join(common, "worktrees")
-        guard FileSystem.kind(worktrees) == .directory else { return result }
+        guard try FileSystem.kindIfPresent(worktrees) == .directory else { return result }
         for entry in try FileSystem.entries(worktrees).sorted(by: { $0.name < $1.name }) where entry.kind == .directory {
             let directory = FileSystem.join(worktrees, entry.name)
             // The path of the tree's `.git` file (gitrepository-layout(5), `worktrees/<id>/gitdir`).

@@ -46,10 +46,12 @@ public struct KeptCommits: Sendable {
     /// - Parameter store: need not exist.
     public static func all(in store: String) throws -> [KeptCommits] {
         try describing("cannot list commits that are kept") {
-            if FileSystem.kind(store) == nil { return [] }
+            if try FileSystem.kindIfPresent(store) == nil { return [] }
             return try FileSystem.list(store).sorted().compactMap { name in
                 let directory = FileSystem.join(store, name)
-                guard FileSystem.kind(FileSystem.join(directory, gitName), followLinks: false) == .directory else { return nil }
+                guard try FileSystem.kindIfPresent(FileSystem.join(directory, gitName), followLinks: false) == .directory else {
+                    return nil
+                }
                 let reasons = try FileBytes.contents(FileSystem.join(directory, reasonName), limit: 1 << 20) ?? []
                 return KeptCommits(
                     session: name, directory: directory, reasons: reasons.split(separator: UInt8(ascii: "\n")).map { String(osBytes: $0) })

@@ -106,7 +106,7 @@ public final class PlaceholderJournal: Sendable {
     /// - Returns: their ids.
     @discardableResult
     public static func sweep(_ directory: String) throws -> [String] {
-        guard FileSystem.kind(directory) == .directory else { return [] }
+        guard try FileSystem.kindIfPresent(directory) == .directory else { return [] }
         return try describing("cannot remove the placeholders of earlier sessions") {
             let mutex = try lock(directory)
             defer { withExtendedLifetime(mutex) {} }
@@ -130,7 +130,7 @@ public final class PlaceholderJournal: Sendable {
     ///   - directory: where the journals of all sessions lie.
     ///   - agents: what agents obey, as ``ProtectedPaths/plan(root:agents:extra:)`` got it.
     public static func recover(root: String, in directory: String, agents: [ProtectedPaths.Entry] = []) throws {
-        guard FileSystem.kind(root) == .directory, FileSystem.kind(directory) == .directory else { return }
+        guard FileSystem.kind(root) == .directory, try FileSystem.kindIfPresent(directory) == .directory else { return }
         try describing("cannot remove old placeholders in \(root.printable)") {
             let mutex = try lock(directory)
             defer { withExtendedLifetime(mutex) {} }

@@ -150,6 +150,11 @@ import Testing
         try place.give(rules)
         let wrong = try place.coop(["apply", "--yes", "--accept", "**"])
         #expect(wrong.exitCode == 3 && wrong.error.contains("landing-rules.txt:1: "), "\(wrong)")
+        // A link to rules that are kept elsewhere, which is not mounted.
+        try FileSystem.removeFile(rules)
+        try place.link(rules, to: "/nowhere/rules")
+        let gone = try place.coop(["apply", "--yes", "--accept", "**"])
+        #expect(gone.exitCode == 3 && gone.error.contains("cannot read \(rules)"), "\(gone)")
         try FileSystem.removeFile(rules)
         #expect(try place.coop(["apply", "--yes"]).exitCode == 0)
     }

@@ -25,7 +25,7 @@ enum FormerBases {
 
     /// - Returns: none where there is no such file.
     static func read(_ path: String) throws -> [PathBytes: FileVersion] {
-        guard FileSystem.kind(path) == .file else { return [:] }
+        guard try FileSystem.kindIfPresent(path) == .file else { return [:] }
         let bytes = try FileSystem.read(path, limit: limit)
         var result: [PathBytes: FileVersion] = [:]
         var place = 0

@@ -15,14 +15,16 @@ struct LandingEnding {
     private var committed: String { FileSystem.join(directory, "committed") }
 
     /// Whether `finish` has begun.
-    var isCommitted: Bool { FileSystem.kind(committed) == .file }
+    var isCommitted: Bool {
+        get throws(SystemError) { try FileSystem.kindIfPresent(committed) == .file }
+    }
 
     /// Makes it final.
     ///
     /// - Returns: what an undo needs; nil when nothing is kept.
     func finish(keepsUndo: Bool) throws -> LandingRecord? {
         // From here on it is done, whatever happens; the file says whether what came out is kept.
-        if !isCommitted { try FileSystem.replace(committed, with: (keepsUndo ? "keep" : "forget").utf8) }
+        if try !isCommitted { try FileSystem.replace(committed, with: (keepsUndo ? "keep" : "forget").utf8) }
         guard keepsUndo else {
             try clearAway()
             return nil

@@ -27,7 +27,7 @@ extension LandingStore {
     public func recover(isCompleted: (LandingNote, _ root: String) throws -> Bool = { _, _ in false }) throws
         -> (recovered: [Recovered], failures: [any Error])
     {
-        guard FileSystem.kind(pending) == .directory, case let ids = try FileSystem.list(pending).sorted(), !ids.isEmpty,
+        guard try FileSystem.kindIfPresent(pending) == .directory, case let ids = try FileSystem.list(pending).sorted(), !ids.isEmpty,
             // Whoever has it is at work in a tree just now; the next command sees what is left of it.
             let gate = try lock(waits: false)
         else { return ([], []) }
@@ -50,20 +50,22 @@ extension LandingStore {
         guard let lock = try LandingStore.lock(FileSystem.join(directory, "lock"), waits: false) else { return nil }
         defer { _ = lock }
         let path = FileSystem.join(directory, "journal")
-        guard FileSystem.kind(path) == .file else {
+        guard try FileSystem.kindIfPresent(path) == .file else {
             let place = FileSystem.join(directory, "place")
-            if FileSystem.kind(place) == .file { try FileSystem.removeTree(String(osBytes: try FileSystem.read(place, limit: 1 << 16))) }
+            if try FileSystem.kindIfPresent(place) == .file {
+                try FileSystem.removeTree(String(osBytes: try FileSystem.read(place, limit: 1 << 16)))
+            }
             try FileSystem.removeTree(directory)
             return Recovered(root: nil, note: nil, outcome: .nothing)
         }
         let journal = try TransactionJournal(try FileSystem.read(path, limit: LandingRecord.journalLimit), path: path)
         let ending = LandingEnding(store: self, id: id, directory: directory, journal: journal)
-        if ending.isCommitted {
+        if try ending.isCommitted {
             try ending.finishAgain()
             return Recovered(root: journal.root, note: journal.note, outcome: .finished)
         }
         if try isCompleted(journal.note, journal.root) {
-            _ = try ending.finish(keepsUndo: FileSystem.kind(FileSystem.join(directory, "contents")) == .file)
+            _ = try ending.finish(keepsUndo: FileSystem.kindIfPresent(FileSystem.join(directory, "contents")) == .file)
             return Recovered(root: journal.root, note: journal.note, outcome: .finished)
         }
         try ending.takeBackAgain()

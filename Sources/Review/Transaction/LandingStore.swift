@@ -68,7 +68,7 @@ public struct LandingStore: Sendable {
             let text = String(number, radix: 16)
             return String(repeating: "0", count: max(0, 14 - text.utf8.count)) + text
         }
-        while FileSystem.kind(FileSystem.join(pending, name())) != nil { number += 1 }
+        while try FileSystem.kindIfPresent(FileSystem.join(pending, name())) != nil { number += 1 }
         return name()
     }
 
@@ -93,7 +93,7 @@ public struct LandingStore: Sendable {
     /// Of all that are kept for a tree, the latest first.
     private func ids(root: String) throws(SystemError) -> [String] {
         let directory = done(root: root)
-        guard FileSystem.kind(directory) == .directory else { return [] }
+        guard try FileSystem.kindIfPresent(directory) == .directory else { return [] }
         return try FileSystem.list(directory).sorted().reversed()
     }
 
@@ -105,7 +105,7 @@ public struct LandingStore: Sendable {
             return record.root.utf8.elementsEqual(root.utf8) ? record : nil
         } catch {
             // Another command has removed it in this moment.
-            if FileSystem.kind(directory) == nil { return nil }
+            if try FileSystem.kindIfPresent(directory) == nil { return nil }
             throw CoopError(
                 .failed, "cannot read what is kept of a landing in \(root.printable)", "\((error as? CoopError)?.message ?? "\(error)")",
                 next: "rm -r \(directory.printable)   # then it cannot be taken back")
@@ -118,7 +118,7 @@ public struct LandingStore: Sendable {
     /// Keeps the latest of a tree.
     func prune(root: String) throws(SystemError) {
         let directory = done(root: root)
-        guard FileSystem.kind(directory) == .directory else { return }
+        guard try FileSystem.kindIfPresent(directory) == .directory else { return }
         for id in try FileSystem.list(directory).sorted().dropLast(LandingStore.undoLimit) {
             try FileSystem.removeTree(FileSystem.join(directory, id))
         }

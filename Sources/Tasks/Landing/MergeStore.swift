@@ -24,7 +24,10 @@ package struct MergeStore: Sendable {
 
         deinit {
             // With a journal it is for the next command to say what has become of it; that command also removes what cannot be removed here.
-            if FileSystem.kind(FileSystem.join(directory, "journal")) == nil { try? FileSystem.removeTree(directory) }
+            do {
+                guard try FileSystem.kindIfPresent(FileSystem.join(directory, "journal")) == nil else { return }
+                try FileSystem.removeTree(directory)
+            } catch { return }
         }
 
         /// For the merge's own files.
@@ -75,7 +78,7 @@ package struct MergeStore: Sendable {
         // The name comes from a journal of coop's own, and still is only taken for a name.
         guard !id.contains("/"), !id.hasPrefix(".") else { return nil }
         let path = FileSystem.join(FileSystem.join(directory, id), "journal")
-        return FileSystem.kind(path) == .file ? MergeJournal(try FileSystem.read(path, limit: 1 << 20)) : nil
+        return try FileSystem.kindIfPresent(path) == .file ? MergeJournal(try FileSystem.read(path, limit: 1 << 20)) : nil
     }
 
     /// Whether the branch of the landing's merge has moved already: for `LandingStore.recover(isCompleted:)`, which comes first.
@@ -91,7 +94,7 @@ package struct MergeStore: Sendable {
     package func recover(landings: LandingStore, git: () throws -> String, views: String) throws -> (
         recovered: [Recovered], failures: [any Error]
     ) {
-        guard FileSystem.kind(directory) == .directory else { return ([], []) }
+        guard try FileSystem.kindIfPresent(directory) == .directory else { return ([], []) }
         var recovered: [Recovered] = []
         var failures: [any Error] = []
         for id in try FileSystem.list(directory).sorted() {
@@ -115,7 +118,7 @@ package struct MergeStore: Sendable {
 
     private func finish(_ journal: MergeJournal, id: String, git: String, views: String) throws -> Recovered {
         let isDone = try MergeStore.hasMoved(journal, git: git, views: views)
-        if let checkout = journal.checkout, FileSystem.kind(checkout.gitDirectory) == .directory {
+        if let checkout = journal.checkout, try FileSystem.kindIfPresent(checkout.gitDirectory) == .directory {
             let lock = IndexLock(gitDirectory: checkout.gitDirectory, id: id)
             if isDone { try lock.place() } else { try lock.release() }
         }
@@ -129,7 +132,7 @@ package struct MergeStore: Sendable {
             workTree: journal.checkout?.tree ?? journal.commonDirectory, link: .directory,
             gitDirectory: journal.checkout?.gitDirectory ?? journal.commonDirectory, commonDirectory: journal.commonDirectory,
             objectDirectories: [FileSystem.join(journal.commonDirectory, "objects")])
-        guard FileSystem.kind(repository.gitDirectory) == .directory else { return false }
+        guard try FileSystem.kindIfPresent(repository.gitDirectory) == .directory else { return false }
         let host = HostGit(repository, executable: git, views: views)
         return try host.attempt(["merge-base", "--is-ancestor", journal.new.hex, journal.reference]).status.isSuccess
     }

@@ -17,8 +17,7 @@ struct SessionStore {
             for id in try names(in: directory.path) where !id.hasPrefix(".") {
                 let path = FileSystem.join(directory.path, id)
                 let known = SessionSummary.read(directory: path).flatMap { $0.id == id ? $0 : nil }
-                // One whose record is damaged is still there, to be looked at and removed; one that is only being made has no log yet.
-                guard let summary = known ?? (FileSystem.kind(FileSystem.join(path, "tip")) == .file ? damaged(id) : nil) else { continue }
+                guard let summary = known ?? (SessionStore.hasLog(path) ? damaged(id) : nil) else { continue }
                 result.append(StoredSession(directory: path, project: directory.project, summary: summary, isLive: live.contains(id)))
             }
         }
@@ -42,6 +41,11 @@ struct SessionStore {
         }
         let short = text.utf8.count < 4 ? ", and the beginning of an id needs four characters" : ""
         throw CoopError(.notFound, "there is no session `\(text.printable)`", "no name or id matches\(short)", next: "coop ps -a")
+    }
+
+    /// Whether a session whose record cannot be read is still there, to be looked at and removed. One that is only being made has no log yet.
+    private static func hasLog(_ directory: String) -> Bool {
+        do { return try FileSystem.kindIfPresent(FileSystem.join(directory, "tip")) == .file } catch { return true }
     }
 
     private func damaged(_ id: String) -> SessionSummary {

@@ -18,7 +18,7 @@ struct CutOffMerges {
     /// Once the trees are whole: index and record.
     func finish() throws {
         // Usually there is nothing.
-        guard FileSystem.kind(context.merges.directory) == .directory else { return }
+        guard try FileSystem.kindIfPresent(context.merges.directory) == .directory else { return }
         let (recovered, failures) = try context.merges.recover(landings: context.landings, git: git, views: try views())
         for merge in recovered {
             let outcome = merge.isDone ? "has been finished" : "has been taken back; everything is as it was"

@@ -112,9 +112,11 @@ struct LandingConsent {
     /// The rules in `$COOP_HOME/landing-rules.txt`, where there is one.
     private static func userRules(_ home: CoopHome) throws(CoopError) -> [LandingRule] {
         let path = FileSystem.join(home.path, "landing-rules.txt")
-        guard FileSystem.kind(path) != nil else { return [] }
         let bytes: [UInt8]
-        do { bytes = try FileSystem.read(path, limit: LandingRules.longest) } catch {
+        do throws(SystemError) {
+            guard try FileSystem.kindIfPresent(path, followLinks: false) != nil else { return [] }
+            bytes = try FileSystem.read(path, limit: LandingRules.longest)
+        } catch {
             throw CoopError(.configuration, "cannot read \(path.printable)", "\(error)", next: "ls -l \(path.shellQuoted)")
         }
         return try LandingRules.parse(bytes, name: path)

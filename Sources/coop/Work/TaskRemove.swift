@@ -63,7 +63,7 @@ struct TaskRemove: ParsableCommand {
 
     private func refuseLoss(_ record: TaskRecord, _ tasks: ProjectTasks) throws {
         let what = "cannot remove the task \(record.name)"
-        if FileSystem.kind(record.tree, followLinks: false) != nil {
+        if try describing(what, { try FileSystem.kindIfPresent(record.tree, followLinks: false) }) != nil {
             let changed = try tasks.repository.changedFiles(of: record)
             if let first = changed.first {
                 let more = changed.count > 1 ? " and \(changed.count - 1) more" : ""
