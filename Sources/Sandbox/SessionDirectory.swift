@@ -51,6 +51,7 @@ public final class SessionDirectory {
     private static let recordName = "session.json"
     private static let socketName = "control"
     private static let cgroupsName = "cgroups"
+    private static let importCgroupsName = "import-cgroups"
 
     private init(path: String, id: String, lock: Descriptor) {
         self.path = path
@@ -110,11 +111,23 @@ public final class SessionDirectory {
 
     /// Records cgroups before they are made.
     public func recordCgroups(_ paths: [String]) throws(CoopError) {
+        try SessionDirectory.record(paths, as: SessionDirectory.cgroupsName, in: path)
+    }
+
+    /// The same of the sandbox in which another process takes over commits of this session.
+    ///
+    /// - Parameter directory: the session's, which that process does not hold.
+    public static func recordImportCgroups(_ paths: [String], in directory: String) throws(CoopError) {
+        try record(paths, as: importCgroupsName, in: directory)
+    }
+
+    private static func record(_ cgroups: [String], as name: String, in directory: String) throws(CoopError) {
         do {
-            try Descriptor.open(file(SessionDirectory.cgroupsName), O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
-                .writeAll(paths.joined(separator: "\n").osBytes, subject: path)
+            let file = FileSystem.join(directory, name)
+            try Descriptor.open(file, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
+                .writeAll(cgroups.joined(separator: "\n").osBytes, subject: file)
         } catch {
-            throw CoopError(.failed, "cannot keep a record of the sandbox", "\(error)", next: "check the space in \(path.printable)")
+            throw CoopError(.failed, "cannot keep a record of the sandbox", "\(error)", next: "check the space in \(directory.printable)")
         }
     }
 
@@ -216,8 +229,14 @@ public final class SessionDirectory {
 
     /// The cgroups that a killed sandbox may have left.
     public func recordedCgroups() throws(SystemError) -> [String] {
-        let path = file(SessionDirectory.cgroupsName)
-        guard FileSystem.kind(path, followLinks: false) == .file else { return [] }
-        return String(osBytes: try FileSystem.read(path)).split(separator: "\n").map(String.init)
+        try cgroups(SessionDirectory.cgroupsName) + cgroups(SessionDirectory.importCgroupsName)
+    }
+
+    /// Those that a killed import may have left.
+    public func importCgroups() throws(SystemError) -> [String] { try cgroups(SessionDirectory.importCgroupsName) }
+
+    private func cgroups(_ name: String) throws(SystemError) -> [String] {
+        guard try FileSystem.kindIfPresent(file(name), followLinks: false) == .file else { return [] }
+        return String(osBytes: try FileSystem.read(file(name))).split(separator: "\n").map(String.init)
     }
 }

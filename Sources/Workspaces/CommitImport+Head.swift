@@ -10,7 +10,7 @@ extension CommitImport {
         if host.head == inside { return .taken }
         if !isLive { return .left(why: "the workspace was not the host's own") }
         if host.head != privateGit.start.head { return .left(why: "HEAD moved on the host meanwhile") }
-        if let why = busy() { return .left(why: why) }
+        if let why = try busy() { return .left(why: why) }
         let message = "coop: import of session \(session)"
         switch inside {
         case .branch(let name) where privateGit.ownBranch.map { $0 != name } ?? false:

@@ -103,6 +103,7 @@ public struct CommitImport: Sendable {
         defer { withExtendedLifetime(lock) {} }
         try git.verify()
         let transfer = ObjectTransfer(git: git, session: session, limits: limits, runInside: runInside)
+        try removeLeftovers(transfer)
 
         let listing = try list(transfer, state)
         for line in listing.rejected { result.notes.append("a reference with an impossible name was left behind: \(line)") }
@@ -148,7 +149,7 @@ public struct CommitImport: Sendable {
             let fits = isLive && isSame && host.headCommit == insideHeadCommit
             if !fits {
                 result.index = .left(why: isLive ? "HEAD on the host is not where it is inside" : "the workspace was not the host's own")
-            } else if let why = busy() {
+            } else if let why = try busy() {
                 result.index = .left(why: why)
             } else if let tree, missing[tree] == nil, types[tree] == "tree" {
                 result.index = try follow(tree.hex, step)
@@ -160,6 +161,14 @@ public struct CommitImport: Sendable {
             }
         }
         return result
+    }
+
+    /// Removes what an import of this session has left that was killed: this one may have no use for any of it.
+    func removeLeftovers(_ transfer: ObjectTransfer) throws {
+        try describing("cannot remove what an earlier import left in \(git.repository.gitDirectory.printable)") {
+            try transfer.removeQuarantine()
+            try indexUpdate().removeLeftovers()
+        }
     }
 
     // MARK: - Inside
@@ -245,9 +254,9 @@ public struct CommitImport: Sendable {
     }
 
     /// Why HEAD and index of the host must stay; nil when they may move.
-    func busy() -> String? {
+    func busy() throws(SystemError) -> String? {
         for name in ["rebase-merge", "rebase-apply"]
-        where FileSystem.kind(FileSystem.join(git.repository.gitDirectory, name), followLinks: false) != nil {
+        where try FileSystem.kindIfPresent(FileSystem.join(git.repository.gitDirectory, name), followLinks: false) != nil {
             return "a rebase is in progress on the host"
         }
         return nil
@@ -258,7 +267,7 @@ public struct CommitImport: Sendable {
         let common = git.repository.commonDirectory
         var directories = [common]
         let worktrees = FileSystem.join(common, "worktrees")
-        if FileSystem.kind(worktrees) == .directory {
+        if try FileSystem.kindIfPresent(worktrees) == .directory {
             directories += try FileSystem.entries(worktrees).filter { $0.kind == .directory }.map { FileSystem.join(worktrees, $0.name) }
         }
         var result: Set<String> = []
@@ -352,9 +361,12 @@ public struct CommitImport: Sendable {
     }
 
     func follow(_ tree: String, _ step: (Step) throws -> Void) throws -> ImportResult.Followed {
-        let update = IndexUpdate(
+        try indexUpdate().run(tree: tree, step)
+    }
+
+    private func indexUpdate() throws(SystemError) -> IndexUpdate {
+        IndexUpdate(
             git: git, session: session, stateDirectory: stateDirectory, start: privateGit.index,
             commits: Array(Set(try [privateGit.start.headCommit].compactMap { $0 } + journal.read())))
-        return try update.run(tree: tree, step)
     }
 }

@@ -58,7 +58,7 @@ struct IndexUpdate {
     }
 
     /// Removes files of a run that was killed; a lock is only removed when it is provably ours.
-    private func removeLeftovers() throws(SystemError) {
+    func removeLeftovers() throws(SystemError) {
         guard let own = try FileSystem.status(prepared, followLinks: false) else { return }
         if let held = try FileSystem.status(lock, followLinks: false), held.st_ino == own.st_ino, held.st_dev == own.st_dev {
             try FileSystem.removeFile(lock)

@@ -18,7 +18,7 @@ struct ObjectTransfer {
 
     /// Removes what an earlier, interrupted import of this session left.
     func removeQuarantine() throws(SystemError) {
-        if FileSystem.kind(quarantine, followLinks: false) != nil { try FileSystem.removeTree(quarantine) }
+        if try FileSystem.kindIfPresent(quarantine, followLinks: false) != nil { try FileSystem.removeTree(quarantine) }
     }
 
     /// The standard output of a git command inside. Everything in it may be forged.

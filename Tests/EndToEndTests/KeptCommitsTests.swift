@@ -119,7 +119,7 @@ import Testing
                 #expect(try place.coop(["commits", "bundle", place.root + "/\(point).bundle"]).exitCode == 0, "\(point)")
                 #expect(try place.sh("git bundle list-heads ../\(point).bundle").contains("coop/fix"), "\(point)")
             }
-            #expect(try place.remains() == [] && place.leftovers() == [], "\(point)")
+            try place.expectClean("\(point)")
             if outcome.signal != SIGKILL { break }
             point += step
         }

@@ -80,7 +80,7 @@ import Testing
         #expect(try place.processes() == [])
         #expect(try place.task("fix", "cat a; git log --format=%s").output == "a\ninside\nfirst\n")
         #expect(try place.git("log", "--format=%s", "coop/fix") == "inside\nfirst")
-        #expect(try place.leftovers() == [] && place.remains() == [])
+        try place.expectClean()
     }
 
     @Test("a full disk makes no task, says so, and leaves nothing", .enabled(if: getuid() == 0))

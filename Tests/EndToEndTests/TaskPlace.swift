@@ -1,5 +1,6 @@
 import LinuxKernel
 import TestSupport
+import Testing
 
 extension Sandboxed {
     /// Runs lines of sh(1) in a task.
@@ -32,6 +33,14 @@ extension Sandboxed {
         ])
         guard outcome.exitCode == 0 else { throw TestSupportError("\(outcome)") }
         return outcome.output
+    }
+
+    /// Everything has ended, and nothing is left of it.
+    func expectClean(_ remark: String = "", at location: SourceLocation = #_sourceLocation) throws {
+        let remains = try remains()
+        #expect(remains.isEmpty, "\(remark) \(remains)", sourceLocation: location)
+        let leftovers = try leftovers()
+        #expect(leftovers.isEmpty, "\(remark) \(leftovers)", sourceLocation: location)
     }
 
     /// Nothing is half-made: no lock, no journal, no directory of something that is being made or removed.

@@ -187,7 +187,7 @@ import Testing
         }
         #expect(try place.repositoryState(except: "refs/heads/coop/t[0-9]") == before)
         #expect(try place.git("fsck", "--no-dangling") == "")
-        #expect(try place.leftovers() == [] && place.remains() == [])
+        try place.expectClean()
     }
 
     /// As many operations as `COOP_TEST_TASK_OPERATIONS` says; few where it says nothing.

@@ -96,7 +96,7 @@ import Testing
                 == "after\n")
         let removed = try place.coop(["task", "rm", "fix"], directory: directory)
         #expect(removed.exitCode == 0, "\(removed)")
-        #expect(try place.leftovers() == [] && place.remains() == [])
+        try place.expectClean()
     }
 
     @Test("where case does not count, a task's branch is not one that differs only in case")

@@ -28,7 +28,7 @@ import Testing
         try place.makeDirectory("deep")
         let again = try place.coop(["run", "--task", "fix", "--", "sh", "-c", "pwd; cat second open"], directory: place("deep"))
         #expect(again.output == "\(tree)\ntwo\nx\n" && again.error == "", "\(again)")
-        #expect(try place.leftovers() == [] && place.remains() == [])
+        try place.expectClean()
     }
 
     @Test("of a merge that was left with conflicts coop speaks in its own words, and the commits before it arrive")
@@ -113,7 +113,7 @@ import Testing
         #expect(try coop.wait(timeout: 60).exitCode == 0)
         #expect(try place.git("log", "--format=%s", "coop/fix") == "last\nfirst")
         #expect(try place.git("reflog", "--format=%gs", "coop/fix").contains("coop: import of session"))
-        #expect(try place.leftovers() == [] && place.remains() == [])
+        try place.expectClean()
     }
 
     @Test("history from before the session is rewritten on the task's branch, and kept beside it")

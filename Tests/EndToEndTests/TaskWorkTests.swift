@@ -78,7 +78,7 @@ import Testing
         let contents =
             "find . -name .git -prune -o -type f -print0 | sort -z | xargs -0 sha1sum | sha1sum; git fsck --strict --no-dangling --no-progress"
         #expect(try place.sh("cd '\(place.tree("fix"))'; \(contents)") == place.sh("cd ../oracle; \(contents)"))
-        #expect(try place.leftovers() == [] && place.remains() == [])
+        try place.expectClean()
         #expect(try place.coop(["commits", "list"]).output.hasPrefix("All commits"))
     }
 

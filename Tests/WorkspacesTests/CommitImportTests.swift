@@ -315,10 +315,35 @@ import Testing
             try session.privateGit.save(to: session.temporary("record"))
             #expect(throws: Killed.self) { try session.finish { if $0 == target { throw Killed() } } }
             session.privateGit = try PrivateGit.load(from: session.temporary("record"))
+            // A kill may also have left the objects it was about to remove.
+            try session.write(".git/objects/tmp_objdir-coop-\(session.id)/pack/tmp_pack_1", "half", in: session.work)
             let result = try session.finish()
             #expect(result.isComplete, "\(target): \(result)")
             try expectSame(session)
+            #expect(try leftovers(session) == "", "\(target)")
         }
+    }
+
+    @Test func `a lock that a killed import has left goes, also where the index is not to be touched any more`() throws {
+        struct Killed: Error {}
+        let session = try Session(commits: 2)
+        try session.begin()
+        try session.commitInside("a", "a")
+        #expect(throws: Killed.self) { try session.finish { if $0 == .indexLocked { throw Killed() } } }
+        #expect(try leftovers(session).contains("index.lock"))
+        let head = try sh(["git", "rev-parse", "HEAD~1"], in: session.work)
+        try sh(["git", "update-ref", "--no-deref", "HEAD", String(head.prefix { $0 != "\n" })], in: session.work)
+        let result = try session.finish()
+        guard case .left = result.index else {
+            Issue.record("\(result)")
+            return
+        }
+        #expect(try leftovers(session) == "")
+    }
+
+    /// What an import that is over must not leave in the repository.
+    private func leftovers(_ session: Session) throws -> String {
+        try sh(["find", ".git", "-name", "tmp_*", "-o", "-name", "*.lock", "-o", "-name", "index.coop-*"], in: session.work)
     }
 
     @Test func `a branch that moves between plan and transaction is planned again`() throws {

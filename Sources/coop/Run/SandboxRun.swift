@@ -384,7 +384,10 @@ final class SandboxRun {
         live?.stop()
         login?.end()
         forwards.stop()
-        commits?.stop()
+        if let commits {
+            commits.stop()
+            attempt { for cgroup in try session.importCgroups() { try NativeEngine.removeCgroup(cgroup) } }
+        }
         attempt { try work.finish() }
         attempt { try sandbox.release() }
         grants?.gate.close()

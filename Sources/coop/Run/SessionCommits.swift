@@ -27,7 +27,14 @@ enum SessionCommits {
         git.releaseIndex()
         let work = try commitImport(git, session: session.id, context: context, isLive: isLive)
         guard try work.isNeeded() else { return try work.forget() }
-        let result = try work.run(try runner(git, context: context) { try session.recordCgroups($0) })
+        let result: ImportResult
+        do {
+            result = try work.run(try runner(git, context: context) { try session.recordCgroups($0) })
+        } catch let error as OneShotSandbox.TimedOut {
+            // It would be the same with the next command.
+            WorkspaceSession.say("cannot import the commits of session \(session.id): \(error)")
+            return try keep(git, of: session.id, project: project, ["\(error)"], context: context)
+        }
         tell(result, isLive: isLive)
         if !result.refused.isEmpty { try keep(git, of: session.id, project: project, reasons(result), context: context) }
         try work.forget()
@@ -56,7 +63,12 @@ enum SessionCommits {
         }
         defer { withExtendedLifetime(lock) {} }
         // The session is over: the files of its tree may be anybody's by now, so that HEAD and index stay.
-        let result = try commitImport(git, session: kept.session, context: context, isLive: false).run(try runner(git, context: context))
+        let work = try commitImport(git, session: kept.session, context: context, isLive: false)
+        let result: ImportResult
+        do { result = try work.run(try runner(git, context: context)) } catch let error as OneShotSandbox.TimedOut {
+            throw CoopError(
+                .failed, "cannot import the commits of session \(kept.session)", "\(error)", next: "coop commits bundle \(kept.session)")
+        }
         tell(result, isLive: false)
         if !result.refused.isEmpty { try kept.update(reasons(result)) }
         return result.refused.isEmpty
@@ -87,14 +99,23 @@ enum SessionCommits {
     }
 
     /// What brings over commits of a session that goes on; nil for one that has no branch of its own.
-    static func liveImport(of id: String, context: Context) throws -> (directory: String, run: () throws -> Void)? {
+    static func liveImport(
+        of id: String, interruption: ImportInterruption, context: Context
+    ) throws -> (directory: String, run: () throws -> Void)? {
         let git = try PrivateGit.load(from: FileSystem.join(FileSystem.join(context.run, id), WorkspaceSession.gitRecordName))
         guard git.ownBranch != nil else { return nil }
         let work = try commitImport(git, session: id, context: context)
         // Git inside goes on meanwhile: nothing of it is written, and no lock taken.
-        let run = try runner(git, isReadOnly: true, context: context)
-        return (git.directory, { _ = try work.runLive(run) })
+        let run = try runner(git, isReadOnly: true, context: context) {
+            try SessionDirectory.recordImportCgroups($0, in: FileSystem.join(context.run, id))
+        }
+        return (git.directory, { _ = try work.runLive(run, interruption: interruption) })
     }
+
+    /// How long git inside may take to list something, and to make a pack, in milliseconds. What it reads was written by the sandbox, and may
+    /// keep it for ever: a pipe in the place of a file.
+    private static let listLimit = 60_000
+    private static let packLimit = 900_000
 
     /// Runs git in a sandbox of its own.
     private static func runner(
@@ -107,7 +128,8 @@ enum SessionCommits {
             let target = Descriptor(owning: try check("dup") { fcntl(output, F_DUPFD_CLOEXEC, 3) })
             let errors = try ErrorStream.forCommand()
             let spec = gitSpec(git, isReadOnly: isReadOnly, command: arguments, context: context)
-            return try sandbox.run(spec, input: source, output: target, error: errors).code
+            let limit = arguments.contains("pack-objects") || arguments.contains("bundle") ? packLimit : listLimit
+            return try sandbox.run(spec, input: source, output: target, error: errors, limit: limit).code
         }
     }
 

@@ -14,7 +14,8 @@ struct ImportCommitsCommand: ParsableCommand {
 
     /// Milliseconds without news after which a commit is over: git writes several files for each.
     private static let quiet: Int32 = 150
-    /// Milliseconds that an import may go on once the session is over; what it does not finish, the end of the session does.
+    /// Milliseconds that an import may go on once the session is over, before it is cut off; what it does not finish, the end of the session
+    /// does.
     private static let grace: UInt32 = 800
 
     func run() throws {
@@ -23,7 +24,8 @@ struct ImportCommitsCommand: ParsableCommand {
             throw CoopError(.usage, "cannot watch for commits", "this command is started by coop itself", next: "coop task list")
         }
         let context = try Context()
-        guard let imports = try SessionCommits.liveImport(of: session, context: context) else { return }
+        let interruption = ImportInterruption()
+        guard let imports = try SessionCommits.liveImport(of: session, interruption: interruption, context: context) else { return }
         let watch = Descriptor(owning: try check("inotify_init1") { inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC)) })
         // Git appends to the log of HEAD when anything is committed. Should the sandbox put another directory there, it is
         // imported at the end.
@@ -33,7 +35,7 @@ struct ImportCommitsCommand: ParsableCommand {
         let over = try BackgroundThread.start {
             ImportCommitsCommand.waitForEnd()
             usleep(ImportCommitsCommand.grace * 1000)
-            _exit(0)
+            interruption.end()
         }
         pthread_detach(over)
         // What was committed before the watch was there is news, too.

@@ -1,0 +1,65 @@
+import LinuxKernel
+import TestSupport
+import Testing
+
+/// Commits are taken over with git in a sandbox, which reads what the session has written: a pipe, say, in the place of a file.
+@Suite struct HangingImportTests {
+    /// Commits, and then puts a pipe into git's way; the last line is news for the import beside the session.
+    private static let work = """
+        git commit -q --allow-empty -m inside
+        d=$(git rev-parse --absolute-git-dir); mkfifo "$d/pipe"; git config include.path "$d/pipe"; : >> "$d/logs/HEAD"; echo ready; read x
+
+        """
+
+    private func begin(_ place: Sandboxed, _ end: String) throws -> ChildProcess {
+        try place.makeRepository()
+        let run = try place.start(
+            ["run", "--network", "none", "--task", "fix", "--", "sh", "-ec", HangingImportTests.work + end], input: .pipe)
+        #expect(try run.waitForOutput("ready"))
+        #expect(try Deadline.poll(seconds: 60) { try place.processes().contains { $0.contains("for-each-ref") } })
+        return run
+    }
+
+    /// The cgroups of all processes of this place (cgroups(7), `/proc/pid/cgroup`).
+    private func cgroups(_ place: Sandboxed) throws -> Set<String> {
+        var result: Set<String> = []
+        for process in try place.processes() {
+            let number = process.split(separator: " ")[1].dropLast()
+            // One that is gone by now has none.
+            let text = String(osBytes: (try? FileSystem.read("/proc/\(number)/cgroup")) ?? [])
+            for line in text.split(separator: "\n") where line.contains("/coop-") {
+                let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+                result.insert("/sys/fs/cgroup/\(parts[1])\(parts[2])")
+            }
+        }
+        return result
+    }
+
+    @Test("an import that hangs ends with its session, and the session's own takes the commits over", arguments: TestIdentity.all)
+    func live(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        // Git that has begun to open the pipe goes on waiting for it.
+        let run = try begin(place, #"rm "$d/pipe"; : > "$d/pipe""#)
+        let cgroups = try cgroups(place)
+        #expect(cgroups.count > 1 || identity != .root)
+        try run.send("go\n")
+        let outcome = try run.wait(timeout: 180)
+        #expect(outcome.exitCode == 0, "\(outcome)")
+        #expect(try place.git("log", "-1", "--format=%s", "coop/fix") == "inside")
+        try place.expectClean()
+        #expect(cgroups.filter { FileSystem.kind($0) != nil } == [])
+    }
+
+    @Test("one that hangs for good is given up, and what was committed is kept")
+    func final() throws {
+        let place = try Sandboxed(TestIdentity.ordinary.first ?? .root)
+        let run = try begin(place, "")
+        try run.send("go\n")
+        let outcome = try run.wait(timeout: 300)
+        #expect(outcome.exitCode == 0 && outcome.error.contains("did not end within 60 seconds"), "\(outcome)")
+        #expect(try place.git("log", "-1", "--format=%s", "coop/fix") == "first")
+        let kept = try place.coop(["commits", "list"])
+        #expect(kept.exitCode == 0 && kept.output.contains("did not end within 60 seconds"), "\(kept)")
+        try place.expectClean()
+    }
+}
