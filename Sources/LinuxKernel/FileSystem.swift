@@ -166,32 +166,12 @@ public enum FileSystem {
         if path.withOSBytes({ rmdir($0) }) != 0, errno != ENOENT { throw SystemError("rmdir", path) }
     }
 
-    /// Removes a tree that belongs to coop. Links are removed, never followed; a directory without permissions is
-    /// opened up first.
+    /// Removes a tree that belongs to coop, however deep. Links are removed, never followed; a directory without permissions is
+    /// opened up first. What somebody else removes at the same time is no error.
     public static func removeTree(_ path: String) throws(SystemError) {
-        guard let parentHandle = try? Descriptor.open(parent(of: path), O_RDONLY | O_DIRECTORY) else { return }
-        try removeTree(named: lastComponent(of: path), in: parentHandle.number, path: path)
-    }
-
-    private static func removeTree(named name: String, in directory: Int32, path: String) throws(SystemError) {
-        if name.withOSBytes({ unlinkat(directory, $0, 0) }) == 0 || errno == ENOENT { return }
-        guard errno == EISDIR || errno == EPERM || errno == EACCES else { throw SystemError("unlink", path) }
-        var handle = name.withOSBytes { openat(directory, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
-        if handle < 0, errno == EACCES {
-            _ = name.withOSBytes { fchmodat(directory, $0, 0o700, 0) }
-            handle = name.withOSBytes { openat(directory, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
-        }
-        guard handle >= 0 else {
-            // Somebody else has removed it since.
-            if errno == ENOENT { return }
-            throw SystemError("open", path)
-        }
-        let owner = Descriptor(owning: handle)
-        _ = fchmod(handle, 0o700)
-        for entry in try list("/proc/self/fd/\(handle)") {
-            try removeTree(named: entry, in: owner.number, path: join(path, entry))
-        }
-        if name.withOSBytes({ unlinkat(directory, $0, AT_REMOVEDIR) }) != 0, errno != ENOENT { throw SystemError("rmdir", path) }
+        guard let parent = try? Descriptor.open(parent(of: path), O_RDONLY | O_DIRECTORY) else { return }
+        var removal = TreeRemoval(path, in: parent)
+        try removal.run()
     }
 
     /// The text of a symbolic link (readlink(2)); nil when `path` is not one.
