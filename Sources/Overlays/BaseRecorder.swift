@@ -42,8 +42,8 @@ struct BaseRecorder {
             do throws(SystemError) {
                 directory = try top.open(path.isEmpty ? "." : path, O_RDONLY | O_DIRECTORY)
             } catch {
-                // Not to be read by this user: nothing that happens in it can be told from the base.
-                if error.errno == EACCES { tree.entries[index].flags |= BaseEntry.unread }
+                // Not to be read by this user, or by its path: nothing that happens in it can be told from the base.
+                if error.errno == EACCES || error.errno == ENAMETOOLONG { tree.entries[index].flags |= BaseEntry.unread }
                 // Gone or replaced since its parent was read.
                 guard error.errno == EACCES || error.isAbsence else { throw error }
                 continue

@@ -11,8 +11,16 @@ struct OverlayChanges {
     private let limit: Int
     private let standing: Set<[UInt8]>
     private var found: [Change] = []
+    /// Directories made for mounts: changes only if something is found in them.
+    private var made: [Change] = []
     /// Paths with a base of their own that the walk came by.
     private var seen: Set<[UInt8]> = []
+    /// The directories that are still to be looked at. No recursion: the session decides how deep they lie.
+    private var waiting: [Waiting] = []
+
+    /// Levels of directories that are looked at. What lies deeper is one change that cannot be carried over: every level costs a descriptor
+    /// where the session has taken its owner's rights.
+    private static let mostLevels = 128
 
     private init(_ base: OverlayBase, _ upper: UpperLayer, _ wanted: [String], _ limit: Int) {
         (self.base, self.upper, self.wanted, self.limit) = (base, upper, wanted, limit)
@@ -24,8 +32,14 @@ struct OverlayChanges {
         let wanted = paths.map { FileSystem.components(of: $0).filter { $0 != "." }.joined(separator: "/") }
         var walk = OverlayChanges(base, upper, wanted, limit)
         let root = Below(index: BaseTree.rootIndex, path: "")
-        try walk.directory("", below: root, old: BaseTree.rootIndex)
+        walk.waiting = [Waiting(path: "", level: 0, below: root, old: BaseTree.rootIndex)]
+        while let next = walk.waiting.popLast(), !walk.isDone {
+            do { try walk.directory(next) } catch let error as SystemError where error.isAbsence && next.level > 0 {
+                // The session goes on: it is gone since it was listed.
+            }
+        }
         try walk.addVanished()
+        walk.addMade()
         // `sorted` by the bytes: a directory is the beginning of what lies in it.
         return walk.found.map { ($0, $0.path.osBytes) }.sorted { $0.1.lexicographicallyPrecedes($1.1) }.map(\.0)
     }
@@ -36,14 +50,23 @@ struct OverlayChanges {
         var path: String
     }
 
+    /// A directory of the upper layer.
+    private struct Waiting {
+        var path: String
+        /// How many names `path` has.
+        var level: Int
+        /// What shines through; nil for nothing.
+        var below: Below?
+        /// What the base has at `path`, if that is a directory.
+        var old: Int?
+    }
+
     private var isDone: Bool { found.count >= limit }
 
     // MARK: - The walk
 
-    /// - Parameters:
-    ///   - below: what shines through; nil for nothing.
-    ///   - old: what the base has at `path`, if that is a directory.
-    private mutating func directory(_ path: String, below: Below?, old: Int?) throws {
+    private mutating func directory(_ directory: Waiting) throws {
+        let (path, below, old) = (directory.path, directory.below, directory.old)
         let entries = try upper.entries(path)
         var names: Set<[UInt8]> = []
         let isMoved = below?.index != old
@@ -52,7 +75,7 @@ struct OverlayChanges {
             if isMoved { names.insert(name.osBytes) }
             let place = path.isEmpty ? name : path + "/" + name
             guard isNear(place) else { continue }
-            do { try entry(name, place, status, below: below, old: old) } catch let error as SystemError where error.isAbsence {
+            do { try entry(name, place, status, in: directory) } catch let error as SystemError where error.isAbsence {
                 // The session goes on: it is gone since it was listed.
             }
         }
@@ -70,14 +93,17 @@ struct OverlayChanges {
         }
     }
 
-    private mutating func entry(_ name: String, _ path: String, _ status: stat, below: Below?, old directory: Int?) throws {
-        let old = directory.flatMap { base.tree.child(name, of: $0) }
+    private mutating func entry(_ name: String, _ path: String, _ status: stat, in directory: Waiting) throws {
+        let old = directory.old.flatMap { base.tree.child(name, of: $0) }
         let mode = UInt32(status.st_mode) & 0o7777
+        if let what = unreachable(path, status, level: directory.level + 1) {
+            return try add(path, OverlayChanges.plain(.other(what: what), path, mode: mode), over: nil)
+        }
         switch FileKind(mode: status.st_mode) {
-        case .characterDevice where status.st_rdev == 0: try whiteOut(path, old, in: directory)
+        case .characterDevice where status.st_rdev == 0: try whiteOut(path, old, in: directory.old)
         case .file:
             let attributes = try upper.attributes(path)
-            if attributes.isWhiteout, status.st_size == 0 { return try whiteOut(path, old, in: directory) }
+            if attributes.isWhiteout, status.st_size == 0 { return try whiteOut(path, old, in: directory.old) }
             let upper = upper
             try add(
                 path,
@@ -86,23 +112,29 @@ struct OverlayChanges {
                     source: { try upper.content(path) }), over: old)
         case .directory:
             let attributes = try upper.attributes(path)
-            let shining = self.shining(through: attributes, name, below)
+            let shining = self.shining(through: attributes, name, directory.below)
             let isOld = old.map { base.tree.entries[$0].kind == .directory } ?? false
             let origin = attributes.redirect == nil ? nil : shining?.path
             let count = found.count
             try add(
                 path, OverlayChanges.plain(.directory, path, mode: mode, attributes: attributes.user), over: isOld ? nil : old,
                 origin: origin)
-            let isAdded = found.count > count
-            try self.directory(path, below: shining, old: isOld ? old : nil)
-            // Made for a mount to stand on, and for nothing else.
-            if isAdded, found.count == count + 1, standing.contains(path.osBytes) { found.removeLast() }
+            if found.count == count + 1, standing.contains(path.osBytes) { made.append(found.removeLast()) }
+            waiting.append(Waiting(path: path, level: directory.level + 1, below: shining, old: isOld ? old : nil))
         case .symlink:
             let target = try upper.target(path)
             try add(
                 path, OverlayChanges.plain(.symlink, path, mode: 0o777, size: UInt64(target.osBytes.count), target: target), over: old)
         case let kind: try add(path, OverlayChanges.plain(.other(what: OverlayBase.words(for: kind)), path, mode: mode), over: old)
         }
+    }
+
+    /// What cannot be looked at, in words; nil for what can.
+    private func unreachable(_ path: String, _ status: stat, level: Int) -> String? {
+        // With the tree's own path, as the user's programs would name it; a path ends with a byte more.
+        if base.tree.root.utf8.count + path.utf8.count + 2 > Int(PATH_MAX) { return "something with too long a path" }
+        guard level > OverlayChanges.mostLevels, FileKind(mode: status.st_mode) == .directory else { return nil }
+        return "a directory more than \(OverlayChanges.mostLevels) levels deep"
     }
 
     private func shining(through attributes: UpperLayer.Attributes, _ name: String, _ below: Below?) -> Below? {
@@ -133,10 +165,10 @@ struct OverlayChanges {
 
     /// Nothing is at `path` any more.
     private mutating func remove(_ path: String, _ old: Int?) throws {
-        if let before = try before(path) { report(Change(path: path, before: before, after: nil)) }
-        for child in old.map(base.tree.children) ?? 0..<0 {
-            if isDone { return }
-            try remove(path + "/" + base.tree.name(of: child), child)
+        var places: [(path: String, index: Int?)] = [(path, old)]
+        while let (path, index) = places.popLast(), !isDone {
+            if let before = try before(path) { report(Change(path: path, before: before, after: nil)) }
+            for child in index.map(base.tree.children) ?? 0..<0 { places.append((path + "/" + base.tree.name(of: child), child)) }
         }
     }
 
@@ -150,11 +182,13 @@ struct OverlayChanges {
 
     /// What lay at `source` is at `path` now, with everything in it.
     private mutating func shine(_ path: String, _ index: Int, from source: String) throws {
-        if isDone { return }
-        if let after = try shining(index, from: source, at: path) { try add(path, after, over: nil, origin: source) }
-        for child in base.tree.children(of: index) {
-            let name = base.tree.name(of: child)
-            try shine(path + "/" + name, child, from: source + "/" + name)
+        var places = [(path: path, index: index, source: source)]
+        while let (path, index, source) = places.popLast(), !isDone {
+            if let after = try shining(index, from: source, at: path) { try add(path, after, over: nil, origin: source) }
+            for child in base.tree.children(of: index) {
+                let name = base.tree.name(of: child)
+                places.append((path + "/" + name, child, source + "/" + name))
+            }
         }
     }
 
@@ -174,6 +208,12 @@ struct OverlayChanges {
             guard base.tree.find(path) == nil, try upper.status(path) == nil else { continue }
             report(Change(path: path, before: entry.version, after: nil))
         }
+    }
+
+    /// What was made for a mount to stand on, and is not for nothing else.
+    private mutating func addMade() {
+        let changed = found
+        found += made.filter { made in changed.contains { FileSystem.contains(made.path, $0.path) } }
     }
 
     private mutating func before(_ path: String) throws -> FileVersion? {

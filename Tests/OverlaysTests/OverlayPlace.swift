@@ -43,6 +43,19 @@ final class OverlayPlace {
 
     func makeDirectory(_ name: String) throws { try FileSystem.makeDirectories(directory.upper + "/" + name, mode: 0o755) }
 
+    /// Makes `name` in `path`, `levels` of them one in the other, with a file in the innermost. Only `mkdirat` gets so far.
+    func nest(_ levels: Int, of name: String, in path: String, mode: mode_t = 0o755) throws {
+        var directory = try Descriptor.open(path, O_RDONLY | O_DIRECTORY)
+        var above: [Descriptor] = []
+        for _ in 0..<levels {
+            try check("mkdirat", name) { mkdirat(directory.number, name, 0o755) }
+            if mode != 0o755 { above.append(directory) }
+            directory = Descriptor(owning: try check("openat", name) { openat(directory.number, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) })
+        }
+        _ = Descriptor(owning: try check("openat", "file") { openat(directory.number, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0o600) })
+        for directory in above.reversed() { try check("fchmodat", name) { fchmodat(directory.number, name, mode, 0) } }
+    }
+
     func setAttribute(_ name: String, _ value: String, of path: String) throws {
         let code = "import os,sys; os.setxattr(sys.argv[1], sys.argv[2], sys.argv[3].encode(), follow_symlinks=False)"
         let outcome = try ChildProcess.run(["python3", "-c", code, path, name, value], environment: ["PATH": Sandboxed.path])
