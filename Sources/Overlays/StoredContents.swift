@@ -35,29 +35,63 @@ struct StoredContents: Sendable {
 
 /// Contents of files, by descriptors.
 enum Contents {
-    /// Copies exactly `count` bytes to where `target` stands.
+    /// Copies exactly `count` bytes to where `target` ends and stands. Holes stay holes: a session makes a file of terabytes for nothing.
+    ///
+    /// - Throws: `ESTALE` when the source is shorter than it was when it was looked at.
     static func copy(_ source: Descriptor, from offset: UInt64, count: UInt64, to target: Descriptor, _ subject: String) throws(SystemError)
     {
-        var place = Int64(clamping: offset)
-        var left = count
-        while left > 0 {
-            let copied = coop_sendfile(target.number, source.number, &place, Int(min(left, 1 << 30)))
-            if copied < 0, errno == EINTR { continue }
-            // Shorter than it was when it was looked at.
-            guard copied > 0 else { throw SystemError("sendfile", subject, errno: copied == 0 ? ESTALE : errno) }
-            left -= UInt64(copied)
+        let start = off_t(clamping: offset)
+        let (end, isTooLong) = start.addingReportingOverflow(off_t(clamping: count))
+        let base = try check("lseek", subject) { lseek(target.number, 0, SEEK_CUR) }
+        let (last, isTooFar) = base.addingReportingOverflow(end - start)
+        guard !isTooLong, !isTooFar else { throw SystemError("lseek", subject, errno: EFBIG) }
+        var place = start
+        while true {
+            place = nextData(source, place, end)
+            if place >= end { break }
+            // Not every file system knows where its holes are.
+            let hole = lseek(source.number, place, Int32(COOP_SEEK_HOLE))
+            let next = hole > place ? min(hole, end) : end
+            try check("lseek", subject) { lseek(target.number, base + (place - start), SEEK_SET) }
+            var read = Int64(place)
+            while read < next {
+                let copied = coop_sendfile(target.number, source.number, &read, Int(min(Int64(next) - read, 1 << 30)))
+                if copied < 0, errno == EINTR { continue }
+                guard copied > 0 else { throw SystemError("sendfile", subject, errno: copied == 0 ? ESTALE : errno) }
+            }
+            place = next
         }
+        var status = stat()
+        try check("fstat", subject) { fstat(source.number, &status) }
+        guard status.st_size >= end else { throw SystemError("sendfile", subject, errno: ESTALE) }
+        try check("ftruncate", subject) { ftruncate(target.number, last) }
+        try check("lseek", subject) { lseek(target.number, last, SEEK_SET) }
+    }
+
+    /// Where the next bytes are that are no hole; `end` when there are none before it.
+    private static func nextData(_ file: Descriptor, _ place: off_t, _ end: off_t) -> off_t {
+        let found = lseek(file.number, place, Int32(COOP_SEEK_DATA))
+        if found >= 0 { return min(found, end) }
+        // ENXIO: only a hole is left (lseek(2)).
+        return errno == ENXIO ? end : place
     }
 
     /// Whether two files have the same bytes.
     static func areEqual(_ left: Descriptor, _ right: Descriptor) throws(SystemError) -> Bool {
         let size = 1 << 16
+        var (status, other) = (stat(), stat())
+        try check("fstat") { fstat(left.number, &status) }
+        try check("fstat") { fstat(right.number, &other) }
+        guard status.st_size == other.st_size else { return false }
+        let end = status.st_size
         var failure: SystemError?
         let result = withUnsafeTemporaryAllocation(byteCount: 2 * size, alignment: 16) { buffer -> Bool in
             guard let first = buffer.baseAddress else { return false }
             var offset: off_t = 0
             do throws(SystemError) {
                 while true {
+                    // Where both have a hole there is nothing to read.
+                    offset = max(offset, min(nextData(left, offset, end), nextData(right, offset, end)))
                     let one = try fill(left, first, size, offset)
                     let two = try fill(right, first + size, size, offset)
                     guard one == two, memcmp(first, first + size, one) == 0 else { return false }

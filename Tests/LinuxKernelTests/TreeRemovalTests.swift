@@ -81,7 +81,7 @@ import Testing
 
     @Test("two at once remove the same tree, and neither fails")
     func together() async throws {
-        for _ in 0..<20 {
+        for _ in 0..<8 {
             let root = try temporary()
             for name in ["a", "b", "c", "d"] {
                 try FileSystem.makeDirectories("\(root)/tree/\(name)")

@@ -74,6 +74,40 @@ import Testing
         #expect(FileSystem.kind(place.directory.path) == nil)
     }
 
+    @Test("a file of holes is kept as one, between others, and compared as one")
+    func holes() throws {
+        let place = try OverlayPlace()
+        try place.begin()
+        try place.change("a", "first")
+        try place.change("big", "begin")
+        try place.change("c", "last")
+        let big = place.directory.upper + "/big"
+        let file = try Descriptor.open(big, O_WRONLY)
+        let size: off_t = 3 << 40
+        try check("pwrite") { pwrite(file.number, "middle", 6, size / 2) }
+        try check("ftruncate") { ftruncate(file.number, size) }
+        let session = try #require(try place.end())
+        try session.accept(session.changes().map { AcceptedVersion(path: $0.path, version: $0.after) })
+        var status = stat()
+        try check("stat") { stat(place.directory.base + "/accepted.contents", &status) }
+        #expect(status.st_size > size)
+        #expect(status.st_blocks < 1 << 12)
+        // All of it is the base.
+        #expect(try place.session().changes().isEmpty)
+        try check("pwrite") { pwrite(file.number, "MIDDLE", 6, size / 2) }
+        let changes = try place.session().changes()
+        #expect(changes.lines == ["* big"])
+        #expect(changes[0].before?.size == UInt64(size))
+        let old = try #require(try changes[0].before?.open())
+        var bytes = [UInt8](repeating: 1, count: 8)
+        #expect(pread(old.number, &bytes, 8, size / 2) == 8)
+        #expect(bytes == Array("middle".utf8) + [0, 0])
+        #expect(pread(old.number, &bytes, 8, 0) == 8)
+        #expect(bytes == Array("begin".utf8) + [0, 0, 0])
+        try place.change("c", "LAST")
+        #expect(try place.session().changes()[1].before?.text() == "last")
+    }
+
     @Test("what was accepted is the base from then on")
     func accepted() throws {
         let place = try OverlayPlace()
