@@ -52,6 +52,19 @@ public enum FileSystem {
         try Descriptor.open(path, O_RDONLY).readAll(limit: limit, subject: path)
     }
 
+    /// The whole contents of a file that somebody else may have made: whatever could keep coop waiting in its place is an error (`EINVAL`).
+    public static func readPlain(_ path: String, limit: Int = 64 << 20) throws(SystemError) -> [UInt8] {
+        // O_NONBLOCK: opening a pipe would wait for its writer.
+        let file = try Descriptor.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        var found = stat()
+        try check("fstat", path) { fstat(file.number, &found) }
+        // The null device is what people link to for "nothing".
+        guard found.st_mode & S_IFMT == S_IFREG || found.st_mode & S_IFMT == S_IFCHR else {
+            throw SystemError("read", "\(path) (a pipe or a device)", errno: EINVAL)
+        }
+        return try file.readAll(limit: limit, subject: path)
+    }
+
     /// Replaces a file in one step: a reader, and a crash at any point, sees the old or the new bytes, never a mixture.
     ///
     /// - Parameter owner: to whom the file belongs afterwards; nil for whoever calls.

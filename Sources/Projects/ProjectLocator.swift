@@ -135,7 +135,7 @@ public struct ProjectLocator: Sendable {
         }
         // A linked work tree has a `commondir`; it is a work tree, whatever its repository is.
         if FileSystem.kind(FileSystem.join(gitDirectory, "commondir")) != nil { return }
-        guard let text = try? FileSystem.read(FileSystem.join(gitDirectory, "config"), limit: 1 << 20) else { return }
+        guard let text = try? FileSystem.readPlain(FileSystem.join(gitDirectory, "config"), limit: 1 << 20) else { return }
         let isBare = text.split(separator: UInt8(ascii: "\n")).contains { line in
             String(decoding: line.filter { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }, as: UTF8.self).lowercased() == "bare=true"
         }
@@ -175,7 +175,7 @@ public struct ProjectLocator: Sendable {
 
     /// The first line of a small file; nil when there is none or it cannot be read.
     private func firstLine(_ path: String) -> String? {
-        guard FileSystem.kind(path) == .file, let bytes = try? FileSystem.read(path, limit: 1 << 16) else { return nil }
+        guard FileSystem.kind(path) == .file, let bytes = try? FileSystem.readPlain(path, limit: 1 << 16) else { return nil }
         return bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).first.map {
             String(osBytes: $0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0)
         }

@@ -199,11 +199,12 @@ public struct TaskRepository: Sendable {
 
     /// What is not committed in a task's tree: paths relative to it, with git's two letters (git-status(1), "Short Format").
     ///
-    /// No filter, hook or monitor of anybody's configuration runs; submodules are not looked into.
+    /// No filter, hook or monitor of anybody's configuration runs; submodules are not looked into. A pipe in the place of a file that git reads
+    /// keeps it until its time is over.
     public func changedFiles(of record: TaskRecord) throws -> [(state: String, path: String)] {
         let answer = try git(in: record).run(
             ["status", "--porcelain=v1", "-z", "--untracked-files=all", "--ignore-submodules=all", "--no-renames"],
-            HostGit.Setting(workTree: record.tree))
+            HostGit.Setting(workTree: record.tree, limits: HostProcess.Limits(timeout: 60_000)))
         return answer.split(separator: 0).compactMap { line in
             guard line.count > 3 else { return nil }
             return (String(decoding: line.prefix(2), as: UTF8.self), String(osBytes: line.dropFirst(3)))

@@ -16,8 +16,8 @@ extension CommitImport {
         }
         let isBusy = !state.stateFiles.isDisjoint(with: ["rebase-merge", "rebase-apply"])
         guard state.head == .branch(own), !isBusy else { return nil }
-        let lock = try describing("cannot lock the repository") { try RepositoryLock(of: git.repository, in: stateDirectory) }
-        defer { withExtendedLifetime(lock) {} }
+        let turn = try lock()
+        defer { withExtendedLifetime(turn) {} }
         return try interruption.reading {
             try git.verify()
             let transfer = ObjectTransfer(git: git, session: session, limits: limits) {
@@ -38,6 +38,9 @@ extension CommitImport {
         if host.refs[own] == tip { return nil }
         let missing = try transfer.bring([tip], known: knownTips() + [host.refs[own]].compactMap { $0 })
         let commits = Set(try transfer.types(of: [tip]).filter { $0.value == "commit" }.keys)
+        // As at the end of a session; others hold it for a moment only.
+        let exclusive = try lockRepository()
+        defer { withExtendedLifetime(exclusive) {} }
         var result = ImportResult()
         result.references = try interruption.writing { try updateReferences(listing, state, missing, commits) }
         host = try currentHost()

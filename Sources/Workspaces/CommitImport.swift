@@ -99,8 +99,8 @@ public struct CommitImport: Sendable {
         addNotes(state, &result)
         guard try state.referencesChanged || state.indexChanged || !journal.read().isEmpty else { return result }
 
-        let lock = try describing("cannot lock the repository") { try RepositoryLock(of: git.repository, in: stateDirectory) }
-        defer { withExtendedLifetime(lock) {} }
+        let turn = try lock()
+        defer { withExtendedLifetime(turn) {} }
         try git.verify()
         let transfer = ObjectTransfer(git: git, session: session, limits: limits, runInside: runInside)
         try removeLeftovers(transfer)
@@ -116,6 +116,10 @@ public struct CommitImport: Sendable {
         let refused = try refusedBranches(listing, state, host, missing, transfer)
         try step(.objectsStored)
 
+        // What git inside does is over, and may have taken its time: imports of other sessions wait for what follows alone.
+        let exclusive = try lockRepository()
+        defer { withExtendedLifetime(exclusive) {} }
+        host = try currentHost()
         let types = try transfer.types(of: tips + refused.compactMap(\.accepted))
         let commits = Set(types.filter { $0.value == "commit" }.keys)
         var accepted = listing
@@ -161,6 +165,17 @@ public struct CommitImport: Sendable {
             }
         }
         return result
+    }
+
+    func lock() throws -> ImportLock {
+        try describing("cannot begin an import") {
+            try FileSystem.makeDirectories(stateDirectory)
+            return try ImportLock(of: session, in: stateDirectory)
+        }
+    }
+
+    func lockRepository() throws -> RepositoryLock {
+        try describing("cannot lock the repository") { try RepositoryLock(of: git.repository, in: stateDirectory) }
     }
 
     /// Removes what an import of this session has left that was killed: this one may have no use for any of it.

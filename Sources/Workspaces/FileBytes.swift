@@ -32,10 +32,10 @@ package enum FileBytes {
         return bytes
     }
 
-    /// A file's bytes, nil when there is none.
+    /// A file's bytes, nil when there is none. A pipe or device in its place, for which coop could wait for ever, is an error (`EINVAL`).
     package static func contents(_ path: String, limit: Int = 64 << 20) throws(SystemError) -> [UInt8]? {
         do {
-            return try read(try Descriptor.open(path, O_RDONLY), limit: limit, subject: path)
+            return try FileSystem.readPlain(path, limit: limit)
         } catch  where error.errno == ENOENT || error.errno == ENOTDIR {
             return nil
         }

@@ -19,19 +19,26 @@ struct HardenedGit: Sendable {
         var variables: [String] = []
         var directory = "/"
         var limits = HostProcess.Limits()
+
+        /// A tree that names itself many times is small, and has no end: git may not use the host's memory for it.
+        fileprivate var boundedLimits: HostProcess.Limits {
+            var result = limits
+            result.memory = limits.memory ?? 2 << 30
+            return result
+        }
     }
 
     func run(_ arguments: [String], input: [UInt8], _ call: Call) throws(SystemError) -> HostProcess.Outcome {
         try HostProcess.run(
             executable, HardenedGit.arguments(call) + arguments, environment: HardenedGit.environment + call.variables,
-            directory: call.directory, input: input, limits: call.limits)
+            directory: call.directory, input: input, limits: call.boundedLimits)
     }
 
     /// Starts git with a descriptor as its standard input.
     func start(_ arguments: [String], input: Descriptor?, _ call: Call) throws(SystemError) -> HostProcess {
         try HostProcess.start(
             executable, HardenedGit.arguments(call) + arguments, environment: HardenedGit.environment + call.variables,
-            directory: call.directory, input: input, limits: call.limits)
+            directory: call.directory, input: input, limits: call.boundedLimits)
     }
 
     /// The repository is named, never searched for, so that nothing the sandbox made is taken for one.

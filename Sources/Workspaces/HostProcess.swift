@@ -41,6 +41,9 @@ package struct HostProcess {
         }
     }
 
+    /// Bytes kept of what a process complains of.
+    private static let mostErrors = 1 << 20
+
     private let process: pid_t
     private let handle: Descriptor
     private let output: Descriptor?
@@ -59,8 +62,8 @@ package struct HostProcess {
         output: Descriptor? = nil, limits: Limits = Limits()
     ) throws(SystemError) -> HostProcess {
         let input = if let input { input } else { try memoryFile([]) }
-        let collected = output == nil ? try memoryFile([]) : nil
-        let errors = try memoryFile([])
+        let collected = output == nil ? try boundedFile(limits.output) : nil
+        let errors = try boundedFile(HostProcess.mostErrors)
 
         var actions = posix_spawn_file_actions_t()
         try code("posix_spawn_file_actions_init", posix_spawn_file_actions_init(&actions))
@@ -134,9 +137,11 @@ package struct HostProcess {
         if late { throw SystemError("wait", name, errno: ETIMEDOUT) }
         let signal = status & 0x7F
         let ending: Status = signal == 0 ? .exited((status >> 8) & 0xFF) : .signalled(signal)
+        let collected = try output.map { descriptor throws(SystemError) in try contents(descriptor) } ?? []
+        if collected.count >= limits.output { throw SystemError("read", name, errno: EFBIG) }
         return Outcome(
-            status: ending, output: try output.map { descriptor throws(SystemError) in try contents(descriptor, limits.output) } ?? [],
-            errors: try contents(errors, 1 << 20))
+            status: ending, output: collected,
+            errors: try contents(errors))
     }
 
     /// Runs a program to its end.
@@ -159,11 +164,18 @@ package struct HostProcess {
         return file
     }
 
-    private func contents(_ file: Descriptor, _ limit: Int) throws(SystemError) -> [UInt8] {
-        try FileBytes.read(file, limit: limit, subject: name)
+    /// A file in memory for what a process writes, in which there is room for so many bytes: more cannot be written.
+    private static func boundedFile(_ size: Int) throws(SystemError) -> Descriptor {
+        Descriptor(owning: try check("memfd_create") { clinux_bounded_memory_file("coop", Int64(size)) })
     }
 
-    private static func milliseconds() -> Int {
+    /// What was written: the offset is shared with the writer.
+    private func contents(_ file: Descriptor) throws(SystemError) -> [UInt8] {
+        try FileBytes.read(file, count: max(0, Int(lseek(file.number, 0, SEEK_CUR))), subject: name)
+    }
+
+    /// Of CLOCK_MONOTONIC.
+    static func milliseconds() -> Int {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
         return now.tv_sec * 1000 + now.tv_nsec / 1_000_000

@@ -65,9 +65,11 @@ struct ObjectTransfer {
             if tips.count == 1 { return [tips[0]: error.message] }
         }
         var failures: [ObjectID: String] = [:]
+        // Together they share the time that one of them may take.
+        let end = HostProcess.milliseconds() + limits.timeout
         for (number, tip) in tips.enumerated() {
-            guard number < limits.separateTips else {
-                failures[tip] = "too many branches to try one by one"
+            guard number < limits.separateTips, HostProcess.milliseconds() < end else {
+                failures[tip] = "too many branches, or too large ones, to try one by one"
                 continue
             }
             do {

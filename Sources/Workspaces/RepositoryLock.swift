@@ -2,7 +2,7 @@ import CoopErrors
 import Glibc
 import LinuxKernel
 
-/// One import at a time into one repository, however many sessions end at once. The lock file lies in coop's own state, because
+/// One import at a time changes one repository, however many sessions end at once. The lock file lies in coop's own state, because
 /// the workspace and the private git directory can be written by a sandbox.
 package struct RepositoryLock {
     private let file: Descriptor

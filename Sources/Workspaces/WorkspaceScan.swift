@@ -36,6 +36,8 @@ public struct WorkspaceScan: Sendable {
         public var entries = 0
         /// How many findings of a kind were not kept.
         public var omitted: [ScanFinding.Kind: Int] = [:]
+        /// How many were.
+        fileprivate var kept: [ScanFinding.Kind: Int] = [:]
 
         /// Repositories, to be made read-only in the sandbox.
         public var repositories: [String] { findings.filter(\.kind.isRepository).map(\.path) }
@@ -111,7 +113,13 @@ public struct WorkspaceScan: Sendable {
                 } catch  where error.errno == ENOENT || error.errno == ENOTDIR {
                     continue // It was removed, or exchanged, since its parent was read.
                 } catch {
-                    add(.unreadable, path, error.reason, isNew: true, &report)
+                    let isNew = changed(top, path)
+                    // What the session has closed is looked into as well: whoever opens it again would find what it holds.
+                    if isNew, error.errno == EACCES, reopen(top, path) {
+                        stack.append((path, depth))
+                    } else {
+                        add(.unreadable, path, error.reason, isNew: isNew, &report)
+                    }
                     continue
                 }
                 report.entries += entries.count
@@ -130,6 +138,25 @@ public struct WorkspaceScan: Sendable {
             }
             return report
         }
+    }
+
+    /// Whether a directory that cannot be read was made or changed since the session's start.
+    private func changed(_ top: BeneathDirectory, _ path: String) -> Bool {
+        var status = stat()
+        guard isFull, let directory = try? top.open(path, BeneathDirectory.pathOnly | O_NOFOLLOW), fstat(directory.number, &status) == 0
+        else {
+            return isFull
+        }
+        return isNew(status)
+    }
+
+    /// Gives the user back the rights to a directory of its own; false where it has them.
+    private func reopen(_ top: BeneathDirectory, _ path: String) -> Bool {
+        var status = stat()
+        guard let directory = try? top.open(path, BeneathDirectory.pathOnly | O_NOFOLLOW | O_DIRECTORY),
+            fstat(directory.number, &status) == 0, status.st_uid == geteuid(), status.st_mode & 0o700 != 0o700
+        else { return false }
+        return chmod("/proc/self/fd/\(directory.number)", status.st_mode & 0o7777 | 0o700) == 0
     }
 
     /// Git looks for `.git`; on a file system that ignores case it finds other spellings.
@@ -220,9 +247,10 @@ public struct WorkspaceScan: Sendable {
 
     private func add(_ kind: ScanFinding.Kind, _ path: String, _ detail: String, isNew: Bool, _ report: inout Report) {
         // Repositories are always kept: each of them has to be dealt with.
-        if !kind.isRepository, report.findings.lazy.filter({ $0.kind == kind }).count >= budget.findings {
+        if !kind.isRepository, report.kept[kind, default: 0] >= budget.findings {
             report.omitted[kind, default: 0] += 1
         } else {
+            report.kept[kind, default: 0] += 1
             report.findings.append(ScanFinding(kind: kind, path: path, detail: detail, isNew: isNew))
         }
     }

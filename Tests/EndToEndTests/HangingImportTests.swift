@@ -50,6 +50,55 @@ import Testing
         #expect(cgroups.filter { FileSystem.kind($0) != nil } == [])
     }
 
+    @Test("one that hangs while it packs holds up no other session", arguments: TestIdentity.ordinary)
+    func others(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        try place.makeRepository()
+        let run = try place.start(
+            [
+                "run", "--network", "none", "--task", "one", "--", "sh", "-ec",
+                """
+                echo 1 > one; git add one; d=$(git rev-parse --absolute-git-dir); t=$(git write-tree); o="$d/objects/$(echo $t | cut -c1-2)/$(echo $t | cut -c3-)"
+                git commit -qm inside; mv "$o" "$o.x"; mkfifo "$o"; : >> "$d/logs/HEAD"; echo ready; read x; rm "$o"; mv "$o.x" "$o"
+                """,
+            ], input: .pipe)
+        #expect(try run.waitForOutput("ready"))
+        #expect(try Deadline.poll(seconds: 60) { try place.processes().contains { $0.contains("pack-objects") } })
+        let other = try place.task("two", "git commit -q --allow-empty -m other", options: ["--network", "none"])
+        #expect(other.exitCode == 0, "\(other)")
+        #expect(try place.git("log", "-1", "--format=%s", "coop/two") == "other")
+        #expect(try place.coop(["ps"]).output.contains("one"))
+        try run.send("go\n")
+        let outcome = try run.wait(timeout: 180)
+        #expect(outcome.exitCode == 0, "\(outcome)")
+        #expect(try place.git("log", "-1", "--format=%s", "coop/one") == "inside")
+        try place.expectClean()
+    }
+
+    @Test("a pipe in the place of what git on the host reads keeps no command for ever", arguments: TestIdentity.ordinary)
+    func pipes(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        for (number, names) in [["HEAD"], ["config"], ["packed-refs", "shallow"], ["objects/info/alternates"]].enumerated() {
+            let pipes = names.map { "mkfifo .git/\($0)" }.joined(separator: "; ")
+            let head = names.contains("HEAD") ? "" : "; echo ref: refs/heads/x > .git/HEAD"
+            let made = try place.shell(
+                "mkdir -p .git/objects/info .git/refs\(head); \(pipes); echo made", options: ["--network", "none"])
+            #expect(made.output == "made\n", "\(number): \(made)")
+            for command in [["task", "list"], ["config", "list"], ["run", "--network", "none", "--", "true"], ["ps"], ["explain"]] {
+                let outcome = try place.coop(command)
+                #expect(outcome.signal == 0, "\(number) \(command): \(outcome)")
+            }
+            try place.sh("rm -rf .git")
+        }
+        try place.makeRepository()
+        let task = try place.task("fix", "mkfifo .gitattributes", options: ["--network", "none"])
+        #expect(task.exitCode == 0, "\(task)")
+        let list = try place.coop(["task", "list", "--json"])
+        #expect(list.exitCode == 0 && list.output.contains("damaged") && list.output.contains("git status"), "\(list)")
+        try FileSystem.removeFile(FileSystem.join(try place.tree("fix"), ".gitattributes"))
+        #expect(try place.coop(["task", "list"]).output.contains("damaged") == false)
+    }
+
     @Test("one that hangs for good is given up, and what was committed is kept")
     func final() throws {
         let place = try Sandboxed(TestIdentity.ordinary.first ?? .root)

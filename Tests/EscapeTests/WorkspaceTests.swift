@@ -26,6 +26,22 @@ import Testing
             }
     }
 
+    @Test("a directory that the session has closed is looked into; one that was closed before stays so", arguments: TestIdentity.ordinary)
+    func closed(_ identity: TestIdentity) throws {
+        let place = try repository(identity)
+        try place.makeDirectory("before")
+        #expect(try place.outside(["/bin/sh", "-c", "chmod 0 before"]).exitCode == 0)
+        let outcome = try place.shell(
+            """
+            mkdir -p a/b/evil; cd a/b/evil; git init -q .; git config core.fsmonitor 'touch \(place("executed"))'; cd ../../..; chmod 0 a/b; chmod 0 a
+            """)
+        #expect(outcome.exitCode == 0 && outcome.error.contains("a/b/evil"), "\(outcome)")
+        let status = try place.outside(["/bin/sh", "-c", "stat -c %a before; cd a/b/evil && git status"])
+        #expect(status.exitCode == 0 && status.output.hasPrefix("0\n"), "\(status)")
+        #expect(!place.exists("executed"))
+        #expect(try !place.text("a/b/evil/.git/config").contains("fsmonitor"))
+    }
+
     @Test("hooks, configuration and fsmonitor that are set inside never reach the host's git", arguments: TestIdentity.all)
     func gitSinks(_ identity: TestIdentity) throws {
         let place = try repository(identity)
