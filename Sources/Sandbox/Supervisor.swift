@@ -140,6 +140,11 @@ public final class Supervisor {
         for (frame, descriptors) in frames {
             switch frame {
             case .start(var request):
+                if isOver {
+                    // The warden was gone before this was read: nobody else would ever answer. A client that is gone needs none.
+                    try client.channel.sendIfOpen(.exited(id: request.id, .signaled(UInt8(SIGKILL))))
+                    continue
+                }
                 let id = nextCommand
                 nextCommand += 1
                 client.commands[id] = request.id
