@@ -123,9 +123,12 @@ public final class SessionDirectory {
 
     private static func record(_ cgroups: [String], as name: String, in directory: String) throws(CoopError) {
         do {
+            // Renamed, so that one that cannot be written (a full disk) does not cost the one before; a start cannot wait for the disk.
             let file = FileSystem.join(directory, name)
-            try Descriptor.open(file, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
-                .writeAll(cgroups.joined(separator: "\n").osBytes, subject: file)
+            let new = file + ".new"
+            try Descriptor.open(new, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: 0o600)
+                .writeAll(cgroups.joined(separator: "\n").osBytes, subject: new)
+            try FileSystem.rename(new, to: file)
         } catch {
             throw CoopError(.failed, "cannot keep a record of the sandbox", "\(error)", next: "check the space in \(directory.printable)")
         }

@@ -1,3 +1,4 @@
+import Glibc
 import LinuxKernel
 import TestSupport
 import Testing
@@ -50,6 +51,37 @@ import Testing
         #expect(cgroups.filter { FileSystem.kind($0) != nil } == [])
     }
 
+    @Test(
+        "one at the end does not take the session's cgroups off its record: killed meanwhile, all of them go", .enabled(if: getuid() == 0))
+    func record() throws {
+        let place = try Sandboxed(.root)
+        func importing() throws -> [String] {
+            try place.sandboxIDs().map { id in
+                String(osBytes: (try? FileSystem.read("\(place.coopHome)/run/\(id)/import-cgroups")) ?? [])
+            }
+        }
+        let run = try begin(place, "")
+        let own = try place.cgroups()
+        let beside = try importing()
+        #expect(!own.isEmpty && beside.count == 1)
+        try run.send("go\n")
+        // Only who waits for it hands over what was sent.
+        let isAtEnd = try run.waitUntil(timeout: 60) { _ in
+            ((try? importing()) ?? beside) != beside && ((try? place.processes()) ?? []).contains { $0.contains("for-each-ref") }
+        }
+        #expect(isAtEnd)
+        #expect(try place.cgroups() == own)
+        let all = try cgroups(place).union(own)
+        kill(run.pid, SIGKILL)
+        _ = try run.wait()
+        #expect(try Deadline.poll(seconds: 60) { try place.processes().isEmpty })
+        #expect(try place.hostShell("rm \"$COOP_HOME\"/run/*/git/pipe").exitCode == 0)
+        let next = try place.coop(["ps"])
+        #expect(next.exitCode == 0, "\(next)")
+        try place.expectClean()
+        #expect(all.filter { FileSystem.kind($0) != nil } == [])
+    }
+
     @Test("one that hangs while it packs holds up no other session", arguments: TestIdentity.ordinary)
     func others(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
@@ -99,9 +131,11 @@ import Testing
         #expect(try place.coop(["task", "list"]).output.contains("damaged") == false)
     }
 
-    @Test("one that hangs for good is given up, and what was committed is kept")
-    func final() throws {
-        let place = try Sandboxed(TestIdentity.ordinary.first ?? .root)
+    @Test(
+        "one that hangs for good is given up, and what was committed is kept; so does a later one, and killed it leaves nothing",
+        arguments: TestIdentity.all)
+    func final(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
         let run = try begin(place, "")
         try run.send("go\n")
         let outcome = try run.wait(timeout: 300)
@@ -110,5 +144,16 @@ import Testing
         let kept = try place.coop(["commits", "list"])
         #expect(kept.exitCode == 0 && kept.output.contains("did not end within 60 seconds"), "\(kept)")
         try place.expectClean()
+
+        let again = try place.start(["commits", "import"])
+        #expect(try Deadline.poll(seconds: 60) { try place.processes().contains { $0.contains("for-each-ref") } })
+        let cgroups = try cgroups(place)
+        #expect(!cgroups.isEmpty || identity != .root)
+        kill(again.pid, SIGKILL)
+        _ = try again.wait()
+        #expect(try Deadline.poll(seconds: 60) { try place.processes().isEmpty })
+        #expect(try place.coop(["ps"]).exitCode == 0)
+        try place.expectClean()
+        #expect(cgroups.filter { FileSystem.kind($0) != nil } == [])
     }
 }

@@ -1,4 +1,5 @@
 import CLinux
+import CoopErrors
 import Glibc
 import LinuxKernel
 import Synchronization
@@ -47,6 +48,17 @@ import Testing
         try remains.remove()
         #expect(FileSystem.kind(path) == nil)
         #expect(try SessionDirectory.adopt(run: run, id: "abcdefgh") == nil)
+    }
+
+    @Test("a record of cgroups that cannot be written does not cost the one before, and those of an import are beside it")
+    func cgroupRecord() throws {
+        let session = try SessionDirectory.create(in: run, id: "abcdefgh")
+        try session.recordCgroups(["/a"])
+        try FileSystem.makeDirectories(session.file("cgroups.new"))
+        #expect(throws: CoopError.self) { try session.recordCgroups(["/b"]) }
+        try SessionDirectory.recordImportCgroups(["/c"], in: session.path)
+        #expect(try session.recordedCgroups() == ["/a", "/c"])
+        try session.remove()
     }
 
     @Test("of many commands that sweep at once exactly one gets each remains")

@@ -29,7 +29,8 @@ enum SessionCommits {
         guard try work.isNeeded() else { return try work.forget() }
         let result: ImportResult
         do {
-            result = try work.run(try runner(git, context: context) { try session.recordCgroups($0) })
+            // The session's own are still there, and on their own record.
+            result = try work.run(try runner(git, context: context) { try SessionDirectory.recordImportCgroups($0, in: session.path) })
         } catch let error as OneShotSandbox.TimedOut {
             // It would be the same with the next command.
             WorkspaceSession.say("cannot import the commits of session \(session.id): \(error)")
@@ -50,6 +51,18 @@ enum SessionCommits {
         )
     }
 
+    /// The same where it is not known any more what there was at the start: nothing can be taken over by itself, and nothing is thrown away.
+    static func keepWithoutRecord(_ git: String, of session: String, project: String, context: Context) throws {
+        let store = ProjectCommits.store(context, project)
+        try context.home.prepare(store)
+        let place = FileSystem.join(store, session)
+        try FileSystem.makeDirectories(place)
+        let reason = "the record of its start is lost, as after a power loss; its git directory is \(place)/git\n"
+        try FileSystem.replace(FileSystem.join(place, "reason"), with: reason.osBytes)
+        try FileSystem.rename(git, to: FileSystem.join(place, "git"))
+        WorkspaceSession.say("commits of session \(session) cannot be imported: \(reason.dropLast())")
+    }
+
     /// Tries again to take over what was kept.
     ///
     /// - Returns: whether everything has arrived.
@@ -65,7 +78,11 @@ enum SessionCommits {
         // The session is over: the files of its tree may be anybody's by now, so that HEAD and index stay.
         let work = try commitImport(git, session: kept.session, context: context, isLive: false)
         let result: ImportResult
-        do { result = try work.run(try runner(git, context: context)) } catch let error as OneShotSandbox.TimedOut {
+        do {
+            result = try HelperRecord.with(context) { record in
+                try work.run(try runner(git, context: context) { try record.recordCgroups($0) })
+            }
+        } catch let error as OneShotSandbox.TimedOut {
             throw CoopError(
                 .failed, "cannot import the commits of session \(kept.session)", "\(error)", next: "coop commits bundle \(kept.session)")
         }
@@ -78,8 +95,11 @@ enum SessionCommits {
     static func bundle(_ kept: KeptCommits, to output: borrowing Descriptor, context: Context) throws -> Bool {
         let git = try kept.load()
         let known = Set(git.start.refs.values).map { "^\($0.hex)\n" }.joined()
-        let run = try runner(git, isReadOnly: true, context: context)
-        return try run(["git", "bundle", "create", "-q", "-", "--all", "--stdin"], Array(known.utf8), output.number) == 0
+        let number = output.number
+        return try HelperRecord.with(context) { record in
+            let run = try runner(git, isReadOnly: true, context: context) { try record.recordCgroups($0) }
+            return try run(["git", "bundle", "create", "-q", "-", "--all", "--stdin"], Array(known.utf8), number) == 0
+        }
     }
 
     private static func reasons(_ result: ImportResult) -> [String] {
@@ -119,7 +139,7 @@ enum SessionCommits {
 
     /// Runs git in a sandbox of its own.
     private static func runner(
-        _ git: PrivateGit, isReadOnly: Bool = false, context: Context, recordCgroups: @escaping ([String]) throws -> Void = { _ in }
+        _ git: PrivateGit, isReadOnly: Bool = false, context: Context, recordCgroups: @escaping ([String]) throws -> Void
     ) throws -> CommitImport.RunInside {
         let sandbox = OneShotSandbox(engine: NativeEngine(wardenPath: try WardenProgram.locate(), journal: recordCgroups))
         return { arguments, input, output in

@@ -117,10 +117,11 @@ struct LayerExamination {
             environment: [EnvironmentVariable(name: "PATH", value: "/usr/bin:/bin", origin: "coop")],
             user: User(name: entry?.name ?? "user", id: getuid(), group: getgid(), groupName: "users", shell: "/bin/sh"),
             workingDirectory: "/", network: network, degraded: Layer.allCases.filter(\.isOptional), command: [probe, "probe"])
-        let engine = NativeEngine(wardenPath: try WardenProgram.locate())
-        let promised = try engine.explain(spec).layers
         let output = try Descriptor.memory()
-        let end = try OneShotSandbox(engine: engine).run(spec, output: output, error: output)
+        let (promised, end) = try HelperRecord.with(context) { record in
+            let engine = NativeEngine(wardenPath: try WardenProgram.locate()) { try record.recordCgroups($0) }
+            return (try engine.explain(spec).layers, try OneShotSandbox(engine: engine).run(spec, output: output, error: output))
+        }
         try output.rewind()
         let text = String(osBytes: try output.readAll(subject: "probe"))
         guard end == .exited(0) else {
