@@ -33,7 +33,7 @@ public final class PlaceholderJournal: Sendable {
     /// - Parameters:
     ///   - directory: where the journals of all sessions lie; coop's own.
     ///   - session: the session's id.
-    ///   - step: called before each effect; a test throws from it.
+    ///   - step: called before each effect; a test throws from it, and what was made stays as if coop had been killed there.
     public static func create(
         for plan: ProtectionPlan, session: String, in directory: String, step: (String) throws -> Void = { _ in }
     ) throws -> PlaceholderJournal? {
@@ -72,15 +72,21 @@ public final class PlaceholderJournal: Sendable {
             var pool = PlaceholderPool(in: directory)
             for path in paths {
                 try step(path)
-                let (parent, name) = ProtectedPaths.split(path)
-                let holder = try root.holder(parent)
-                if pool.take(to: holder.descriptor, name) {
-                    // It is marked, unless another one follows inside.
-                    if paths.contains(where: { FileSystem.parent(of: $0) == path }) { made.append(path) }
-                } else if name.withOSBytes({ mkdirat(holder.descriptor.number, $0, 0o755) }) == 0 {
-                    made.append(path)
-                } else if errno != EEXIST {
-                    throw SystemError("mkdir", FileSystem.join(plan.root, path))
+                do throws(SystemError) {
+                    let (parent, name) = ProtectedPaths.split(path)
+                    let holder = try root.holder(parent)
+                    if pool.take(to: holder.descriptor, name) {
+                        // It is marked, unless another one follows inside.
+                        if paths.contains(where: { FileSystem.parent(of: $0) == path }) { made.append(path) }
+                    } else if name.withOSBytes({ mkdirat(holder.descriptor.number, $0, 0o755) }) == 0 {
+                        made.append(path)
+                    } else if errno != EEXIST {
+                        throw SystemError("mkdir", FileSystem.join(plan.root, path))
+                    }
+                } catch {
+                    // Nobody else will: a session that cannot start leaves nothing by which it could be found.
+                    _ = try? remove(session, directory)
+                    throw error
                 }
             }
             // Afterwards, since making one inside another changes the outer one's time.
@@ -101,26 +107,39 @@ public final class PlaceholderJournal: Sendable {
         }
     }
 
-    /// Removes what sessions left that were killed.
+    /// Removes what sessions left that were killed. With nothing to do it costs one directory listing.
     ///
+    /// - Parameter isMeant: which sessions it is about; all of them else.
     /// - Returns: their ids.
+    /// - Throws: the first failure, after all the others have been seen to. A journal stays as long as its workspace cannot be entered.
     @discardableResult
-    public static func sweep(_ directory: String) throws -> [String] {
+    public static func sweep(_ directory: String, where isMeant: (String) -> Bool = { _ in true }) throws -> [String] {
         guard try FileSystem.kindIfPresent(directory) == .directory else { return [] }
-        return try describing("cannot remove the placeholders of earlier sessions") {
+        var failure: (any Error)?
+        var swept: [String] = []
+        try describing("cannot remove the placeholders of earlier sessions") {
+            let sessions = try FileSystem.list(directory).filter { $0.hasSuffix(ending) }.map { String($0.dropLast(ending.count)) }
+                .filter(isMeant)
+            if sessions.isEmpty { return }
             let mutex = try lock(directory)
             defer { withExtendedLifetime(mutex) {} }
-            var swept: [String] = []
-            for name in try FileSystem.list(directory) where name.hasSuffix(ending) {
-                let path = FileSystem.join(directory, name)
+            for session in sessions {
+                let path = FileSystem.join(directory, session + ending)
+                // Its session may have ended since.
+                guard try FileSystem.kindIfPresent(path, followLinks: false) != nil else { continue }
                 let file = try Descriptor.open(path, O_RDWR | O_NOFOLLOW)
                 if flock(file.number, LOCK_EX | LOCK_NB) != 0 { continue }
-                let session = String(name.dropLast(ending.count))
-                try remove(session, directory)
-                swept.append(session)
+                do {
+                    try describing(
+                        "cannot remove the placeholders of session \(session.printable)",
+                        next: "chmod u+rwx WORKSPACE   # or give them up: rm \(path.printable)"
+                    ) { _ = try remove(session, directory) }
+                    swept.append(session)
+                } catch { failure = failure ?? error }
             }
-            return swept
         }
+        if let failure { throw failure }
+        return swept
     }
 
     /// Removes placeholders that no journal knows, which only a power loss leaves.
@@ -194,6 +213,7 @@ public final class PlaceholderJournal: Sendable {
         }
         let needed = Set(try journals(directory, except: session).filter { $0.root == own.root }.flatMap(\.paths))
         var kept: [String] = []
+        var failure: SystemError?
         let root: BeneathDirectory
         do {
             root = try BeneathDirectory(own.root)
@@ -205,11 +225,19 @@ public final class PlaceholderJournal: Sendable {
         var pool = PlaceholderPool(in: directory)
         for path in own.paths.reversed() where !needed.contains(path) {
             let (parent, name) = ProtectedPaths.split(path)
-            guard let holder = try? root.holder(parent) else { continue }
-            if pool.put(from: holder.descriptor, name) { continue }
-            if name.withOSBytes({ unlinkat(holder.descriptor.number, $0, AT_REMOVEDIR) }) == 0 { continue }
-            if errno == ENOTEMPTY || errno == EEXIST { kept.append(path) }
+            do throws(SystemError) {
+                let holder = try root.holder(parent)
+                if pool.put(from: holder.descriptor, name) { continue }
+                if name.withOSBytes({ unlinkat(holder.descriptor.number, $0, AT_REMOVEDIR) }) == 0 { continue }
+                guard errno == ENOTEMPTY || errno == EEXIST else { throw SystemError("rmdir", FileSystem.join(own.root, path)) }
+                kept.append(path)
+            } catch {
+                // A session can take its user's rights away; with them back another attempt succeeds. Else it is gone, or something else is
+                // there by now.
+                if error.errno == EACCES { failure = failure ?? error }
+            }
         }
+        if let failure { throw failure }
         try FileSystem.removeFile(file)
         return kept
     }

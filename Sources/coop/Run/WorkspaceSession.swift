@@ -147,6 +147,13 @@ final class WorkspaceSession {
         return (try? JSONText.decode(WorkspaceRecord.self, from: FileSystem.read(path, limit: 1 << 22)))?.root
     }
 
+    /// Removes the placeholders of sessions that are neither alive nor left to be finished.
+    ///
+    /// - Parameter sessions: those that have a directory, each of which sees to its own.
+    static func sweepPlaceholders(except sessions: [String], context: Context) throws {
+        try PlaceholderJournal.sweep(placeholderDirectory(context)) { !sessions.contains($0) }
+    }
+
     /// Removes placeholders in a workspace that a power loss has left without a record.
     static func recover(root: String, context: Context) throws {
         try PlaceholderJournal.recover(root: root, in: placeholderDirectory(context), agents: AgentRun.protected(context))
@@ -160,21 +167,22 @@ final class WorkspaceSession {
     func finish() throws {
         guard let record else { return }
         var first: (any Error)?
-        func attempt(_ body: () throws -> Void) { do { try body() } catch { first = first ?? error } }
+        // What fails here is tried again by the next command, which finds the session's directory for that.
+        func attempt(_ body: () throws -> Void) {
+            do { try body() } catch {
+                first = first ?? error
+                isSettled = false
+            }
+        }
+        var hasCommits = false
         if let git {
             attempt {
-                isSettled = false
                 try SessionCommits.takeOver(git, session: session, project: record.project, context: context, isLive: overlay == nil)
-                isSettled = true
+                hasCommits = true
             }
         }
         if let overlay {
-            let wasSettled = isSettled
-            isSettled = false
-            attempt {
-                changed = try overlay.finish()
-                isSettled = wasSettled
-            }
+            attempt { changed = try overlay.finish() }
             if let first { throw first }
             return
         }
@@ -182,6 +190,8 @@ final class WorkspaceSession {
         // Before the look at the whole, which would look into each of them.
         attempt { try placeholders?.remove() }
         attempt { try WorkspaceSession.inspect(record, repository: git?.repository, context: context, session: session.id) }
+        // What has arrived is not brought over a second time, to a repository that has gone on.
+        if let git, hasCommits, !isSettled { attempt { try FileSystem.removeTree(git.directory) } }
         if let first { throw first }
     }
 
@@ -189,7 +199,7 @@ final class WorkspaceSession {
     ///
     /// - Returns: whether the remains can go.
     static func settle(_ remains: SessionDirectory, context: Context) throws -> Bool {
-        try PlaceholderJournal.sweep(placeholderDirectory(context))
+        try PlaceholderJournal.sweep(placeholderDirectory(context)) { $0 == remains.id }
         var record: WorkspaceRecord?
         if FileSystem.kind(remains.file(recordName), followLinks: false) == .file {
             let bytes = try FileSystem.read(remains.file(recordName), limit: 1 << 22)
@@ -198,16 +208,19 @@ final class WorkspaceSession {
         }
         var git: PrivateGit?
         if FileSystem.kind(remains.file(gitRecordName), followLinks: false) == .file {
-            let saved = try PrivateGit.load(from: remains.file(gitRecordName))
-            // Another session has gone on with the task: its commits come first, and these when it is over.
-            let lock = try SessionCommits.taskLock(of: saved)
-            if saved.ownBranch != nil, lock == nil { return false }
-            defer { withExtendedLifetime(lock) {} }
-            // Without a record the sandbox had not started; without the directory its commits are kept elsewhere.
-            if let record, FileSystem.kind(saved.directory, followLinks: false) != nil {
-                try takeOver(saved, remains, record, context)
+            if let saved = try privateGit(of: remains) {
+                // Another session has gone on with the task: its commits come first, and these when it is over.
+                let lock = try SessionCommits.taskLock(of: saved)
+                if saved.ownBranch != nil, lock == nil { return false }
+                defer { withExtendedLifetime(lock) {} }
+                // Without a record the sandbox had not started; without the directory its commits are kept elsewhere.
+                if let record, FileSystem.kind(saved.directory, followLinks: false) != nil {
+                    try takeOver(saved, remains, record, context)
+                }
+                git = saved
+            } else if let record, FileSystem.kind(remains.file(gitName), followLinks: false) == .directory {
+                try SessionCommits.keepWithoutRecord(remains.file(gitName), of: remains.id, project: record.project, context: context)
             }
-            git = saved
         }
         if let overlay = record?.overlay {
             _ = try OverlayRecorder.finish(OverlayDirectory(path: overlay))
@@ -215,6 +228,16 @@ final class WorkspaceSession {
             try inspect(record, repository: git?.repository, context: context, session: remains.id)
         }
         return true
+    }
+
+    /// The private git directory of a session as it was at the start; nil where a power loss has swallowed that.
+    private static func privateGit(of remains: SessionDirectory) throws -> PrivateGit? {
+        let path = remains.file(gitRecordName)
+        do { return try PrivateGit.load(from: path) } catch {
+            // One that cannot be read now may be readable later; one without its contents never will.
+            _ = try FileSystem.read(path, limit: 512 << 20)
+            return nil
+        }
     }
 
     /// Takes over the commits of a session that could not do so itself. What fails now would fail with every later command: it waits for its
@@ -251,6 +274,11 @@ final class WorkspaceSession {
     private static func inspect(_ record: WorkspaceRecord, repository: GitRepository?, context: Context, session: String) throws {
         let report = try WorkspaceScan.end(
             record.root, hadRepository: record.hadRepository, known: record.knownRepositories, since: record.start)
+        if let top = report.findings.first(where: { $0.kind == .unreadable && $0.path == "." }) {
+            throw CoopError(
+                .failed, "cannot look at what was left in \(record.root.printable)", top.detail,
+                next: "chmod u+rwx \(record.root.shellQuoted)")
+        }
         let new = report.findings.filter(\.isNew)
         if new.isEmpty { return }
         let store = FileSystem.join(FileSystem.join(context.home.directory(.projects), record.project), "quarantine/" + session)
@@ -264,6 +292,14 @@ final class WorkspaceSession {
                 default: "a link out of the workspace, to \(finding.detail)"
                 }
             say("\(finding.path) was made inside: \(what)")
+        }
+        // What others own the sandbox has not closed.
+        for finding in new where finding.kind == .unreadable {
+            let path = FileSystem.join(record.root, finding.path)
+            guard (try? FileSystem.status(path, followLinks: false))?.st_uid == getuid() else { continue }
+            say(
+                "\(finding.path) cannot be looked into (\(finding.detail)); open it only for a look: a git in it may run what its files say"
+            )
         }
         if !report.isComplete { say("the workspace is too large to look at completely; \(report.entries) entries were seen") }
     }

@@ -20,6 +20,8 @@ struct Sessions {
         var result: [SessionRecord] = []
         for id in try SessionDirectory.ids(in: context.run) {
             guard let bytes = try SessionDirectory.record(run: context.run, id: id) else { continue }
+            // One that is over, and could not be cleared away yet, runs no more, whatever its record says.
+            guard SessionDirectory.isLive(run: context.run, id: id) else { continue }
             do {
                 result.append(try JSONText.decode(SessionRecord.self, from: bytes))
             } catch {

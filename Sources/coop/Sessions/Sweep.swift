@@ -16,7 +16,9 @@ struct Sweep {
         try recoverAfterBoot()
         try finishTasks()
         try finishLandings()
-        for name in try SessionDirectory.directories(in: context.run) {
+        let names = try SessionDirectory.directories(in: context.run)
+        sweepPlaceholders(except: names)
+        for name in names {
             guard let remains = try SessionDirectory.adopt(run: context.run, id: name) else { continue }
             do {
                 for cgroup in try remains.recordedCgroups() { try NativeEngine.removeCgroup(cgroup) }
@@ -24,9 +26,19 @@ struct Sweep {
                 if try WorkspaceSession.settle(remains, context: context) { try remains.remove() }
             } catch {
                 // One that cannot be finished must not stop every later command; what it holds stays for the next try.
+                let next = (error as? CoopError)?.next ?? "coop doctor"
                 FileHandleOutput.standardError(
-                    "coop: cannot finish the killed sandbox \(name.printable): \("\(error)".printableLines)\nNext: coop doctor\n")
+                    "coop: cannot finish the sandbox \(name.printable), which is over: \("\(error)".printableLines)\nNext: \(next.printable)\n"
+                )
             }
+        }
+    }
+
+    /// Placeholders of sessions that have left nothing else.
+    private func sweepPlaceholders(except names: [String]) {
+        do { try WorkspaceSession.sweepPlaceholders(except: names, context: context) } catch {
+            let next = (error as? CoopError)?.next ?? "coop doctor"
+            FileHandleOutput.standardError("coop: \("\(error)".printableLines)\nNext: \(next.printable)\n")
         }
     }
 
@@ -57,8 +69,9 @@ struct Sweep {
 
     /// The log of a session whose supervisor was killed says so.
     private func concludeLog(of remains: SessionDirectory) throws {
+        // One that a power loss has emptied names no log.
         guard let bytes = try SessionDirectory.record(run: context.run, id: remains.id),
-            let log = try JSONText.decode(SessionRecord.self, from: bytes).log
+            let log = (try? JSONText.decode(SessionRecord.self, from: bytes))?.log
         else { return }
         do { try SessionRecorder.orphan(directory: log) } catch {
             // A log that cannot be finished keeps nothing else from being cleared away: what is in it stays readable.
@@ -76,7 +89,12 @@ struct Sweep {
         if FileSystem.kind(file) == .file, try FileSystem.read(file, limit: 128) == boot { return }
         try context.home.prepare(state)
         for project in try ProjectRegistry(home: context.home).all() {
-            try WorkspaceSession.recover(root: project.path, context: context)
+            do { try WorkspaceSession.recover(root: project.path, context: context) } catch {
+                // Said once: with the next session there, what was left is found again.
+                FileHandleOutput.standardError(
+                    "coop: cannot look for what a power loss may have left: \("\(error)".printableLines)\nNext: ls -ld \(project.path.shellQuoted)\n"
+                )
+            }
         }
         try FileSystem.replace(file, with: boot)
     }

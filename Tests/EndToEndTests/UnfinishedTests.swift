@@ -1,0 +1,104 @@
+import Glibc
+import LinuxKernel
+import TestSupport
+import Testing
+
+/// What cannot be cleared away is tried again with every later command, and stops none of them.
+@Suite struct UnfinishedTests {
+    private func journals(_ place: Sandboxed) throws -> [String] {
+        try FileSystem.list(place.coopHome + "/state/placeholders").filter { $0.hasSuffix(".placeholders") }
+    }
+
+    @Test("a project that the command has closed is looked at once it is open again", arguments: TestIdentity.ordinary, ["000", "600"])
+    func closed(_ identity: TestIdentity, _ mode: String) throws {
+        let place = try Sandboxed(identity)
+        let outcome = try place.shell(
+            "git init -q evil; git -C evil config core.fsmonitor /tmp/evil.sh; chmod \(mode) .", options: ["--network", "none"])
+        #expect(outcome.error.contains("cannot clean up completely"), "\(outcome)")
+        let other = place.home + "/other"
+        #expect(try place.hostShell("mkdir \"$HOME/other\"").exitCode == 0)
+        let meanwhile = try place.coop(["run", "--network", "none", "--", "echo", "works"], directory: other)
+        #expect(meanwhile.exitCode == 0 && meanwhile.output == "works\n", "\(meanwhile)")
+        #expect(meanwhile.error.contains("cannot finish the sandbox") && meanwhile.error.contains("chmod u+rwx"), "\(meanwhile)")
+        let listing = try place.coop(["ps"], directory: other)
+        #expect(listing.exitCode == 0 && listing.output.split(separator: "\n").count == 1, "\(listing)")
+
+        #expect(try place.outside(["chmod", "755", place.project]).exitCode == 0)
+        let next = try place.coop(["ps"])
+        #expect(next.exitCode == 0 && next.error.contains("evil"), "\(next)")
+        #expect(!(try place.text("evil/.git/config")).contains("fsmonitor"))
+        #expect(try FileSystem.list(place.project) == ["evil"])
+        #expect(try place.remains() == [] && journals(place) == [])
+        let last = try place.coop(["ps"])
+        #expect(last.exitCode == 0 && last.error == "", "\(last)")
+    }
+
+    @Test("a directory below that the command has closed is named", arguments: TestIdentity.ordinary)
+    func closedBelow(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        let outcome = try place.shell("mkdir below; chmod 000 below", options: ["--network", "none"])
+        #expect(outcome.exitCode == 0 && outcome.error.contains("below cannot be looked into"), "\(outcome)")
+    }
+
+    @Test("placeholders that cannot all be made leave nothing", arguments: TestIdentity.ordinary)
+    func readOnlyDirectory(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        try place.configure("[sandbox]\nprotect = [\"ro/x/\"]\n")
+        #expect(try place.hostShell("mkdir ro; chmod 555 ro").exitCode == 0)
+        let outcome = try place.run(["true"], options: ["--network", "none"])
+        #expect(outcome.exitCode == 125 && outcome.error.contains("cannot make placeholders"), "\(outcome)")
+        #expect(try FileSystem.list(place.project) == ["ro"])
+        #expect(try journals(place) == [] && place.remains() == [])
+    }
+
+    @Test("placeholders whose session has left nothing else go as well", arguments: TestIdentity.all)
+    func journalAlone(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        let run = try place.start(["run", "--network", "none", "--", "sh", "-c", "echo ready; read x"], input: .pipe)
+        #expect(try run.waitForOutput("ready"))
+        kill(run.pid, SIGKILL)
+        _ = try run.wait()
+        #expect(try Deadline.poll(seconds: 60) { try place.processes().isEmpty })
+        #expect(try place.hostShell("rm -r \"$COOP_HOME\"/run/*").exitCode == 0)
+        #expect(try journals(place).count == 1 && place.exists(".vscode"))
+        #expect(try place.coop(["ps"]).exitCode == 0)
+        #expect(try journals(place) == [] && FileSystem.list(place.project) == [])
+    }
+
+    @Test("after a boot a project that cannot be entered is named once, and stops nothing", arguments: TestIdentity.ordinary)
+    func closedAtBoot(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        #expect(try place.run(["true"], options: ["--network", "none"]).exitCode == 0)
+        let prepared = try place.hostShell("mkdir \"$HOME/other\"; rm \"$COOP_HOME/state/boot\"; chmod 000 .")
+        #expect(prepared.exitCode == 0, "\(prepared)")
+        let first = try place.coop(["run", "--network", "none", "--", "true"], directory: place.home + "/other")
+        #expect(first.exitCode == 0 && first.error.contains("what a power loss may have left"), "\(first)")
+        let second = try place.coop(["ps"], directory: place.home + "/other")
+        #expect(second.exitCode == 0 && second.error == "", "\(second)")
+    }
+
+    @Test("records that a power loss has emptied stop nothing, and commits are kept", arguments: TestIdentity.all)
+    func emptied(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        try place.makeRepository()
+        let run = try place.start(
+            ["run", "--network", "none", "--name", "lost", "--", "sh", "-c", "git commit -q --allow-empty -m inside; echo ready; read x"],
+            input: .pipe)
+        #expect(try run.waitForOutput("ready"))
+        let id = try #require(try place.sandboxIDs().first)
+        kill(run.pid, SIGKILL)
+        _ = try run.wait()
+        #expect(try Deadline.poll(seconds: 60) { try place.processes().isEmpty })
+        let prepared = try place.hostShell(": > \"$COOP_HOME/run/\(id)/session.json\"; : > \"$COOP_HOME/run/\(id)/git.record\"")
+        #expect(prepared.exitCode == 0, "\(prepared)")
+        let next = try place.coop(["ps"])
+        #expect(next.exitCode == 0 && next.error.contains("commits of session \(id) cannot be imported"), "\(next)")
+        #expect(try place.remains() == [])
+        let kept = try place.coop(["commits", "list"])
+        #expect(kept.exitCode == 0 && kept.output.contains(id), "\(kept)")
+        let named = try place.run(["true"], options: ["--network", "none", "--name", "lost"])
+        #expect(named.exitCode == 0 && named.error == "", "\(named)")
+        let removed = try place.coop(["commits", "rm", "--yes", id])
+        #expect(removed.exitCode == 0, "\(removed)")
+    }
+}
