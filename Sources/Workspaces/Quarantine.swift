@@ -43,9 +43,7 @@ public struct Quarantine: Sendable {
                 case .gitDirectory, .bareRepository: actions.append(try repository(finding, place))
                 case .gitFile, .gitLink: actions.append(try pointer(finding, place))
                 case .setuid: actions.append(try withoutRights(finding))
-                case .unreadable:
-                    actions.append(Action(finding: finding, description: "could not be looked into: \(finding.detail)", isNeutral: false))
-                case .unixSocket, .device, .hardLink, .leavingLink: continue
+                case .unixSocket, .device, .hardLink, .leavingLink, .unreadable: continue
                 }
             } catch {
                 if error.errno == ENOENT { continue }

@@ -33,13 +33,6 @@ import Testing
         #expect(last.exitCode == 0 && last.error == "", "\(last)")
     }
 
-    @Test("a directory below that the command has closed is named", arguments: TestIdentity.ordinary)
-    func closedBelow(_ identity: TestIdentity) throws {
-        let place = try Sandboxed(identity)
-        let outcome = try place.shell("mkdir below; chmod 000 below", options: ["--network", "none"])
-        #expect(outcome.exitCode == 0 && outcome.error.contains("below cannot be looked into"), "\(outcome)")
-    }
-
     @Test("placeholders that cannot all be made leave nothing", arguments: TestIdentity.ordinary)
     func readOnlyDirectory(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
