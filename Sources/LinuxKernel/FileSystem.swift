@@ -54,6 +54,11 @@ public enum FileSystem {
 
     /// The whole contents of a file that somebody else may have made: whatever could keep coop waiting in its place is an error (`EINVAL`).
     public static func readPlain(_ path: String, limit: Int = 64 << 20) throws(SystemError) -> [UInt8] {
+        try openPlain(path).readAll(limit: limit, subject: path)
+    }
+
+    /// Opens such a file to read it.
+    public static func openPlain(_ path: String) throws(SystemError) -> Descriptor {
         // O_NONBLOCK: opening a pipe would wait for its writer.
         let file = try Descriptor.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
         var found = stat()
@@ -62,7 +67,7 @@ public enum FileSystem {
         guard found.st_mode & S_IFMT == S_IFREG || found.st_mode & S_IFMT == S_IFCHR else {
             throw SystemError("read", "\(path) (a pipe or a device)", errno: EINVAL)
         }
-        return try file.readAll(limit: limit, subject: path)
+        return file
     }
 
     /// Replaces a file in one step: a reader, and a crash at any point, sees the old or the new bytes, never a mixture.
@@ -182,7 +187,12 @@ public enum FileSystem {
     /// Removes a tree that belongs to coop, however deep. Links are removed, never followed; a directory without permissions is
     /// opened up first. What somebody else removes at the same time is no error.
     public static func removeTree(_ path: String) throws(SystemError) {
-        guard let parent = try? Descriptor.open(parent(of: path), O_RDONLY | O_DIRECTORY) else { return }
+        let parent: Descriptor
+        do { parent = try Descriptor.open(self.parent(of: path), O_RDONLY | O_DIRECTORY) } catch {
+            // Then there is no tree either; whatever else keeps it from being opened leaves one.
+            if error.errno == ENOENT || error.errno == ENOTDIR { return }
+            throw error
+        }
         var removal = TreeRemoval(path, in: parent)
         try removal.run()
     }

@@ -135,6 +135,7 @@ public struct ProjectLocator: Sendable {
         }
         // A linked work tree has a `commondir`; it is a work tree, whatever its repository is.
         if FileSystem.kind(FileSystem.join(gitDirectory, "commondir")) != nil { return }
+        // What cannot be read says nothing here; whoever uses the repository fails on it, and says so.
         guard let text = try? FileSystem.readPlain(FileSystem.join(gitDirectory, "config"), limit: 1 << 20) else { return }
         let isBare = text.split(separator: UInt8(ascii: "\n")).contains { line in
             String(decoding: line.filter { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }, as: UTF8.self).lowercased() == "bare=true"

@@ -35,7 +35,7 @@ package enum FileBytes {
     /// A file's bytes, nil when there is none. A pipe or device in its place, for which coop could wait for ever, is an error (`EINVAL`).
     package static func contents(_ path: String, limit: Int = 64 << 20) throws(SystemError) -> [UInt8]? {
         do {
-            return try FileSystem.readPlain(path, limit: limit)
+            return try read(try FileSystem.openPlain(path), limit: limit, subject: path)
         } catch  where error.errno == ENOENT || error.errno == ENOTDIR {
             return nil
         }

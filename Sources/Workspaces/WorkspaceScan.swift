@@ -140,7 +140,7 @@ public struct WorkspaceScan: Sendable {
         }
     }
 
-    /// Whether a directory that cannot be read was made or changed since the session's start.
+    /// Whether a directory that cannot be read was made or changed since the session's start, or nobody can tell.
     private func changed(_ top: BeneathDirectory, _ path: String) -> Bool {
         var status = stat()
         guard isFull, let directory = try? top.open(path, BeneathDirectory.pathOnly | O_NOFOLLOW), fstat(directory.number, &status) == 0
@@ -150,7 +150,7 @@ public struct WorkspaceScan: Sendable {
         return isNew(status)
     }
 
-    /// Gives the user back the rights to a directory of its own; false where it has them.
+    /// Gives the user back the rights to a directory of its own; false where it has them or cannot have them: it is reported then.
     private func reopen(_ top: BeneathDirectory, _ path: String) -> Bool {
         var status = stat()
         guard let directory = try? top.open(path, BeneathDirectory.pathOnly | O_NOFOLLOW | O_DIRECTORY),

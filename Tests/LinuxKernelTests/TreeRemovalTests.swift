@@ -30,6 +30,17 @@ import Testing
         try FileSystem.removeDirectory(root)
     }
 
+    @Test("what cannot be reached is not taken for removed; what is not there is")
+    func unreachable() throws {
+        let root = try temporary()
+        #expect(symlink("loop", root + "/loop") == 0)
+        #expect(throws: SystemError.self) { try FileSystem.removeTree(root + "/loop/tree") }
+        try FileSystem.replace(root + "/file", with: "x".utf8)
+        for path in ["/none", "/none/tree", "/file/tree"] { try FileSystem.removeTree(root + path) }
+        try FileSystem.removeTree(root)
+        #expect(FileSystem.kind(root) == nil)
+    }
+
     /// Calls `body` in a thread with 256 KiB of stack, and says how it failed.
     private func onSmallStack(_ body: @escaping () throws -> Void) throws -> String? {
         final class Job {

@@ -201,24 +201,24 @@ final class WorkspaceSession {
     static func settle(_ remains: SessionDirectory, context: Context) throws -> Bool {
         try PlaceholderJournal.sweep(placeholderDirectory(context)) { $0 == remains.id }
         var record: WorkspaceRecord?
-        if FileSystem.kind(remains.file(recordName), followLinks: false) == .file {
+        if try FileSystem.kindIfPresent(remains.file(recordName), followLinks: false) == .file {
             let bytes = try FileSystem.read(remains.file(recordName), limit: 1 << 22)
             // Killed while it was being written: the sandbox had not started.
             record = try? JSONText.decode(WorkspaceRecord.self, from: bytes)
         }
         var git: PrivateGit?
-        if FileSystem.kind(remains.file(gitRecordName), followLinks: false) == .file {
+        if try FileSystem.kindIfPresent(remains.file(gitRecordName), followLinks: false) == .file {
             if let saved = try privateGit(of: remains) {
                 // Another session has gone on with the task: its commits come first, and these when it is over.
                 let lock = try SessionCommits.taskLock(of: saved)
                 if saved.ownBranch != nil, lock == nil { return false }
                 defer { withExtendedLifetime(lock) {} }
                 // Without a record the sandbox had not started; without the directory its commits are kept elsewhere.
-                if let record, FileSystem.kind(saved.directory, followLinks: false) != nil {
+                if let record, try FileSystem.kindIfPresent(saved.directory, followLinks: false) != nil {
                     try takeOver(saved, remains, record, context)
                 }
                 git = saved
-            } else if let record, FileSystem.kind(remains.file(gitName), followLinks: false) == .directory {
+            } else if let record, try FileSystem.kindIfPresent(remains.file(gitName), followLinks: false) == .directory {
                 try SessionCommits.keepWithoutRecord(remains.file(gitName), of: remains.id, project: record.project, context: context)
             }
         }
