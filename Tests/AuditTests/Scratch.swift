@@ -42,11 +42,11 @@ final class Scratch {
 
     /// Makes a log of so many entries of the callers', in batches of ten.
     @discardableResult
-    func fill(_ count: Int, limits: AuditLimits = AuditLimits()) throws -> AuditLog {
+    func fill(_ count: Int, session: String = "s1", limits: AuditLimits = AuditLimits()) throws -> AuditLog {
         let log = try AuditLog(directory: log, limits: limits)
         for start in stride(from: 1, through: count, by: 10) {
             var batch = EncodedBatch()
-            for number in start...min(count, start + 9) { log.encode(Scratch.entry(number), into: &batch) }
+            for number in start...min(count, start + 9) { log.encode(Scratch.entry(number, session: session), into: &batch) }
             try log.sync(log.commit(batch))
         }
         return log
