@@ -358,9 +358,9 @@ int coop_try_user_namespace(void) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
 }
 
-int coop_file_identity(int descriptor, struct coop_file_identity *identity) {
+static int file_identity(int directory, const char *name, int flags, struct coop_file_identity *identity) {
     struct statx found;
-    if (statx(descriptor, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &found) != 0) return -1;
+    if (statx(directory, name, flags, STATX_INO | STATX_BTIME, &found) != 0) return -1;
     if (!(found.stx_mask & STATX_BTIME)) {
         errno = ENODATA;
         return -1;
@@ -371,6 +371,14 @@ int coop_file_identity(int descriptor, struct coop_file_identity *identity) {
     identity->born_seconds = found.stx_btime.tv_sec;
     identity->born_nanoseconds = found.stx_btime.tv_nsec;
     return 0;
+}
+
+int coop_file_identity(int descriptor, struct coop_file_identity *identity) {
+    return file_identity(descriptor, "", AT_EMPTY_PATH, identity);
+}
+
+int coop_file_identity_at(int directory, const char *name, struct coop_file_identity *identity) {
+    return file_identity(directory, name, AT_SYMLINK_NOFOLLOW, identity);
 }
 
 #ifndef STATX_MNT_ID

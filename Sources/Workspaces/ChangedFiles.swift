@@ -111,10 +111,7 @@ public struct ChangedFiles: Sendable {
 
     private func isNew(_ name: String, in directory: BeneathDirectory) -> Bool {
         var identity = coop_file_identity()
-        guard let file = try? directory.open(name, BeneathDirectory.pathOnly | O_NOFOLLOW), coop_file_identity(file.number, &identity) == 0
-        else {
-            return false
-        }
+        guard name.withOSBytes({ coop_file_identity_at(directory.descriptor.number, $0, &identity) }) == 0 else { return false }
         return identity.born_seconds > Int64(since.tv_sec)
             || identity.born_seconds == Int64(since.tv_sec) && Int(identity.born_nanoseconds) >= since.tv_nsec
     }

@@ -61,6 +61,8 @@ struct coop_file_identity {
 /// The identity of an open file. -1 with ENODATA where the file system does not keep the time of birth: a number of an inode alone is
 /// used again.
 int coop_file_identity(int descriptor, struct coop_file_identity *identity);
+/// The same for a name in a directory, links not followed.
+int coop_file_identity_at(int directory, const char *name, struct coop_file_identity *identity);
 
 // --- processes ---
 
