@@ -45,6 +45,40 @@ import Testing
         #expect(alone.isRefused, "\(alone)")
     }
 
+    @Test("where a read-only mount could be written by mistake, Landlock alone keeps what is there", arguments: TestIdentity.all)
+    func secondWall(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        for name in ["file", "other"] { try place.write(place.root + "/data/\(name)", "precious") }
+        try place.makeDirectory(place.root + "/data/directory")
+        let attempts = [
+            "echo x > /data/file", "echo x >> /data/file", "python3 -c 'import os; os.truncate(\"/data/file\", 0)'",
+            "mv /data/file /data/moved && mv /data/moved /data/file", "ln /data/file /data/directory/name",
+            "mv /data/other /data/directory/name", "rm /data/directory/name", "rmdir /data/directory", "echo x > /data/new",
+            "mkdir /data/new-directory", "ln -s x /data/link", "mkfifo /data/pipe", "rm -f /data/file", "cp /bin/true /data/planted",
+        ]
+        func tried(_ omitted: String) throws -> String {
+            let lines = attempts.enumerated().map { "{ \($1); } 2>/dev/null && echo worked \($0)" }
+            let script = (lines + ["true"]).joined(separator: "\n")
+            let outcome = try place.shell(script, options: ["-m", "\(place.root)/data:/data:ro"], environment: ["COOP_TEST_OMIT": omitted])
+            #expect(outcome.exitCode == 0, "\(outcome)")
+            return outcome.output
+        }
+        let names = try FileSystem.list(place.root + "/data").sorted()
+        for omitted in ["landlock", "mount-read-only=/data"] {
+            let output = try tried(omitted)
+            #expect(!output.contains("worked"), "without \(omitted): \(output)")
+            for name in ["file", "other"] { #expect(String(osBytes: try FileSystem.read(place.root + "/data/\(name)")) == "precious") }
+            // The making of a file is not watched beside writing into it.
+            let made = Set(try FileSystem.list(place.root + "/data")).subtracting(names)
+            #expect(made.isSubset(of: omitted == "landlock" ? [] : ["new", "planted"]), "\(made)")
+            for name in made { #expect(try FileSystem.read(place.root + "/data/\(name)").isEmpty) }
+        }
+        let output = try tried("landlock;mount-read-only=/data")
+        for number in attempts.indices {
+            #expect(output.contains("worked \(number)\n"), "\(attempts[number]) proves nothing: \(output)")
+        }
+    }
+
     @Test("links and .. in the workspace and in /proc lead nowhere outside", arguments: TestIdentity.all)
     func links(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
