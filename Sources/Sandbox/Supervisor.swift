@@ -55,6 +55,9 @@ public final class Supervisor {
     public var host: (any TerminalHost)?
     /// Is told of what clients run beside the command that the sandbox is for.
     public var furtherCommands: (any FurtherCommands)?
+    /// Whether a descriptor must not be handed to a further command; for the sandbox's own that is looked at by whoever starts it. What cannot
+    /// be looked at is not handed over either.
+    public var isGuarded: (Int32) throws -> Bool = { _ in false }
     /// Called once every process is gone.
     public var whenOver: () throws -> Void = {}
     /// Whether the time limit ended it.
@@ -145,6 +148,10 @@ public final class Supervisor {
                     try client.channel.sendIfOpen(.exited(id: request.id, .signaled(UInt8(SIGKILL))))
                     continue
                 }
+                if !client.ownsSandbox, let number = refusal(of: descriptors) {
+                    try client.channel.sendIfOpen(.exited(id: request.id, .notStarted(step: GuardedFiles.step, errno: number)))
+                    continue
+                }
                 let id = nextCommand
                 nextCommand += 1
                 client.commands[id] = request.id
@@ -222,6 +229,13 @@ public final class Supervisor {
     /// Tells everybody connected what coop has to say at the end.
     public func tell(_ text: String) {
         for client in clients.values where client.isPerson { try? client.channel.sendIfOpen(.notice(text)) }
+    }
+
+    /// Why a command must not have one of its descriptors; nil when it may have them all.
+    private func refusal(of descriptors: [Descriptor]) -> Int32? {
+        do { return try descriptors.contains { try isGuarded($0.number) } ? EPERM : nil } catch {
+            return (error as? SystemError)?.errno ?? EIO
+        }
     }
 
     // MARK: - Warden

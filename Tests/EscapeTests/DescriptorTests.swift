@@ -64,6 +64,92 @@ import Testing
         try place.expectRefused(["descriptor_rewrite"], input: .descriptor(file.number), control: .without("landlock"))
     }
 
+    /// The right to empty a file came with version 3 of Landlock, Linux 6.2.
+    private static let watchesTruncation = coop_landlock_abi() >= 3
+
+    @Test("a file that is passed for reading cannot be emptied", .enabled(if: watchesTruncation), arguments: TestIdentity.all)
+    func emptying(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        let path = try place.write(place.root + "/input.txt", "precious")
+        let file = try Descriptor.open(path, O_RDONLY)
+        #expect(try place.attack(["descriptor_truncate"], input: .descriptor(file.number)).isRefused)
+        #expect(String(osBytes: try FileSystem.read(path)) == "precious")
+        #expect(try place.attack(["descriptor_truncate"], omitting: "landlock", input: .descriptor(file.number)).hasWorked)
+    }
+
+    @Test("a file, or a pipe with a name, that is passed for writing cannot be read", arguments: TestIdentity.all, ["file", "pipe"])
+    func reading(_ identity: TestIdentity, _ kind: String) throws {
+        let place = try Sandboxed(identity)
+        let path = place.root + "/log.txt"
+        if kind == "file" { try place.write(path, "precious\n") } else { _ = try place.outside(["/usr/bin/mkfifo", path]) }
+        // Kept open, so that a pipe has a reader, and something to read.
+        let whole = try Descriptor.open(path, O_RDWR | O_NONBLOCK)
+        if kind == "pipe" { #expect(write(whole.number, "precious\n", 9) == 9) }
+        let log = try Descriptor.open(path, O_WRONLY | O_APPEND)
+        let program = try place.armed()
+        func attack(_ environment: [String: String]) throws -> AttackResult {
+            AttackResult(
+                try place.start(["run", "--", program, "descriptor_reread"], environment: environment, error: log.number).wait())
+        }
+        #expect(try attack([:]).isRefused)
+        let without = try attack(["COOP_TEST_OMIT": "landlock"])
+        #expect(without.hasWorked, "\(without)")
+        withExtendedLifetime(whole) {}
+    }
+
+    @Test("a file that is read-only or hidden inside is not passed: it lies where the command may write", arguments: TestIdentity.all)
+    func guarded(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        _ = try place.outside(["/usr/bin/git", "init", "-q"])
+        let program = try place.armed()
+        try place.write(".vscode/settings.json", "precious")
+        try place.write("hidden/file", "precious")
+        try place.write("data.txt", "plain")
+        // Other names of the same: a link to a directory, and a second name that has lost the first.
+        try check("symlink") { symlink(place(".vscode"), place.root + "/way") }
+        try place.write(".vscode/first", "precious")
+        let options = ["--network", "none", "-m", place("hidden") + ":ro"]
+        let started = try place.coop(["run", "-d"] + options + ["--", "sleep", "1000"])
+        let id = try #require(started.output.split(separator: "\n").last.map(String.init), "\(started)")
+        for path in [place(".vscode/settings.json"), place.root + "/way/settings.json", place("hidden/file"), place(".git/config")] {
+            let before = try FileSystem.read(path)
+            let file = try Descriptor.open(path, O_RDONLY)
+            let run = try place.run([program, "descriptor_rewrite"], options: options, input: .descriptor(file.number))
+            let further = try place.coop(["exec", id, "--", program, "descriptor_rewrite"], input: .descriptor(file.number))
+            for outcome in [run, further] {
+                #expect(
+                    outcome.exitCode == 126 && outcome.error.contains("read-only or hidden inside")
+                        && outcome.error.contains("Next: use a pipe"), "\(path): \(outcome)")
+            }
+            #expect(try FileSystem.read(path) == before)
+        }
+        let lost = try Descriptor.open(place(".vscode/first"), O_RDONLY)
+        try check("link") { link(place(".vscode/first"), place(".vscode/second")) }
+        try check("unlink") { unlink(place(".vscode/first")) }
+        #expect(try place.run([program, "descriptor_rewrite"], options: options, input: .descriptor(lost.number)).exitCode == 126)
+        // What the command may write anyway it may have, as what has no name at all.
+        let own = try Descriptor.open(place("data.txt"), O_RDONLY)
+        #expect(try place.attack(["descriptor_rewrite"], input: .descriptor(own.number)).hasWorked)
+        #expect(try place.coop(["exec", id, "--", "cat"], input: .descriptor(own.number)).exitCode == 0)
+        let here = "\"\(try BuiltPrograms.coop())\" run --network none -- cat <<END\n\(String(repeating: "x", count: 100_000))\nEND\n"
+        #expect(try place.outside(["/bin/bash", "-c", here]).output.utf8.count == 100_001)
+        #expect(try place.coop(["stop", id]).exitCode == 0)
+    }
+
+    @Test("nor by a second mount of the workspace on the host")
+    func guardedElsewhere() throws {
+        let place = try Sandboxed(.root)
+        let program = try place.armed()
+        try place.write(".vscode/settings.json", "precious")
+        let script = """
+            mkdir "\(place.root)/again" && mount --bind "\(place.project)" "\(place.root)/again" || exit 99
+            "\(try BuiltPrograms.coop())" run --network none -- "\(program)" descriptor_rewrite < "\(place.root)/again/.vscode/settings.json"
+            """
+        let outcome = try place.outside(["/usr/bin/unshare", "-m", "/bin/sh", "-c", script])
+        #expect(outcome.exitCode == 126, "\(outcome)")
+        #expect(try place.text(".vscode/settings.json") == "precious")
+    }
+
     @Test("the mode of a file that is passed for reading cannot be changed", arguments: TestIdentity.all)
     func changingMode(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)

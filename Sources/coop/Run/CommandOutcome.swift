@@ -8,6 +8,17 @@ import WardenProtocol
 enum CommandOutcome {
     static func code(of client: CommandClient, command: [String]) throws(CoopError) -> Int32 { try code(of: client.end, command: command) }
 
+    /// A standard stream is a file that is none of the command's to write.
+    ///
+    /// - Parameter number: EPERM for such a file, otherwise why nobody can tell.
+    static func guardedFile(_ number: Int32) -> CoopError {
+        let reason =
+            number == EPERM
+            ? "it is read-only or hidden inside, and its descriptor would open it for writing (docs/security.md)"
+            : "whether it is protected cannot be told: \(SystemError.text(for: number))"
+        return CoopError(.refused, "cannot pass a file to the sandbox", reason, next: "use a pipe: cat FILE | coop …")
+    }
+
     /// - Parameter end: nil when the sandbox is gone without an answer.
     static func code(of end: ProcessEnd?, command: [String]) throws(CoopError) -> Int32 {
         guard let end else {
@@ -23,6 +34,7 @@ enum CommandOutcome {
         case ("exec", _):
             throw CoopError(
                 .refused, "cannot run \(name.printable)", SystemError.text(for: number), next: "coop why \(name.shellQuoted)")
+        case (GuardedFiles.step, _): throw guardedFile(number)
         case ("chdir", _):
             throw CoopError(
                 .failed, "cannot start in the working directory", "\(SystemError.text(for: number)) (inside the sandbox)",

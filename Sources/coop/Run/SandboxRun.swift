@@ -207,6 +207,7 @@ final class SandboxRun {
         }
         live?.start(on: loop)
         egress?.whenAsked = { [live] in live?.look() }
+        supervisor.isGuarded = { [spec] in try GuardedFiles.include($0, of: spec) }
         supervisor.listen(control)
         if let egress {
             supervisor.whenListening = { [sandbox] listeners in
@@ -244,6 +245,7 @@ final class SandboxRun {
     /// - Returns: how it ended, and whether coop itself was interrupted with it.
     func run(terminal: Bool?) throws -> (code: Int32, interrupted: Bool) {
         let plan = try StreamPlan(terminal: terminal)
+        try refuseGuarded((0..<3).filter { plan.sources[Int($0)] == .passed })
         let supervisor = try supervise()
         if let end = try hook?.run(in: supervisor, loop: loop, attends: !options.noInput) { return end }
         var ends: [Int32] = [-1, -1]
@@ -270,6 +272,7 @@ final class SandboxRun {
     /// - Parameter ready: called once the sandbox can be reached, and what it is about has been started.
     /// - Throws: `ProcessResult` when the command could not be started.
     func serve(_ hosting: Hosting, ready: @escaping () throws -> Void) throws {
+        try refuseGuarded(hosting.standardError.map { [$0.number] } ?? [])
         let supervisor = try supervise()
         if let end = try hook?.run(in: supervisor, loop: loop, attends: false) { throw ProcessResult(code: end.code) }
         // What the hook's client has taken over is the process's own again.
@@ -290,6 +293,14 @@ final class SandboxRun {
         end = host?.end
         commandIsOver = end != nil
         timedOut = supervisor.timedOut
+    }
+
+    private func refuseGuarded(_ streams: [Int32]) throws {
+        let isGuarded: Bool
+        do { isGuarded = try streams.contains { try GuardedFiles.include($0, of: spec) } } catch let error as SystemError {
+            throw CommandOutcome.guardedFile(error.errno)
+        }
+        if isGuarded { throw CommandOutcome.guardedFile(EPERM) }
     }
 
     private func beginLog() throws {

@@ -140,6 +140,16 @@ ATTACK(descriptor_rewrite) {
     if (pwrite(number, "X", 1, 0) != 1) refused("pwrite");
     worked("written");
 }
+ATTACK(descriptor_truncate) {
+    // By its path, and by an opening for reading alone.
+    if (truncate("/proc/self/fd/0", 0) == 0) worked("truncated");
+    if (open("/proc/self/fd/0", O_RDONLY | O_TRUNC) >= 0) worked("opened and truncated");
+    refused("truncate");
+}
+ATTACK(descriptor_reread) {
+    // What was given for writing alone.
+    file_read(1, (char *[]){"/proc/self/fd/2", NULL});
+}
 ATTACK(descriptor_parent) {
     char path[64];
     for (int number = 0; number < 1024; number++) {
@@ -834,7 +844,7 @@ ATTACK(inodes_unlimited) {
 static const struct { const char *name; void (*run)(int, char **); } table[] = {
 #define ENTRY(name) {#name, name},
     ENTRY(file_read) ENTRY(file_write) ENTRY(setting_rewrite) ENTRY(file_create) ENTRY(path_exists) ENTRY(chmod_stdin) ENTRY(stdin_kind) ENTRY(serve_unix) ENTRY(serve_abstract) ENTRY(serve_tcp) ENTRY(serve_tcp6) ENTRY(hold_memory)
-    ENTRY(descriptor_rewrite) ENTRY(link_read)
+    ENTRY(descriptor_rewrite) ENTRY(descriptor_truncate) ENTRY(descriptor_reread) ENTRY(link_read)
     ENTRY(descriptor_parent) ENTRY(descriptor_open) ENTRY(chmod_setuid) ENTRY(ptrace_seize) ENTRY(ptrace_child)
     ENTRY(memory_read) ENTRY(memory_read_child) ENTRY(pidfd_steal) ENTRY(kill_process) ENTRY(kill_pidfd) ENTRY(signal_process)
     ENTRY(stop_process) ENTRY(prlimit_set) ENTRY(core_limit) ENTRY(core_dump) ENTRY(affinity) ENTRY(renice) ENTRY(schedule_idle)

@@ -1,0 +1,74 @@
+import Glibc
+import LinuxKernel
+
+/// The files of the host that lie where a sandbox may write, but are read-only, hidden or something else inside: protected paths, git's own
+/// directory, what is excluded, what other mounts cover.
+///
+/// Landlock knows the directories of a file, not the mount that leads to it. A descriptor of such a file that came from the host, opened for
+/// reading alone, could be opened for writing inside by `/proc/self/fd`: so none is handed over.
+public enum GuardedFiles {
+    /// The step of a start (`ProcessEnd.notStarted`) that fails for their sake.
+    public static let step = "guarded file"
+
+    /// Device and inode, as a file is found by whatever path.
+    private struct Identity: Hashable {
+        var device: dev_t
+        var inode: ino_t
+
+        init(_ status: stat) { (device, inode) = (status.st_dev, status.st_ino) }
+
+        /// Nil when nothing is there.
+        init?(of path: String) throws(SystemError) {
+            guard let status = try FileSystem.status(path) else { return nil }
+            self.init(status)
+        }
+    }
+
+    /// Whether a descriptor is that of such a file, open for reading alone.
+    ///
+    /// - Throws: where a path on the way cannot be looked at: nobody can tell then, and the file is not to be handed over.
+    public static func include(_ number: Int32, of spec: SandboxSpec) throws(SystemError) -> Bool {
+        var status = stat()
+        try check("fstat") { fstat(number, &status) }
+        guard FileKind(mode: status.st_mode) == .file, fcntl(number, F_GETFL) & O_ACCMODE == O_RDONLY else { return false }
+        // Without a name it lies nowhere: what a shell has between its lines.
+        guard status.st_nlink > 0 else { return false }
+        // In the view of another process, or where this name has gone while another stayed, nobody knows where it lies.
+        guard let path = FileSystem.readLink("/proc/self/fd/\(number)"), path.hasPrefix("/"), try Identity(of: path) == Identity(status)
+        else {
+            return true
+        }
+        var guarded: Set<Identity> = []
+        for path in paths(of: spec) {
+            if let identity = try Identity(of: path) { guarded.insert(identity) }
+        }
+        var place = path
+        while true {
+            if let identity = try Identity(of: place), guarded.contains(identity) { return true }
+            if place == "/" { return false }
+            place = FileSystem.parent(of: place)
+        }
+    }
+
+    /// Where they are on the host, they or directories that hold them.
+    private static func paths(of spec: SandboxSpec) -> [String] {
+        var result: [String] = []
+        var writable = spec.mounts.filter { !$0.readOnly }.map { (target: $0.target, source: $0.source) }
+        // An overlay's files are others than the host's, and an empty workspace has none.
+        if spec.workspace.mode == .bind {
+            writable.append((spec.workspace.path, spec.workspace.path))
+            result = spec.protected.filter { $0.form != .pinned }.map(\.path) + spec.excludes
+            result.append(FileSystem.join(spec.workspace.path, ".git"))
+        }
+        for mount in spec.mounts {
+            // The innermost writable directory that holds the target says what the host has there.
+            let holders = writable.filter { $0.target != mount.target && FileSystem.contains($0.target, mount.target) }
+            guard let holder = holders.max(by: { $0.target.utf8.count < $1.target.utf8.count }),
+                let rest = FileSystem.relative(mount.target, to: holder.target)
+            else { continue }
+            let covered = FileSystem.join(holder.source, rest)
+            if mount.readOnly || mount.source != covered { result.append(covered) }
+        }
+        return result
+    }
+}
