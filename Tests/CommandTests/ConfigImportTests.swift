@@ -47,7 +47,7 @@ import Testing
             "--- \(FileSystem.lastComponent(of: $0))\n" + (try place.text($0))
         }.joined()
         for secret in ConfigImportTests.secrets { #expect(!shown.output.contains(secret) && !written.contains(secret), "\(secret)") }
-        try Golden.check(plain(shown.output + written, place), "import-" + name + ".txt")
+        #expect(try Golden.difference(plain(shown.output + written, place), "import-" + name + ".txt") == nil)
         try place.coop(["config", "validate"]).expectSuccess()
         // Once more, there is nothing left to do.
         let again = try place.coop(["config", "import", "--json"])

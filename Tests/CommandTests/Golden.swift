@@ -1,23 +1,22 @@
 import Glibc
 import LinuxKernel
-import Testing
 
 /// Texts that are kept beside the tests, and compared as a whole. `COOP_GOLDEN=write` writes them anew.
 enum Golden {
     private static let directory = FileSystem.normalize(#filePath + "/../Golden")
 
-    static func check(_ text: String, _ name: String, location: SourceLocation = #_sourceLocation) throws {
+    /// The first line that is not as it was; nil when all are.
+    static func difference(_ text: String, _ name: String) throws -> String? {
         let path = FileSystem.join(directory, name)
         if let mode = getenv("COOP_GOLDEN"), String(cString: mode) == "write" {
             try FileSystem.replace(path, with: text.utf8, mode: 0o644)
-            return
+            return nil
         }
         let expected = String(osBytes: try FileSystem.read(path)).split(separator: "\n", omittingEmptySubsequences: false)
         let found = text.split(separator: "\n", omittingEmptySubsequences: false)
         for (line, pair) in zip(expected, found).enumerated() where pair.0 != pair.1 {
-            Issue.record("\(name):\(line + 1)\nexpected: \(pair.0)\nfound:    \(pair.1)", sourceLocation: location)
-            return
+            return "\(name):\(line + 1)\nexpected: \(pair.0)\nfound:    \(pair.1)"
         }
-        #expect(expected.count == found.count, "\(name): \(found.count) lines, expected \(expected.count)", sourceLocation: location)
+        return expected.count == found.count ? nil : "\(name): \(found.count) lines, expected \(expected.count)"
     }
 }

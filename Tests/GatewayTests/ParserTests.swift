@@ -265,8 +265,14 @@ extension SeededGenerator {
 
     @Test("a head without end is not waited for")
     func endless() {
-        refused("CONNECT " + String(repeating: "a", count: 20_000))
-        refused("CONNECT a:1 HTTP/1.1\r\nX: " + String(repeating: "a", count: 20_000))
+        for start in ["CONNECT ", "CONNECT a:1 HTTP/1.1\r\nX: "] {
+            let result = read(start + String(repeating: "a", count: 20_000))
+            guard case .refused(let status, _) = result else {
+                Issue.record("\(start) is not refused: \(result)")
+                continue
+            }
+            #expect((400...505).contains(status))
+        }
     }
 
     @Test("cut and damaged heads never crash")
