@@ -336,9 +336,3 @@ private let anyone = TestIdentity.ordinary.last ?? .root
         try trap.expectQuiet()
     }
 }
-
-extension ChildProcess.Outcome {
-    fileprivate func expectSuccess(at location: SourceLocation = #_sourceLocation) {
-        #expect(exitCode == 0, "\(self)", sourceLocation: location)
-    }
-}

@@ -269,9 +269,3 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         #expect(log.contains("purpose=login user=\(place.identity.accountName) answer=rule decision=allow"), "\(log)")
     }
 }
-
-extension ChildProcess.Outcome {
-    fileprivate func expectSuccess(at location: SourceLocation = #_sourceLocation) {
-        #expect(exitCode == 0, "\(self)", sourceLocation: location)
-    }
-}
