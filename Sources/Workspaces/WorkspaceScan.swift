@@ -124,16 +124,14 @@ public struct WorkspaceScan: Sendable {
                 }
                 report.entries += entries.count
                 let isRepository = try look(at: directory, path, entries, &report)
-                for entry in entries {
-                    let child = path == "." ? entry.name : "\(path)/\(entry.name)"
-                    if entry.kind == .directory {
-                        if path == ".", ownsDotGit, entry.name == ".git" { continue }
-                        if known.contains(child) { continue }
-                        // The objects of a repository are data, in many directories.
-                        if isRepository, entry.name == "objects" { continue }
-                        if !isFull, WorkspaceScan.generated.contains(entry.name) { continue }
-                        if depth < budget.depth { stack.append((child, depth + 1)) }
-                    }
+                for entry in entries where entry.kind == .directory {
+                    if path == ".", ownsDotGit, entry.name == ".git" { continue }
+                    let child = WorkspaceScan.join(path, entry.name)
+                    if known.contains(child) { continue }
+                    // The objects of a repository are data, in many directories.
+                    if isRepository, entry.name == "objects" { continue }
+                    if !isFull, WorkspaceScan.generated.contains(entry.name) { continue }
+                    if depth < budget.depth { stack.append((child, depth + 1)) }
                 }
             }
             return report
@@ -162,19 +160,33 @@ public struct WorkspaceScan: Sendable {
     /// Git looks for `.git`; on a file system that ignores case it finds other spellings.
     static func isDotGit(_ name: String) -> Bool { name.utf8.count == 4 && name.lowercased() == ".git" }
 
+    private static func join(_ path: String, _ name: String) -> String { path == "." ? name : "\(path)/\(name)" }
+
+    /// Whether a directory holds what git looks for in a repository.
+    private static func isRepository(_ entries: [(name: String, kind: FileKind?)]) -> Bool {
+        var found: Set<String> = []
+        // By its length first: to lower every name of a large tree takes longer than to read them.
+        for entry in entries where marks.contains(where: { $0.utf8.count == entry.name.utf8.count }) {
+            found.insert(entry.name.lowercased())
+        }
+        return found.contains("head") && (found.isSuperset(of: ["objects", "refs"]) || found.contains("commondir"))
+    }
+
+    private static let marks = ["head", "objects", "refs", "commondir"]
+
     /// Findings of one directory; true when git would take it for a repository.
     private func look(
         at directory: BeneathDirectory, _ path: String, _ entries: [(name: String, kind: FileKind?)], _ report: inout Report
     ) throws(SystemError) -> Bool {
-        let names = Set(entries.map { $0.name.lowercased() })
-        let isRepository = names.contains("head") && ((names.contains("objects") && names.contains("refs")) || names.contains("commondir"))
+        let isRepository = WorkspaceScan.isRepository(entries)
         if isRepository, path != ".", !known.contains(path) {
             let isDotGit = WorkspaceScan.isDotGit(FileSystem.lastComponent(of: path))
             if !isDotGit { add(.bareRepository, path, "", isNew: isNewRepository(directory), &report) }
         }
         if isRepository, path == "." { add(.bareRepository, path, "the workspace itself", isNew: isNewRepository(directory), &report) }
         for entry in entries {
-            let child = path == "." ? entry.name : "\(path)/\(entry.name)"
+            // Most entries need no path of their own.
+            var child: String { WorkspaceScan.join(path, entry.name) }
             if WorkspaceScan.isDotGit(entry.name) {
                 // The root's own was replaced by the private git directory while the sandbox ran.
                 let isOwn = path == "." && entry.name == ".git" && ownsDotGit
