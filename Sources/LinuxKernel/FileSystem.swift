@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// What kind of thing a path names.
@@ -76,6 +77,26 @@ public enum FileSystem {
     public static func replace(
         _ path: String, with bytes: some Sequence<UInt8>, mode: mode_t = 0o600, owner: (user: uid_t, group: gid_t)? = nil
     ) throws(SystemError) {
+        try put(bytes, at: path, mode: mode, owner: owner) { temporary throws(SystemError) in try rename(temporary, to: path) }
+    }
+
+    /// Makes a file in one step, and never over something that is there (`EEXIST`).
+    public static func create(_ path: String, with bytes: some Sequence<UInt8>, mode: mode_t = 0o600) throws(SystemError) {
+        try put(bytes, at: path, mode: mode, owner: nil) { temporary throws(SystemError) in
+            WriteStep.pass()
+            try check("rename", path) {
+                temporary.withOSBytes { old in
+                    path.withOSBytes { coop_renameat2(AT_FDCWD, old, AT_FDCWD, $0, UInt32(COOP_RENAME_NOREPLACE)) }
+                }
+            }
+        }
+    }
+
+    /// - Parameter move: gives the file with the bytes in it its name.
+    private static func put(
+        _ bytes: some Sequence<UInt8>, at path: String, mode: mode_t, owner: (user: uid_t, group: gid_t)?,
+        move: (_ temporary: String) throws(SystemError) -> Void
+    ) throws(SystemError) {
         removeTemporaries(of: path)
         let temporary = "\(path).\(getpid()).\(UInt32.random(in: 0...UInt32.max)).tmp"
         let file = try Descriptor.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
@@ -86,7 +107,7 @@ public enum FileSystem {
             try file.writeAll(bytes, subject: path)
             WriteStep.pass()
             try check("fsync", temporary) { fsync(file.number) }
-            try rename(temporary, to: path)
+            try move(temporary)
         } catch {
             temporary.withOSBytes { _ = unlink($0) }
             throw error

@@ -26,7 +26,7 @@ public struct OverlayDirectory: Sendable, Equatable {
     var view: String { FileSystem.join(base, "view") }
 
     /// Removes it, and the session's directory if nothing else is in that.
-    func remove() throws(SystemError) {
+    public func remove() throws(SystemError) {
         try FileSystem.removeTree(path)
         _ = FileSystem.parent(of: path).withOSBytes { rmdir($0) }
     }

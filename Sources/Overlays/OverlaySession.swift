@@ -78,15 +78,7 @@ public struct OverlaySession: Sendable {
     }
 
     /// Removes the overlay with everything that was done in it. Only once the session is over.
-    public func discard() throws(CoopError) {
-        // As a whole first: a removal that is killed leaves nothing that could be taken for an overlay.
-        let hidden = directory.path + ".discarded"
-        try reading {
-            try FileSystem.removeTree(hidden)
-            try FileSystem.rename(directory.path, to: hidden)
-            try FileSystem.removeTree(hidden)
-        }
-    }
+    public func discard(to trash: Trash) throws(CoopError) { try reading { try trash.remove(directory.path) } }
 
     private func reading<Value>(_ body: () throws -> Value) throws(CoopError) -> Value {
         do { return try body() } catch let error as CoopError { throw error } catch {

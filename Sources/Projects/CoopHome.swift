@@ -58,6 +58,9 @@ public struct CoopHome: Sendable, Equatable {
         FileSystem.join(directory(of: project), area.rawValue)
     }
 
+    /// Where directories below it go when they are removed.
+    public var trash: Trash { Trash(directory: FileSystem.join(path, "state/removed")) }
+
     /// The user's own configuration file.
     public var configurationFile: String { FileSystem.join(path, "config.toml") }
 

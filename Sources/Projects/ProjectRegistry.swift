@@ -236,22 +236,17 @@ public struct ProjectRegistry: Sendable {
     ///
     /// - Parameter isBusy: looked at once nobody else can change the registry.
     public func remove(_ record: ProjectRecord, unless isBusy: () throws(CoopError) -> Void) throws(CoopError) {
-        let directory = home.directory(.projects)
-        let trash = FileSystem.join(directory, ".removed-\(ProjectRegistry.newID())")
+        let place = home.directory(of: record.key)
         try lock.locked { () throws(CoopError) in
             try isBusy()
             do {
                 // Approvals first: what is left without them is only less than before.
                 try FileSystem.removeFile(FileSystem.join(home.directory(.trust), record.key.text))
-                let place = home.directory(of: record.key)
-                if FileSystem.kind(place, followLinks: false) != nil { try FileSystem.rename(place, to: trash) }
-                // What a killed command was removing goes as well.
-                for name in try FileSystem.list(directory) where name.hasPrefix(".removed-") {
-                    try FileSystem.removeTree(FileSystem.join(directory, name))
-                }
+                if try FileSystem.kindIfPresent(place, followLinks: false) != nil { try home.trash.remove(place) }
             } catch {
                 throw CoopError(
-                    .failed, "cannot remove everything kept for the project", "\(error)", next: "ls -la \(directory.shellQuoted)")
+                    .failed, "cannot remove everything kept for the project", "\(error)",
+                    next: "ls -la \(home.directory(.projects).shellQuoted)")
             }
         }
     }

@@ -49,9 +49,9 @@ public struct KeptCommits: Sendable {
             if try FileSystem.kindIfPresent(store) == nil { return [] }
             return try FileSystem.list(store).sorted().compactMap { name in
                 let directory = FileSystem.join(store, name)
-                guard try FileSystem.kindIfPresent(FileSystem.join(directory, gitName), followLinks: false) == .directory else {
-                    return nil
-                }
+                guard !name.hasPrefix("."),
+                    try FileSystem.kindIfPresent(FileSystem.join(directory, gitName), followLinks: false) == .directory
+                else { return nil }
                 let reasons = try FileBytes.contents(FileSystem.join(directory, reasonName), limit: 1 << 20) ?? []
                 return KeptCommits(
                     session: name, directory: directory, reasons: reasons.split(separator: UInt8(ascii: "\n")).map { String(osBytes: $0) })
@@ -75,14 +75,8 @@ public struct KeptCommits: Sendable {
     }
 
     /// Removes them, for good.
-    public func remove() throws {
-        try describing("cannot remove the commits of session \(session)") {
-            // First it gets a name that is not listed: half of a repository is worth nothing.
-            let hidden = FileSystem.join(directory, ".removed")
-            try FileSystem.removeTree(hidden)
-            try FileSystem.rename(FileSystem.join(directory, KeptCommits.gitName), to: hidden)
-            try FileSystem.removeTree(directory)
-        }
+    public func remove(to trash: Trash) throws {
+        try describing("cannot remove the commits of session \(session)") { try trash.remove(directory) }
     }
 
     private static func writeReasons(_ reasons: [String], in directory: String) throws(SystemError) {

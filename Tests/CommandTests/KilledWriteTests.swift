@@ -122,7 +122,8 @@ import Testing
             }
             let found = try state(place)
             #expect(found == old || found == new, "killed at \(point): \(found)")
-            for words in [["config", "validate"], ["secret", "list"], ["grant", "list"], ["trust", "--show"], ["audit", "verify"]] {
+            let others = ["config validate", "secret list", "grant list", "trust --show", "audit verify", "ps"]
+            for words in others.map({ $0.split(separator: " ").map(String.init) }) {
                 try coop(words).expectSuccess()
             }
             if found == old {
@@ -135,6 +136,26 @@ import Testing
             point += 1
         }
         #expect(point > 1 && point < 100, "\(point) points")
+    }
+
+    @Test("an init that is killed at any point leaves a whole file or none, and nothing beside it once there is one")
+    func initialisation() throws {
+        let place = try Sandboxed(anyone)
+        var point = 1
+        while point < 100 {
+            let outcome = try place.coop(["init"], environment: ["COOP_TEST_KILL_AT": String(point)])
+            let isThere = place.exists("coop.toml")
+            try place.coop(["config", "validate"]).expectSuccess()
+            #expect(try place.coop(["init"]).exitCode == (isThere ? 1 : 0), "killed at \(point)")
+            #expect(try FileSystem.list(place.project) == ["coop.toml"], "killed at \(point)")
+            try FileSystem.removeFile(place("coop.toml"))
+            guard outcome.signal == SIGKILL else {
+                outcome.expectSuccess()
+                break
+            }
+            point += 1
+        }
+        #expect(point > 3 && point < 100, "\(point) points")
     }
 
     @Test("a run that is killed at any point leaves nothing that the next command does not clear away")

@@ -278,4 +278,23 @@ import Testing
         #expect(try place.coop(["diff", "again", "--name-only"]).output.split(separator: "\n") == rest)
         #expect(try place.coop(["stop", "again"]).exitCode == 0)
     }
+
+    @Test("an overlay that cannot be made leaves no directory of its session", arguments: ["cannot be read", "is not there"])
+    func failedStart(_ why: String) throws {
+        let place = try Sandboxed(Self.anyone)
+        try place.makeRepository()
+        try FileSystem.removeFile(place(".git/config"))
+        if why == "cannot be read" {
+            try place.makeDirectory(".git/config")
+        } else {
+            try FileSystem.removeTree(place(".git"))
+            try place.write(".git", "gitdir: /nonexistent\n")
+        }
+        let outcome = try place.run(["true"], options: Self.overlay)
+        #expect(outcome.exitCode == 125, "\(outcome)")
+        let projects = try FileSystem.list(place.coopHome + "/projects").filter { !$0.hasPrefix(".") }
+        let sessions = projects.map { "\(place.coopHome)/projects/\($0)/sessions" }
+        let left = try sessions.flatMap { try FileSystem.list($0) }
+        #expect(sessions.count == 1 && left == [])
+    }
 }

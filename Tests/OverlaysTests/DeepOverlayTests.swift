@@ -19,7 +19,7 @@ import Testing
         #expect(changes.dropFirst().dropLast().allSatisfy { $0.after?.kind == .directory })
         #expect(changes.last?.after?.kind == .other(what: "a directory more than 128 levels deep"))
         #expect(try session.hasChanges())
-        try session.discard()
+        try session.discard(to: place.trash)
         #expect(FileSystem.kind(place.directory.path) == nil)
     }
 

@@ -136,7 +136,7 @@ import Testing
         session = try place.session()
         #expect(try session.changes(["gone"]).lines == ["- gone"])
         #expect(try known(session.base(of: "a")) == "old\n")
-        try session.discard()
+        try session.discard(to: place.trash)
         #expect(try OverlaySession.open(place.directory) == nil)
     }
 

@@ -9,6 +9,7 @@ final class OverlayPlace {
     let path: String
     var tree: String { path + "/tree" }
     var directory: OverlayDirectory { OverlayDirectory(path: path + "/overlay") }
+    var trash: Trash { Trash(directory: path + "/removed") }
     private(set) var recorder: OverlayRecorder?
 
     init() throws {

@@ -13,9 +13,8 @@ struct ConfigurationDraft {
     init(of file: ConfigurationFile, home: CoopHome, text: [UInt8]) throws {
         self.home = home
         name = FileSystem.lastComponent(of: file.path)
-        let parent = FileSystem.join(home.path, "state")
+        let parent = ConfigurationDraft.parent(home)
         try home.prepare(parent)
-        try ConfigurationDraft.clear(parent)
         directory = FileSystem.join(parent, "edit.\(getpid())")
         try FileSystem.removeTree(directory)
         try home.prepare(directory)
@@ -24,8 +23,11 @@ struct ConfigurationDraft {
 
     private var path: String { FileSystem.join(directory, name) }
 
-    /// What edits that were killed have left; an edit lives as long as its process.
-    private static func clear(_ parent: String) throws {
+    private static func parent(_ home: CoopHome) -> String { FileSystem.join(home.path, "state") }
+
+    /// Removes what edits that were killed have left; an edit lives as long as its process.
+    static func clear(_ home: CoopHome) throws(SystemError) {
+        let parent = parent(home)
         for entry in try FileSystem.list(parent) where entry.hasPrefix("edit.") {
             guard let process = pid_t(entry.dropFirst(5)), kill(process, 0) != 0, errno == ESRCH else { continue }
             try FileSystem.removeTree(FileSystem.join(parent, entry))

@@ -1,4 +1,3 @@
-import CLinux
 import CoopErrors
 import Glibc
 import LinuxKernel
@@ -59,24 +58,9 @@ struct ProjectFile {
 
     /// Writes it, whole or not at all, and never over something that is there.
     func write(to path: String) throws(CoopError) {
-        let temporary = path + ".\(getpid()).tmp"
-        do {
-            let file = try Descriptor.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o644)
-            do {
-                try file.writeAll(text.osBytes, subject: path)
-                try LinuxKernel.check("fsync", path) { fsync(file.number) }
-                try LinuxKernel.check("rename", path) {
-                    temporary.withOSBytes { old in
-                        path.withOSBytes { coop_renameat2(AT_FDCWD, old, AT_FDCWD, $0, UInt32(COOP_RENAME_NOREPLACE)) }
-                    }
-                }
-            } catch {
-                try? FileSystem.removeFile(temporary)
-                throw error
-            }
-        } catch let error as SystemError {
+        do { try FileSystem.create(path, with: text.osBytes, mode: 0o644) } catch {
             throw error.errno == EEXIST ? ProjectFile.exists(path) : ProjectFile.failure(path, "\(error)")
-        } catch { throw ProjectFile.failure(path, "\(error)") }
+        }
     }
 
     static func exists(_ path: String) -> CoopError {

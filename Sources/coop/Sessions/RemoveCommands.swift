@@ -37,7 +37,7 @@ struct RmCommand: ParsableCommand {
             return session
         }
         for session in sessions {
-            try session.remove()
+            try session.remove(to: context.home.trash)
             print(session.id)
         }
     }
@@ -75,7 +75,7 @@ struct PruneCommand: ParsableCommand {
         }
         let full = force ? [] : try old.filter { try $0.overlay()?.hasChanges() ?? false }
         old.removeAll { session in full.contains { $0.directory == session.directory } }
-        for session in old where !dryRun { try session.remove() }
+        for session in old where !dryRun { try session.remove(to: context.home.trash) }
         if json {
             print(try JSONText.encode(Report(removed: old.map(\.id), kept: full.map(\.id), isDryRun: dryRun)))
         } else {
@@ -105,13 +105,9 @@ struct PruneCommand: ParsableCommand {
 }
 
 extension StoredSession {
-    /// Removes the log. It disappears as a whole first, so that a removal that is killed leaves nothing that is listed.
-    func remove() throws(CoopError) {
-        let hidden = FileSystem.join(FileSystem.parent(of: directory), "." + id)
-        do {
-            try FileSystem.rename(directory, to: hidden)
-            try FileSystem.removeTree(hidden)
-        } catch {
+    /// Removes the log.
+    func remove(to trash: Trash) throws(CoopError) {
+        do { try trash.remove(directory) } catch {
             throw CoopError(.failed, "cannot remove the session \(id.printable)", "\(error)", next: "ls -la \(directory.shellQuoted)")
         }
     }

@@ -14,6 +14,7 @@ struct Sweep {
 
     func run() throws {
         try recoverAfterBoot()
+        emptyTrash()
         try finishTasks()
         try finishLandings()
         let names = try SessionDirectory.directories(in: context.run)
@@ -39,6 +40,18 @@ struct Sweep {
         do { try WorkspaceSession.sweepPlaceholders(except: names, context: context) } catch {
             let next = (error as? CoopError)?.next ?? "coop doctor"
             FileHandleOutput.standardError("coop: \("\(error)".printableLines)\nNext: \(next.printable)\n")
+        }
+    }
+
+    /// What was being removed, and copies of configurations that were being edited.
+    private func emptyTrash() {
+        do {
+            try ConfigurationDraft.clear(context.home)
+            try context.home.trash.empty()
+        } catch {
+            FileHandleOutput.standardError(
+                "coop: cannot finish what a killed command was removing: \("\(error)".printableLines)\nNext: ls -la \(context.home.path.shellQuoted)/state/removed\n"
+            )
         }
     }
 

@@ -25,7 +25,7 @@ struct CommitsImport: ParsableCommand {
                 .failed, "cannot import all commits of session \(kept.session)", "git finds the same fault with them; they stay kept",
                 next: "coop commits bundle FILE \(kept.session)   # for a git that you tell to take them all the same")
         }
-        try kept.remove()
+        try kept.remove(to: context.home.trash)
         print("The commits of session \(kept.session) have arrived.")
     }
 }

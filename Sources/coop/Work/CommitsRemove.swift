@@ -28,7 +28,7 @@ struct CommitsRemove: ParsableCommand {
                 throw CoopError(.refused, what, "you said no", next: "coop commits list")
             }
         }
-        try kept.remove()
+        try kept.remove(to: context.home.trash)
         print("Removed the commits of session \(kept.session).")
     }
 }

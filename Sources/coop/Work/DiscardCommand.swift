@@ -50,7 +50,7 @@ struct DiscardCommand: ParsableCommand {
             }
         }
         if selection.paths.isEmpty {
-            try selection.overlay.discard()
+            try selection.overlay.discard(to: context.home.trash)
         } else {
             // What the session has there becomes what it began with: no difference, while it may go on with it.
             try selection.overlay.accept(changes.map { AcceptedVersion(path: $0.path, version: $0.after) })

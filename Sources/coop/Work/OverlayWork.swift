@@ -18,12 +18,12 @@ struct OverlayWork {
         let path = spec.workspace.overlay ?? ""
         // The session's own directory, which its log lies in as well.
         try context.home.prepare(FileSystem.parent(of: path))
-        git = try OverlayWork.addGit(to: &spec, session: session)
         let root = spec.workspace.path
         let mounted = (spec.mounts.filter(\.isDirectory).map(\.target) + spec.excludes).compactMap { target in
             FileSystem.relative(target, to: root).flatMap { $0.isEmpty ? nil : $0 }
         }
         do {
+            git = try OverlayWork.addGit(to: &spec, session: session)
             // The warden follows no link on the way to it.
             let real = FileSystem.join(
                 FileSystem.realPath(FileSystem.parent(of: path)) ?? FileSystem.parent(of: path), OverlayDirectory.name)
@@ -39,7 +39,8 @@ struct OverlayWork {
                     index: git.map { FileSystem.join($0.repository.gitDirectory, "index") }, isTrusted: mount != nil))
             if getuid() != 0, let foreign = overlay.foreign { OverlayWork.warn(of: foreign, in: root) }
         } catch {
-            try? FileSystem.removeTree(path)
+            // Killed instead, it is the next command's.
+            try? OverlayDirectory(path: path).remove()
             throw OverlayWork.explain(error, root)
         }
     }
