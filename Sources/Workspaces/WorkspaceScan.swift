@@ -39,6 +39,25 @@ public struct WorkspaceScan: Sendable {
         /// How many were.
         fileprivate var kept: [ScanFinding.Kind: Int] = [:]
 
+        /// Keeps a finding; beyond `most` of its kind only their number.
+        fileprivate mutating func add(_ finding: ScanFinding, most: Int) {
+            // Repositories are always kept: each of them has to be dealt with.
+            if !finding.kind.isRepository, kept[finding.kind, default: 0] >= most {
+                omitted[finding.kind, default: 0] += 1
+            } else {
+                kept[finding.kind, default: 0] += 1
+                findings.append(finding)
+            }
+        }
+
+        /// Adds what was seen in one directory.
+        fileprivate mutating func add(_ part: Report, most: Int) {
+            entries += part.entries
+            isComplete = isComplete && part.isComplete
+            for finding in part.findings { add(finding, most: most) }
+            for (kind, count) in part.omitted { omitted[kind, default: 0] += count }
+        }
+
         /// Repositories, to be made read-only in the sandbox.
         public var repositories: [String] { findings.filter(\.kind.isRepository).map(\.path) }
     }
@@ -91,51 +110,110 @@ public struct WorkspaceScan: Sendable {
         return now
     }
 
+    /// What threads share that walk together.
+    private struct Progress {
+        /// The directories that are still to be looked at, with their levels.
+        var left: [(path: String, depth: Int)] = [(".", 1)]
+        /// How many threads are in a directory, and may find more of them.
+        var busy = 0
+        var report = Report()
+        var failure: SystemError?
+    }
+
+    /// After so many entries a walk goes on with more threads: to start them takes as long as looking at a hundred.
+    private static let entriesAlone = 2000
+    private static let mostThreads = 8
+
     private func walk() throws -> Report {
         try describing("cannot scan \(root.printable)") {
             let top = try BeneathDirectory(root)
-            var report = Report()
-            var stack: [(path: String, depth: Int)] = [(".", 1)]
+            let progress = Monitor(Progress())
             let end = milliseconds(CLOCK_MONOTONIC) + budget.time
-            let start = milliseconds(CLOCK_THREAD_CPUTIME_ID)
-            while let (path, depth) = stack.popLast() {
-                if report.entries >= budget.entries || milliseconds(CLOCK_MONOTONIC) >= end
-                    || milliseconds(CLOCK_THREAD_CPUTIME_ID) - start >= budget.work
-                {
-                    report.isComplete = false
-                    break
-                }
-                let entries: [(name: String, kind: FileKind?)]
-                let directory: BeneathDirectory
-                do throws(SystemError) {
-                    directory = try top.directory(path)
-                    entries = try directory.entries(limit: budget.entries - report.entries + 1)
-                } catch  where error.errno == ENOENT || error.errno == ENOTDIR {
-                    continue // It was removed, or exchanged, since its parent was read.
-                } catch {
-                    let isNew = changed(top, path)
-                    // What the session has closed is looked into as well: whoever opens it again would find what it holds.
-                    if isNew, error.errno == EACCES, reopen(top, path) {
-                        stack.append((path, depth))
-                    } else {
-                        add(.unreadable, path, error.reason, isNew: isNew, &report)
-                    }
-                    continue
-                }
-                report.entries += entries.count
-                let isRepository = try look(at: directory, path, entries, &report)
-                for entry in entries where entry.kind == .directory {
-                    if path == ".", ownsDotGit, entry.name == ".git" { continue }
-                    let child = WorkspaceScan.join(path, entry.name)
-                    if known.contains(child) { continue }
-                    // The objects of a repository are data, in many directories.
-                    if isRepository, entry.name == "objects" { continue }
-                    if !isFull, WorkspaceScan.generated.contains(entry.name) { continue }
-                    if depth < budget.depth { stack.append((child, depth + 1)) }
-                }
+            if isFull {
+                work(top, progress, until: end, entries: WorkspaceScan.entriesAlone)
+                let threads = min(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), WorkspaceScan.mostThreads)
+                let isOver = progress.change { $0.left.isEmpty }
+                if !isOver { ParallelWork.run(threads: threads) { work(top, progress, until: end) } }
+            } else {
+                work(top, progress, until: end)
             }
+            var (report, failure) = progress.change { ($0.report, $0.failure) }
+            if let failure { throw failure }
+            // Threads find them in any order.
+            report.findings.sort { $0.path < $1.path }
             return report
         }
+    }
+
+    /// Looks at directories as long as there are any, and the budget allows it.
+    ///
+    /// - Parameters:
+    ///   - end: in milliseconds of CLOCK_MONOTONIC.
+    ///   - most: after how many entries another call goes on.
+    private func work(_ top: BeneathDirectory, _ progress: Monitor<Progress>, until end: Int, entries most: Int = .max) {
+        let start = milliseconds(CLOCK_THREAD_CPUTIME_ID)
+        while true {
+            let isLate = milliseconds(CLOCK_MONOTONIC) >= end || milliseconds(CLOCK_THREAD_CPUTIME_ID) - start >= budget.work
+            let next: (path: String, depth: Int)? = progress.wait { progress in
+                if progress.failure != nil || progress.report.entries >= most { return .some(nil) }
+                guard let next = progress.left.last else { return progress.busy == 0 ? .some(nil) : nil }
+                if isLate || progress.report.entries >= budget.entries {
+                    progress.report.isComplete = false
+                    return .some(nil)
+                }
+                progress.left.removeLast()
+                progress.busy += 1
+                return next
+            }
+            guard let (path, depth) = next else { return }
+            var part = Report()
+            let found = Result { () throws(SystemError) in try visit(top, path, depth, &part) }
+            progress.change { progress in
+                progress.busy -= 1
+                progress.report.add(part, most: budget.findings)
+                switch found {
+                case .success(let below): progress.left += below
+                case .failure(let error): progress.failure = error
+                }
+            }
+        }
+    }
+
+    /// Looks at one directory.
+    ///
+    /// - Returns: those in it that are to be looked at as well, or itself where it has to be looked at again.
+    private func visit(
+        _ top: BeneathDirectory, _ path: String, _ depth: Int, _ report: inout Report
+    ) throws(SystemError) -> [(path: String, depth: Int)] {
+        let entries: [(name: String, kind: FileKind?)]
+        let directory: BeneathDirectory
+        do {
+            directory = try top.directory(path)
+            entries = try directory.entries(limit: budget.entries + 1)
+        } catch  where error.errno == ENOENT || error.errno == ENOTDIR {
+            return [] // It was removed, or exchanged, since its parent was read.
+        } catch {
+            let isNew = changed(top, path)
+            // What the session has closed is looked into as well: whoever opens it again would find what it holds.
+            if isNew, error.errno == EACCES, reopen(top, path) { return [(path, depth)] }
+            add(.unreadable, path, error.reason, isNew: isNew, &report)
+            return []
+        }
+        report.entries = entries.count
+        report.isComplete = entries.count <= budget.entries
+        let isRepository = try look(at: directory, path, entries, &report)
+        guard depth < budget.depth else { return [] }
+        var below: [(path: String, depth: Int)] = []
+        for entry in entries where entry.kind == .directory {
+            if path == ".", ownsDotGit, entry.name == ".git" { continue }
+            let child = WorkspaceScan.join(path, entry.name)
+            if known.contains(child) { continue }
+            // The objects of a repository are data, in many directories.
+            if isRepository, entry.name == "objects" { continue }
+            if !isFull, WorkspaceScan.generated.contains(entry.name) { continue }
+            below.append((child, depth + 1))
+        }
+        return below
     }
 
     /// Whether a directory that cannot be read was made or changed since the session's start, or nobody can tell.
@@ -258,13 +336,7 @@ public struct WorkspaceScan: Sendable {
     }
 
     private func add(_ kind: ScanFinding.Kind, _ path: String, _ detail: String, isNew: Bool, _ report: inout Report) {
-        // Repositories are always kept: each of them has to be dealt with.
-        if !kind.isRepository, report.kept[kind, default: 0] >= budget.findings {
-            report.omitted[kind, default: 0] += 1
-        } else {
-            report.kept[kind, default: 0] += 1
-            report.findings.append(ScanFinding(kind: kind, path: path, detail: detail, isNew: isNew))
-        }
+        report.add(ScanFinding(kind: kind, path: path, detail: detail, isNew: isNew), most: budget.findings)
     }
 
     private func milliseconds(_ clock: clockid_t) -> Int {

@@ -232,6 +232,46 @@ import Testing
         #expect(full.findings.count == 200 && full.omitted[.leavingLink] == 100)
     }
 
+    @Test func `threads that share a walk see everything once`() throws {
+        var (entries, repositories) = (0, [String]())
+        for outer in 0..<50 {
+            entries += 1
+            for inner in 0..<5 {
+                let directory = "\(outer)/\(inner)"
+                try FileSystem.makeDirectories(root + "/" + directory)
+                for number in 0..<20 { try writeFile("\(root)/\(directory)/\(number)", []) }
+                #expect(chmod("\(root)/\(directory)/7", 0o2755) == 0)
+                entries += 21
+                guard inner == outer % 7 else { continue }
+                // A repository with one in it.
+                repositories += ["\(directory)/.git", "\(directory)/.git/modules/x"]
+                for git in repositories.suffix(2) {
+                    for name in ["objects/00", "refs"] { try FileSystem.makeDirectories("\(root)/\(git)/\(name)") }
+                    try writeFile("\(root)/\(git)/HEAD", [])
+                }
+                entries += 9
+            }
+        }
+        let report = try endScan()
+        #expect(report.entries == entries && report.isComplete)
+        #expect(report.repositories == repositories.sorted())
+        #expect(report.findings.map(\.path) == report.findings.map(\.path).sorted())
+        // Of each kind 200 are kept.
+        #expect(report.findings.filter { $0.kind == .setuid }.count == 200 && report.omitted == [.setuid: 50])
+        let budget = WorkspaceScan.Budget(entries: 3000, depth: 4096, time: 60_000)
+        let part = try WorkspaceScan.end(root, hadRepository: true, known: [], since: timespec(), budget: budget)
+        #expect(!part.isComplete && part.entries >= 3000 && part.entries < entries)
+    }
+
+    @Test func `a directory with more entries than may be looked at is not seen as a whole`() throws {
+        for number in 0..<30 { try writeFile("\(root)/\(number)", []) }
+        for entries in [29, 30] {
+            let budget = WorkspaceScan.Budget(entries: entries, depth: 4096, time: 60_000)
+            let report = try WorkspaceScan.end(root, hadRepository: true, known: [], since: timespec(), budget: budget)
+            #expect(report.isComplete == (entries == 30))
+        }
+    }
+
     @Test func `names with control characters, line breaks and bytes outside UTF-8 are walked`() throws {
         let odd = String(osBytes: [0xFF, 0x1B, 0x0A, 0x41])
         try repository(odd)

@@ -1,13 +1,13 @@
 import Glibc
 
 /// A value that threads share, and a place to wait for it to change (pthread_cond_wait(3)).
-final class Monitor<State>: @unchecked Sendable {
+package final class Monitor<State>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     /// Touched only with `mutex` held.
     private var state: State
 
-    init(_ state: State) {
+    package init(_ state: State) {
         self.state = state
         mutex = .allocate(capacity: 1)
         condition = .allocate(capacity: 1)
@@ -23,7 +23,7 @@ final class Monitor<State>: @unchecked Sendable {
     }
 
     /// Looks at the value or changes it, and wakes whoever waits.
-    func change<Result, Failure: Error>(_ body: (inout State) throws(Failure) -> Result) throws(Failure) -> Result {
+    package func change<Result, Failure: Error>(_ body: (inout State) throws(Failure) -> Result) throws(Failure) -> Result {
         pthread_mutex_lock(mutex)
         defer {
             pthread_cond_broadcast(condition)
@@ -33,7 +33,7 @@ final class Monitor<State>: @unchecked Sendable {
     }
 
     /// Waits until `body` has an answer.
-    func wait<Result, Failure: Error>(for body: (inout State) throws(Failure) -> Result?) throws(Failure) -> Result {
+    package func wait<Result, Failure: Error>(for body: (inout State) throws(Failure) -> Result?) throws(Failure) -> Result {
         pthread_mutex_lock(mutex)
         defer {
             pthread_cond_broadcast(condition)
