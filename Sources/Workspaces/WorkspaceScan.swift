@@ -243,8 +243,12 @@ public struct WorkspaceScan: Sendable {
     /// Whether a directory holds what git looks for in a repository.
     private static func isRepository(_ entries: [(name: String, kind: FileKind?)]) -> Bool {
         var found: Set<String> = []
-        // By its length first: to lower every name of a large tree takes longer than to read them.
-        for entry in entries where marks.contains(where: { $0.utf8.count == entry.name.utf8.count }) {
+        for entry in entries {
+            // By length and first letter before all: to lower every name of a large tree takes longer than to read them.
+            let name = entry.name.utf8
+            guard let first = name.first, marks.contains(where: { $0.utf8.count == name.count && $0.utf8.first == first | 0x20 }) else {
+                continue
+            }
             found.insert(entry.name.lowercased())
         }
         return found.contains("head") && (found.isSuperset(of: ["objects", "refs"]) || found.contains("commondir"))
