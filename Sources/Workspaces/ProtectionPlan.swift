@@ -19,20 +19,20 @@ public struct ProtectionPlan: Sendable, Equatable {
     }
 
     /// A path that is missing.
-    public struct Missing: Sendable, Equatable {
+    public struct Missing: Sendable, Equatable, Decodable {
         public var path: String
         public var reason: String
     }
 
     /// A symbolic link at a protected path: it cannot be held in place.
-    public struct Link: Sendable, Equatable {
+    public struct Link: Sendable, Equatable, Decodable {
         public var path: String
         public var target: String
         public var reason: String
     }
 
     /// A protected path and which file it was.
-    public struct Watched: Sendable, Equatable {
+    public struct Watched: Sendable, Equatable, Decodable {
         public var path: String
         public var inode: String
         public var reason: String
@@ -68,6 +68,12 @@ public struct ProtectionPlan: Sendable, Equatable {
     public internal(set) var watched: [Watched] = []
 
     init(root: String) { self.root = root }
+
+    /// What ``ProtectedPaths/changes(since:)`` goes by, as it was kept.
+    public init(root: String, missing: [Missing], links: [Link], watched: [Watched]) {
+        self.init(root: root)
+        (self.missing, self.links, self.watched) = (missing, links, watched)
+    }
 
     mutating func protect(_ path: String) {
         if !protected.contains(path) { protected.append(path) }

@@ -1,3 +1,4 @@
+import Glibc
 import LinuxKernel
 import TestSupport
 import Testing
@@ -182,6 +183,22 @@ import Testing
         try place.run(["true"]).expectError(126, "coop.toml was written by a sandbox", next: "coop trust")
         try place.coop(["trust", "--yes"]).expectSuccess()
         try place.run(["true"]).expectSuccess()
+    }
+
+    @Test("nor where the supervisor was killed before it could say so", arguments: TestIdentity.all)
+    func writtenAndKilled(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        let script = "printf 'name = \"x\"\\n[sandbox]\\npids = 99\\n' > coop.toml; echo {} > .mcp.json; echo ready; read x"
+        let run = try place.start(["run", "--network", "none", "--", "sh", "-c", script], input: .pipe)
+        #expect(try run.waitForOutput("ready"))
+        kill(run.pid, SIGKILL)
+        _ = try run.wait()
+        #expect(try Deadline.poll(seconds: 60) { try place.processes().isEmpty })
+        let next = try place.coop(["ps"])
+        #expect(next.error.contains("coop.toml was written by the sandbox and is not trusted"), "\(next)")
+        #expect(next.error.contains(".mcp.json was written by the sandbox"), "\(next)")
+        try place.run(["true"]).expectError(126, "coop.toml was written by a sandbox", next: "coop trust")
+        #expect(try place.coop(["ps"]).error == "")
     }
 
     @Test("a coop.toml that exists cannot be changed from inside", arguments: TestIdentity.all)

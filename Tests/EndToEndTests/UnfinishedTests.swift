@@ -44,6 +44,36 @@ import Testing
         #expect(try journals(place) == [] && place.remains() == [])
     }
 
+    @Test("what a killed session left in a project that is not there waits for it, or goes with it", arguments: ["back", "forgotten"])
+    func goneProject(_ end: String) throws {
+        let place = try Sandboxed(TestIdentity.ordinary.first ?? .root)
+        let script = "git init -q evil; git -C evil config core.fsmonitor /tmp/evil.sh; echo ready; read x"
+        let run = try place.start(["run", "--network", "none", "--", "sh", "-c", script], input: .pipe)
+        #expect(try run.waitForOutput("ready"))
+        kill(run.pid, SIGKILL)
+        _ = try run.wait()
+        #expect(try Deadline.poll(seconds: 60) { try place.processes().isEmpty })
+        let elsewhere = place.root + "/elsewhere"
+        try FileSystem.rename(place.project, to: elsewhere)
+        let next = try place.coop(["ps"], directory: place.home)
+        #expect(next.exitCode == 0 && next.error.contains("is not there") && next.error.contains("Next: coop project rm "), "\(next)")
+        let again = try place.coop(["ps"], directory: place.home)
+        #expect(again.exitCode == 0 && again.error == "", "\(again)")
+        #expect(try journals(place).count == 1)
+        if end == "back" {
+            try FileSystem.rename(elsewhere, to: place.project)
+            #expect(try place.coop(["ps"]).error.contains("evil"))
+            #expect(try FileSystem.list(place.project) == ["evil"] && !place.text("evil/.git/config").contains("fsmonitor"))
+        } else {
+            try place.coop(["project", "rm", "--yes", place.project], directory: place.home).expectSuccess()
+            let last = try place.coop(["ps"], directory: place.home)
+            #expect(last.exitCode == 0 && last.error.contains("was not looked at"), "\(last)")
+        }
+        let last = try place.coop(["ps"], directory: place.home)
+        #expect(last.exitCode == 0 && last.error == "", "\(last)")
+        #expect(try journals(place) == [] && place.remains() == [])
+    }
+
     @Test("placeholders whose session has left nothing else go as well", arguments: TestIdentity.all)
     func journalAlone(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)

@@ -19,10 +19,14 @@ struct WorkspaceRecord: Decodable {
     var startNanoseconds: Int
     /// Where the sandbox's changes are kept apart from the workspace; nil where they are not.
     var overlay: String?
+    /// Protected paths that the sandbox could write all the same, or exchange.
+    private var missing: [ProtectionPlan.Missing]?
+    private var links: [ProtectionPlan.Link]?
+    private var watched: [ProtectionPlan.Watched]?
 
     init(
         root: String, project: String, task: String? = nil, hadRepository: Bool, knownRepositories: [String], visible: [String],
-        start: timespec, overlay: String? = nil
+        start: timespec, overlay: String? = nil, plan: ProtectionPlan? = nil
     ) {
         self.root = root
         self.project = project
@@ -33,6 +37,13 @@ struct WorkspaceRecord: Decodable {
         startSeconds = start.tv_sec
         startNanoseconds = start.tv_nsec
         self.overlay = overlay
+        (missing, links, watched) = (plan?.missing, plan?.links, plan?.watched)
+    }
+
+    /// What to compare the protected paths with; nil for a sandbox that could reach none.
+    var plan: ProtectionPlan? {
+        guard let missing, let links, let watched else { return nil }
+        return ProtectionPlan(root: root, missing: missing, links: links, watched: watched)
     }
 
     /// Whether a finding is a link to a place of the host that the sandbox could not see itself: bait for a host program.
@@ -58,6 +69,15 @@ struct WorkspaceRecord: Decodable {
         ])
         if let task { value["task"] = .string(task) }
         if let overlay { value["overlay"] = .string(overlay) }
+        value["missing"] = missing.map { items in
+            .array(items.map { JSONValue(["path": .string($0.path), "reason": .string($0.reason)]) })
+        }
+        value["links"] = links.map { items in
+            .array(items.map { JSONValue(["path": .string($0.path), "target": .string($0.target), "reason": .string($0.reason)]) })
+        }
+        value["watched"] = watched.map { items in
+            .array(items.map { JSONValue(["path": .string($0.path), "inode": .string($0.inode), "reason": .string($0.reason)]) })
+        }
         return value.text()
     }
 }

@@ -19,7 +19,6 @@ final class WorkspaceSession {
     private let context: Context
     private let record: WorkspaceRecord?
     private let git: PrivateGit?
-    private let plan: ProtectionPlan?
     private let placeholders: PlaceholderJournal?
     /// What the sandbox changes, kept apart from the workspace; nil where it works on the workspace itself.
     private let overlay: OverlayRecorder?
@@ -29,21 +28,20 @@ final class WorkspaceSession {
     private(set) var changed = 0
 
     private init(
-        session: SessionDirectory, context: Context, record: WorkspaceRecord?, git: PrivateGit? = nil, plan: ProtectionPlan? = nil,
+        session: SessionDirectory, context: Context, record: WorkspaceRecord?, git: PrivateGit? = nil,
         placeholders: PlaceholderJournal? = nil, overlay: OverlayRecorder? = nil
     ) {
         self.session = session
         self.context = context
         self.record = record
         self.git = git
-        self.plan = plan
         self.placeholders = placeholders
         self.overlay = overlay
     }
 
     static let gitName = "git"
     static let gitRecordName = "git.record"
-    private static let recordName = "workspace.json"
+    static let recordName = "workspace.json"
 
     // MARK: - Before
 
@@ -78,10 +76,10 @@ final class WorkspaceSession {
         let record = WorkspaceRecord(
             root: root, project: project.key.text, task: task?.record.name.text, hadRepository: found.git != nil,
             knownRepositories: found.repositories,
-            visible: SpecBuilder.systemDirectories + spec.mounts.map(\.target), start: WorkspaceScan.now())
+            visible: SpecBuilder.systemDirectories + spec.mounts.map(\.target), start: WorkspaceScan.now(), plan: found.plan)
         let journal = try PlaceholderJournal.create(for: found.plan, session: session.id, in: placeholderDirectory(context))
         found.apply(to: &spec)
-        return WorkspaceSession(session: session, context: context, record: record, git: found.git, plan: found.plan, placeholders: journal)
+        return WorkspaceSession(session: session, context: context, record: record, git: found.git, placeholders: journal)
     }
 
     /// The mount of its overlay, for the one sandbox, where it has been made already.
@@ -159,7 +157,7 @@ final class WorkspaceSession {
         try PlaceholderJournal.recover(root: root, in: placeholderDirectory(context), agents: AgentRun.protected(context))
     }
 
-    private static func placeholderDirectory(_ context: Context) -> String { FileSystem.join(context.home.path, "state/placeholders") }
+    static func placeholderDirectory(_ context: Context) -> String { FileSystem.join(context.home.path, "state/placeholders") }
 
     // MARK: - After
 
@@ -186,7 +184,7 @@ final class WorkspaceSession {
             if let first { throw first }
             return
         }
-        if let plan { attempt { try distrust(ProtectedPaths.changes(since: plan), record: record) } }
+        if let plan = record.plan { attempt { try WorkspaceSession.distrust(since: plan, record, context: context, session: session.id) } }
         // Before the look at the whole, which would look into each of them.
         attempt { try placeholders?.remove() }
         attempt { try WorkspaceSession.inspect(record, repository: git?.repository, context: context, session: session.id) }
@@ -195,83 +193,26 @@ final class WorkspaceSession {
         if let first { throw first }
     }
 
-    /// Finishes what a killed command has left behind.
-    ///
-    /// - Returns: whether the remains can go.
-    static func settle(_ remains: SessionDirectory, context: Context) throws -> Bool {
-        try PlaceholderJournal.sweep(placeholderDirectory(context)) { $0 == remains.id }
-        var record: WorkspaceRecord?
-        if try FileSystem.kindIfPresent(remains.file(recordName), followLinks: false) == .file {
-            let bytes = try FileSystem.read(remains.file(recordName), limit: 1 << 22)
-            // Killed while it was being written: the sandbox had not started.
-            record = try? JSONText.decode(WorkspaceRecord.self, from: bytes)
-        }
-        var git: PrivateGit?
-        if try FileSystem.kindIfPresent(remains.file(gitRecordName), followLinks: false) == .file {
-            if let saved = try privateGit(of: remains) {
-                // Another session has gone on with the task: its commits come first, and these when it is over.
-                let lock = try SessionCommits.taskLock(of: saved)
-                if saved.ownBranch != nil, lock == nil { return false }
-                defer { withExtendedLifetime(lock) {} }
-                // Without a record the sandbox had not started; without the directory its commits are kept elsewhere.
-                if let record, try FileSystem.kindIfPresent(saved.directory, followLinks: false) != nil {
-                    try takeOver(saved, remains, record, context)
-                }
-                git = saved
-            } else if let record, try FileSystem.kindIfPresent(remains.file(gitName), followLinks: false) == .directory {
-                try SessionCommits.keepWithoutRecord(remains.file(gitName), of: remains.id, project: record.project, context: context)
-            }
-        }
-        if let overlay = record?.overlay {
-            _ = try OverlayRecorder.finish(OverlayDirectory(path: overlay))
-        } else if let record {
-            try inspect(record, repository: git?.repository, context: context, session: remains.id)
-        }
-        return true
-    }
-
-    /// The private git directory of a session as it was at the start; nil where a power loss has swallowed that.
-    private static func privateGit(of remains: SessionDirectory) throws -> PrivateGit? {
-        let path = remains.file(gitRecordName)
-        do { return try PrivateGit.load(from: path) } catch {
-            // One that cannot be read now may be readable later; one without its contents never will.
-            _ = try FileSystem.read(path, limit: 512 << 20)
-            return nil
-        }
-    }
-
-    /// Takes over the commits of a session that could not do so itself. What fails now would fail with every later command: it waits for its
-    /// user, who is told.
-    private static func takeOver(_ git: PrivateGit, _ remains: SessionDirectory, _ record: WorkspaceRecord, _ context: Context) throws {
-        do {
-            try SessionCommits.takeOver(
-                git, session: remains, project: record.project, context: context, isLive: record.overlay == nil)
-        } catch let error as CoopError {
-            say("cannot import the commits of session \(remains.id): \(error.message)")
-            try SessionCommits.keep(git, of: remains.id, project: record.project, [error.message], context: context)
-        }
-    }
-
     /// A file of coop's own that the sandbox wrote is not believed until it is approved again.
-    private func distrust(_ changes: [ProtectionPlan.Change], record: WorkspaceRecord) throws {
+    static func distrust(since plan: ProtectionPlan, _ record: WorkspaceRecord, context: Context, session: String) throws {
         // What a task's tree says of coop is nobody's configuration.
         let project = record.task == nil ? try ProjectLocator(home: context.home).project(at: record.root) : nil
-        for change in changes {
+        for change in try ProtectedPaths.changes(since: plan) {
             guard change.kind == .written else {
-                WorkspaceSession.say("\(change.path) is another file than at the start: \(change.reason)")
+                say("\(change.path) is another file than at the start: \(change.reason)")
                 continue
             }
             if let project, change.path == "coop.toml" || change.path == "coop.local.toml" {
-                try RecordedTrust(home: context.home).loseTrust(change.path, in: project, session: session.id)
-                WorkspaceSession.say("\(change.path) was written by the sandbox and is not trusted; look at it, then: coop trust")
+                try RecordedTrust(home: context.home).loseTrust(change.path, in: project, session: session)
+                say("\(change.path) was written by the sandbox and is not trusted; look at it, then: coop trust")
             } else {
-                WorkspaceSession.say("\(change.path) was written by the sandbox: \(change.reason)")
+                say("\(change.path) was written by the sandbox: \(change.reason)")
             }
         }
     }
 
     /// Makes harmless what the host's git would obey, and reports the rest.
-    private static func inspect(_ record: WorkspaceRecord, repository: GitRepository?, context: Context, session: String) throws {
+    static func inspect(_ record: WorkspaceRecord, repository: GitRepository?, context: Context, session: String) throws {
         let report = try WorkspaceScan.end(
             record.root, hadRepository: record.hadRepository, known: record.knownRepositories, since: record.start)
         if let top = report.findings.first(where: { $0.kind == .unreadable && $0.path == "." }) {
