@@ -5,7 +5,7 @@ import LinuxKernel
 /// directory, what is excluded, what other mounts cover.
 ///
 /// Landlock knows the directories of a file, not the mount that leads to it. A descriptor of such a file that came from the host, opened for
-/// reading alone, could be opened for writing inside by `/proc/self/fd`: so none is handed over.
+/// reading or for writing alone, could be opened for the other inside by `/proc/self/fd`: so none is handed over.
 public enum GuardedFiles {
     /// The step of a start (`ProcessEnd.notStarted`) that fails for their sake.
     public static let step = "guarded file"
@@ -24,23 +24,27 @@ public enum GuardedFiles {
         }
     }
 
-    /// Whether a descriptor is that of such a file, open for reading alone.
+    /// Whether a descriptor is that of such a file, and would give more than it was opened for: one for reading, or one for writing where the
+    /// file is hidden.
     ///
     /// - Throws: where a path on the way cannot be looked at: nobody can tell then, and the file is not to be handed over.
     public static func include(_ number: Int32, of spec: SandboxSpec) throws(SystemError) -> Bool {
         var status = stat()
         try check("fstat") { fstat(number, &status) }
-        guard FileKind(mode: status.st_mode) == .file, fcntl(number, F_GETFL) & O_ACCMODE == O_RDONLY else { return false }
+        let mode = fcntl(number, F_GETFL) & O_ACCMODE
+        guard FileKind(mode: status.st_mode) == .file, mode != O_RDWR else { return false }
         // Without a name it lies nowhere: what a shell has between its lines.
         guard status.st_nlink > 0 else { return false }
+        let places = paths(of: spec).filter { $0.isHidden || mode == O_RDONLY }
+        if places.isEmpty { return false }
         // In the view of another process, or where this name has gone while another stayed, nobody knows where it lies.
         guard let path = FileSystem.readLink("/proc/self/fd/\(number)"), path.hasPrefix("/"), try Identity(of: path) == Identity(status)
         else {
             return true
         }
         var guarded: Set<Identity> = []
-        for path in paths(of: spec) {
-            if let identity = try Identity(of: path) { guarded.insert(identity) }
+        for place in places {
+            if let identity = try Identity(of: place.path) { guarded.insert(identity) }
         }
         var place = path
         while true {
@@ -50,15 +54,16 @@ public enum GuardedFiles {
         }
     }
 
-    /// Where they are on the host, they or directories that hold them.
-    private static func paths(of spec: SandboxSpec) -> [String] {
-        var result: [String] = []
+    /// Where they are on the host, they or directories that hold them, and whether something else, or nothing, is in their place inside.
+    private static func paths(of spec: SandboxSpec) -> [(path: String, isHidden: Bool)] {
+        var result: [(path: String, isHidden: Bool)] = []
         var writable = spec.mounts.filter { !$0.readOnly }.map { (target: $0.target, source: $0.source) }
         // An overlay's files are others than the host's, and an empty workspace has none.
         if spec.workspace.mode == .bind {
             writable.append((spec.workspace.path, spec.workspace.path))
-            result = spec.protected.filter { $0.form != .pinned }.map(\.path) + spec.excludes
-            result.append(FileSystem.join(spec.workspace.path, ".git"))
+            result = spec.protected.filter { $0.form != .pinned }.map { ($0.path, false) } + spec.excludes.map { ($0, true) }
+            // What git keeps there is no secret to whoever may read the workspace.
+            result.append((FileSystem.join(spec.workspace.path, ".git"), false))
         }
         for mount in spec.mounts {
             // The innermost writable directory that holds the target says what the host has there.
@@ -67,7 +72,7 @@ public enum GuardedFiles {
                 let rest = FileSystem.relative(mount.target, to: holder.target)
             else { continue }
             let covered = FileSystem.join(holder.source, rest)
-            if mount.readOnly || mount.source != covered { result.append(covered) }
+            if mount.readOnly || mount.source != covered { result.append((covered, mount.source != covered)) }
         }
         return result
     }

@@ -136,6 +136,24 @@ import Testing
         #expect(try place.coop(["stop", id]).exitCode == 0)
     }
 
+    @Test("a file that is hidden inside is not passed for writing, since it could be read", arguments: TestIdentity.all)
+    func hiddenLog(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        try place.configure("[sandbox]\nexcludes = [\"private\"]\n")
+        for name in ["private/log", "log"] { try place.write(name, "precious\n") }
+        let program = try place.armed()
+        func attack(_ name: String) throws -> ChildProcess.Outcome {
+            let log = try Descriptor.open(place(name), O_WRONLY | O_APPEND)
+            return try place.start(["run", "--network", "none", "--", program, "descriptor_reread"], error: log.number).wait()
+        }
+        #expect(try attack("private/log").exitCode == 126)
+        let said = try place.text("private/log")
+        #expect(said.hasPrefix("precious\n") && said.contains("read-only or hidden inside") && said.contains("Next: use a pipe"), "\(said)")
+        // A log of the workspace, which the command may read anyway.
+        let own = try attack("log")
+        #expect(AttackResult(own).hasWorked, "\(own)")
+    }
+
     @Test("nor by a second mount of the workspace on the host")
     func guardedElsewhere() throws {
         let place = try Sandboxed(.root)

@@ -8,15 +8,16 @@ import WardenProtocol
 enum CommandOutcome {
     static func code(of client: CommandClient, command: [String]) throws(CoopError) -> Int32 { try code(of: client.end, command: command) }
 
-    /// A standard stream is a file that is none of the command's to write.
+    /// A standard stream is a file that is none of the command's to write, or to read.
     ///
     /// - Parameter number: EPERM for such a file, otherwise why nobody can tell.
     static func guardedFile(_ number: Int32) -> CoopError {
         let reason =
             number == EPERM
-            ? "it is read-only or hidden inside, and its descriptor would open it for writing (docs/security.md)"
+            ? "it is read-only or hidden inside, and its descriptor would open it for more than that (docs/security.md)"
             : "whether it is protected cannot be told: \(SystemError.text(for: number))"
-        return CoopError(.refused, "cannot pass a file to the sandbox", reason, next: "use a pipe: cat FILE | coop …")
+        return CoopError(
+            .refused, "cannot pass a file to the sandbox", reason, next: "use a pipe: cat FILE | coop …, or coop … | cat >> FILE")
     }
 
     /// - Parameter end: nil when the sandbox is gone without an answer.
