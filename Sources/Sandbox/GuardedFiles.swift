@@ -38,13 +38,19 @@ public enum GuardedFiles {
         let places = paths(of: spec).filter { $0.isHidden || mode == O_RDONLY }
         if places.isEmpty { return false }
         // In the view of another process, or where this name has gone while another stayed, nobody knows where it lies.
-        guard let path = FileSystem.readLink("/proc/self/fd/\(number)"), path.hasPrefix("/"), try Identity(of: path) == Identity(status)
-        else {
-            return true
+        guard let path = FileSystem.readLink("/proc/self/fd/\(number)"), path.hasPrefix("/") else { return true }
+        do { return try lies(path, status, in: places.map(\.path)) } catch  where error.errno == EACCES && mode == O_WRONLY {
+            // What whoever called sudo has opened for output. The kernel tells its path without links.
+            return places.contains { FileSystem.contains(FileSystem.realPath($0.path) ?? $0.path, path) }
         }
+    }
+
+    /// Whether a file is, or lies in, one of the places, by whatever path they are known; true as well where the path is not the file's any more.
+    private static func lies(_ path: String, _ status: stat, in places: [String]) throws(SystemError) -> Bool {
+        guard try Identity(of: path) == Identity(status) else { return true }
         var guarded: Set<Identity> = []
         for place in places {
-            if let identity = try Identity(of: place.path) { guarded.insert(identity) }
+            if let identity = try Identity(of: place) { guarded.insert(identity) }
         }
         var place = path
         while true {

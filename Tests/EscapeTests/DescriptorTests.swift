@@ -149,6 +149,18 @@ import Testing
         #expect(try attack("private/log").exitCode == 126)
         let said = try place.text("private/log")
         #expect(said.hasPrefix("precious\n") && said.contains("read-only or hidden inside") && said.contains("Next: use a pipe"), "\(said)")
+        // One that root has opened where its user may not go is another's, unless it lies there.
+        if getuid() == 0, place.identity != .root {
+            try place.makeDirectory("private/closed")
+            for directory in [place("private/closed"), place.root + "/closed"] {
+                try FileSystem.makeDirectories(directory)
+                try check("chown") { chown(directory, 0, 0) }
+                try check("chmod") { chmod(directory, 0o700) }
+                let log = try Descriptor.open(directory + "/log", O_WRONLY | O_CREAT, mode: 0o666)
+                let outcome = try place.start(["run", "--network", "none", "--", "true"], error: log.number).wait()
+                #expect(outcome.exitCode == (directory == place("private/closed") ? 126 : 0), "\(outcome)")
+            }
+        }
         // A log of the workspace, which the command may read anyway.
         let own = try attack("log")
         #expect(AttackResult(own).hasWorked, "\(own)")
