@@ -76,7 +76,7 @@ public enum ProtectedPaths {
             let name = parts.joined(separator: "/")
             // The root's own `.git` is replaced by the private git directory.
             if name == ".git" { continue }
-            if let known = entries.firstIndex(where: { $0.path == name }) {
+            if let known = entries.firstIndex(where: { PathBytes($0.path) == PathBytes(name) }) {
                 entries[known].placeholder = entries[known].placeholder || (isDirectory && entries[known].isDirectory)
             } else {
                 entries.append(Entry(path: name, isDirectory: isDirectory, placeholder: isDirectory, reason: "asked for"))

@@ -76,15 +76,15 @@ public struct ProtectionPlan: Sendable, Equatable {
     }
 
     mutating func protect(_ path: String) {
-        if !protected.contains(path) { protected.append(path) }
+        if !protected.contains(where: { PathBytes($0) == PathBytes(path) }) { protected.append(path) }
     }
 
     /// The mounts, in order: ancestors before what they hold; placeholders are expected to exist by then.
     public var operations: [Operation] {
-        let paths = Set(protected + placeholders)
+        let paths = Set((protected + placeholders).map { PathBytes($0) })
         var result: [Operation] = []
-        var pinned: Set<String> = []
-        for path in paths.sorted() {
+        var pinned: Set<PathBytes> = []
+        for path in paths.map(\.path).sorted() {
             var ancestors: [String] = []
             var parent = FileSystem.parent(of: path)
             while parent != "." {
@@ -92,8 +92,8 @@ public struct ProtectionPlan: Sendable, Equatable {
                 parent = FileSystem.parent(of: parent)
             }
             // What lies in a read-only directory needs nothing of its own.
-            if ancestors.contains(where: paths.contains) { continue }
-            for ancestor in ancestors where pinned.insert(ancestor).inserted { result.append(.pin(ancestor)) }
+            if ancestors.contains(where: { paths.contains(PathBytes($0)) }) { continue }
+            for ancestor in ancestors where pinned.insert(PathBytes(ancestor)).inserted { result.append(.pin(ancestor)) }
             result.append(.readOnly(path))
         }
         // A pin made after a mount below it would hide that mount.

@@ -71,12 +71,12 @@ public struct WorkspaceScan: Sendable {
     private let budget: Budget
     private let isFull: Bool
     /// Paths that a start scan found, which were read-only during the session.
-    private let known: Set<String>
+    private let known: Set<PathBytes>
     private let since: timespec?
     /// Whether the root's own `.git` is the user's, which the sandbox could not write.
     private let ownsDotGit: Bool
 
-    private init(root: String, budget: Budget, isFull: Bool, known: Set<String>, since: timespec?, ownsDotGit: Bool) {
+    private init(root: String, budget: Budget, isFull: Bool, known: Set<PathBytes>, since: timespec?, ownsDotGit: Bool) {
         self.ownsDotGit = ownsDotGit
         self.root = root
         self.budget = budget
@@ -99,7 +99,10 @@ public struct WorkspaceScan: Sendable {
     public static func end(
         _ root: String, hadRepository: Bool, known: [String], since: timespec, budget: Budget = .end
     ) throws -> Report {
-        try WorkspaceScan(root: root, budget: budget, isFull: true, known: Set(known), since: since, ownsDotGit: hadRepository).walk()
+        try WorkspaceScan(
+            root: root, budget: budget, isFull: true, known: Set(known.map { PathBytes($0) }), since: since,
+            ownsDotGit: hadRepository
+        ).walk()
     }
 
     /// The time to hand to ``end(_:hadRepository:known:since:budget:)`` later.
@@ -207,7 +210,7 @@ public struct WorkspaceScan: Sendable {
         for entry in entries where entry.kind == .directory {
             if path == ".", ownsDotGit, entry.name == ".git" { continue }
             let child = WorkspaceScan.join(path, entry.name)
-            if known.contains(child) { continue }
+            if known.contains(PathBytes(child)) { continue }
             // The objects of a repository are data, in many directories.
             if isRepository, entry.name == "objects" { continue }
             if !isFull, WorkspaceScan.generated.contains(entry.name) { continue }
@@ -261,7 +264,7 @@ public struct WorkspaceScan: Sendable {
         at directory: BeneathDirectory, _ path: String, _ entries: [(name: String, kind: FileKind?)], _ report: inout Report
     ) throws(SystemError) -> Bool {
         let isRepository = WorkspaceScan.isRepository(entries)
-        if isRepository, path != ".", !known.contains(path) {
+        if isRepository, path != ".", !known.contains(PathBytes(path)) {
             let isDotGit = WorkspaceScan.isDotGit(FileSystem.lastComponent(of: path))
             if !isDotGit { add(.bareRepository, path, "", isNew: isNewRepository(directory), &report) }
         }
@@ -272,7 +275,7 @@ public struct WorkspaceScan: Sendable {
             if WorkspaceScan.isDotGit(entry.name) {
                 // The root's own was replaced by the private git directory while the sandbox ran.
                 let isOwn = path == "." && entry.name == ".git" && ownsDotGit
-                if !isOwn, !known.contains(child) { try lookAtDotGit(directory, entry, child, &report) }
+                if !isOwn, !known.contains(PathBytes(child)) { try lookAtDotGit(directory, entry, child, &report) }
                 continue
             }
             switch entry.kind {

@@ -335,4 +335,22 @@ private let anyone = TestIdentity.ordinary.last ?? .root
         #expect(!place.exists("ran"))
         try trap.expectQuiet()
     }
+
+    @Test("names that look the same and are two directories to the kernel are two repositories", arguments: TestIdentity.all)
+    func sameLooks(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        // é as one character, and as e with an accent.
+        let (known, twin) = ("caf\u{e9}", "cafe\u{301}")
+        try place.outside(["/usr/bin/git", "init", "-q", known]).expectSuccess()
+        let made = try place.shell("git init -q '\(twin)'; git -C '\(twin)' config core.fsmonitor 'touch /tmp/owned; false'")
+        #expect(made.exitCode == 0 && made.error.contains(".git"), "\(made)")
+        #expect(try FileSystem.list(place.project).count == 2 && !place.text(twin + "/.git/config").contains("fsmonitor"))
+        // Both of them are there at the start now.
+        for name in [known, twin] {
+            let before = try place.text(name + "/.git/config")
+            let written = try place.shell("git -C '\(name)' config core.fsmonitor 'touch /tmp/owned; false'")
+            #expect(written.exitCode != 0, "\(name.debugDescription): \(written)")
+            #expect(try place.text(name + "/.git/config") == before)
+        }
+    }
 }

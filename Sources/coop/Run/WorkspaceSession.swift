@@ -289,7 +289,7 @@ private struct Preparation {
         let covered = spec.mounts.filter { $0.reason != "git" }.map(\.target) + spec.excludes
         let operations = plan.operations.filter { operation in
             let path = FileSystem.join(root, operation.path)
-            return !covered.contains { path != $0 && FileSystem.contains(root, $0) && FileSystem.contains($0, path) }
+            return !covered.contains { PathBytes(path) != PathBytes($0) && FileSystem.contains(root, $0) && FileSystem.contains($0, path) }
         }
         spec.protected =
             operations.map { operation in
