@@ -77,12 +77,16 @@ public enum FileSystem {
     public static func replace(
         _ path: String, with bytes: some Sequence<UInt8>, mode: mode_t = 0o600, owner: (user: uid_t, group: gid_t)? = nil
     ) throws(SystemError) {
-        try put(bytes, at: path, mode: mode, owner: owner) { temporary throws(SystemError) in try rename(temporary, to: path) }
+        try put(bytes, at: path, mode: mode, isMasked: false, owner: owner) { temporary throws(SystemError) in
+            try rename(temporary, to: path)
+        }
     }
 
     /// Makes a file in one step, and never over something that is there (`EEXIST`).
+    ///
+    /// - Parameter mode: less what the process masks (umask(2)).
     public static func create(_ path: String, with bytes: some Sequence<UInt8>, mode: mode_t = 0o600) throws(SystemError) {
-        try put(bytes, at: path, mode: mode, owner: nil) { temporary throws(SystemError) in
+        try put(bytes, at: path, mode: mode, isMasked: true, owner: nil) { temporary throws(SystemError) in
             WriteStep.pass()
             try check("rename", path) {
                 temporary.withOSBytes { old in
@@ -94,7 +98,7 @@ public enum FileSystem {
 
     /// - Parameter move: gives the file with the bytes in it its name.
     private static func put(
-        _ bytes: some Sequence<UInt8>, at path: String, mode: mode_t, owner: (user: uid_t, group: gid_t)?,
+        _ bytes: some Sequence<UInt8>, at path: String, mode: mode_t, isMasked: Bool, owner: (user: uid_t, group: gid_t)?,
         move: (_ temporary: String) throws(SystemError) -> Void
     ) throws(SystemError) {
         removeTemporaries(of: path)
@@ -103,7 +107,7 @@ public enum FileSystem {
         do {
             // The owner first: a change of owner may take bits of the mode away (chown(2)).
             if let owner { try check("fchown", temporary) { fchown(file.number, owner.user, owner.group) } }
-            try check("fchmod", temporary) { fchmod(file.number, mode) }
+            if !isMasked { try check("fchmod", temporary) { fchmod(file.number, mode) } }
             try file.writeAll(bytes, subject: path)
             WriteStep.pass()
             try check("fsync", temporary) { fsync(file.number) }

@@ -8,16 +8,25 @@ public struct Trash: Sendable {
     /// - Parameter directory: made when it is first needed.
     public init(directory: String) { self.directory = directory }
 
-    /// Removes a directory with everything in it.
+    /// Removes a directory with everything in it; where `path` is a link to one, both.
     public func remove(_ path: String) throws(SystemError) {
+        if try FileSystem.kindIfPresent(path, followLinks: false) == .symlink {
+            if let target = FileSystem.realPath(path) { try removeDirectory(target) }
+            return try FileSystem.removeFile(path)
+        }
+        try removeDirectory(path)
+    }
+
+    private func removeDirectory(_ path: String) throws(SystemError) {
         guard let held = try hold(path) else { throw SystemError("flock", path, errno: EWOULDBLOCK) }
         defer { withExtendedLifetime(held) {} }
-        try FileSystem.makeDirectories(directory)
         let name = FileSystem.lastComponent(of: path)
         var place = FileSystem.join(directory, "\(name).\(getpid()).\(UInt32.random(in: 0...UInt32.max))")
-        do { try FileSystem.rename(path, to: place) } catch {
-            guard error.errno == EXDEV else { throw error }
-            // The user has put it on another disk, by a link. There it is nobody's to finish, but not listed either.
+        do {
+            try FileSystem.makeDirectories(directory)
+            try FileSystem.rename(path, to: place)
+        } catch  where [EXDEV, ENOSPC, EDQUOT].contains(error.errno) {
+            // On another disk, by a link of the user's, or one that is full. Killed there, nobody finishes it, but nobody lists it either.
             place = FileSystem.join(FileSystem.parent(of: path), ".\(name).removed")
             try FileSystem.removeTree(place)
             try FileSystem.rename(path, to: place)
@@ -28,8 +37,11 @@ public struct Trash: Sendable {
     }
 
     /// Finishes what killed commands were removing. With nothing to do it looks for one directory.
+    ///
+    /// - Throws: what is wrong with the first that cannot be removed, once the others are.
     public func empty() throws(SystemError) {
         guard try FileSystem.kindIfPresent(directory) == .directory else { return }
+        var first: SystemError?
         for name in try FileSystem.list(directory) {
             let place = FileSystem.join(directory, name)
             do {
@@ -38,8 +50,11 @@ public struct Trash: Sendable {
                 try FileSystem.removeTree(place)
             } catch  where error.errno == ENOENT {
                 // Whoever held it has finished.
+            } catch {
+                first = first ?? error
             }
         }
+        if let first { throw first }
     }
 
     /// Takes a directory for this process, as long as that is at it (flock(2)); nil when another has it.

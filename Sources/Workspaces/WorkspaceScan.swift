@@ -157,7 +157,7 @@ public struct WorkspaceScan: Sendable {
         let start = milliseconds(CLOCK_THREAD_CPUTIME_ID)
         while true {
             let isLate = milliseconds(CLOCK_MONOTONIC) >= end || milliseconds(CLOCK_THREAD_CPUTIME_ID) - start >= budget.work
-            let next: (path: String, depth: Int)? = progress.wait { progress in
+            let next: (path: String, depth: Int, limit: Int)? = progress.wait { progress in
                 if progress.failure != nil || progress.report.entries >= most { return .some(nil) }
                 guard let next = progress.left.last else { return progress.busy == 0 ? .some(nil) : nil }
                 if isLate || progress.report.entries >= budget.entries {
@@ -166,11 +166,11 @@ public struct WorkspaceScan: Sendable {
                 }
                 progress.left.removeLast()
                 progress.busy += 1
-                return next
+                return (next.path, next.depth, budget.entries - progress.report.entries)
             }
-            guard let (path, depth) = next else { return }
+            guard let (path, depth, limit) = next else { return }
             var part = Report()
-            let found = Result { () throws(SystemError) in try visit(top, path, depth, &part) }
+            let found = Result { () throws(SystemError) in try visit(top, path, depth, limit, &part) }
             progress.change { progress in
                 progress.busy -= 1
                 progress.report.add(part, most: budget.findings)
@@ -184,15 +184,16 @@ public struct WorkspaceScan: Sendable {
 
     /// Looks at one directory.
     ///
+    /// - Parameter limit: how many of its entries may be looked at.
     /// - Returns: those in it that are to be looked at as well, or itself where it has to be looked at again.
     private func visit(
-        _ top: BeneathDirectory, _ path: String, _ depth: Int, _ report: inout Report
+        _ top: BeneathDirectory, _ path: String, _ depth: Int, _ limit: Int, _ report: inout Report
     ) throws(SystemError) -> [(path: String, depth: Int)] {
         let entries: [(name: String, kind: FileKind?)]
         let directory: BeneathDirectory
         do {
             directory = try top.directory(path)
-            entries = try directory.entries(limit: budget.entries + 1)
+            entries = try directory.entries(limit: limit + 1)
         } catch  where error.errno == ENOENT || error.errno == ENOTDIR {
             return [] // It was removed, or exchanged, since its parent was read.
         } catch {
@@ -203,7 +204,7 @@ public struct WorkspaceScan: Sendable {
             return []
         }
         report.entries = entries.count
-        report.isComplete = entries.count <= budget.entries
+        report.isComplete = entries.count <= limit
         let isRepository = try look(at: directory, path, entries, &report)
         guard depth < budget.depth else { return [] }
         var below: [(path: String, depth: Int)] = []

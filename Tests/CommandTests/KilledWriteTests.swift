@@ -156,6 +156,9 @@ import Testing
             point += 1
         }
         #expect(point > 3 && point < 100, "\(point) points")
+        // What its user masks is masked.
+        try place.outside(["/bin/sh", "-c", "umask 077; \"\(BuiltPrograms.coop())\" init"]).expectSuccess()
+        #expect(try (FileSystem.status(place("coop.toml"))?.st_mode ?? 0) & 0o777 == 0o600)
     }
 
     @Test("a run that is killed at any point leaves nothing that the next command does not clear away")

@@ -44,10 +44,15 @@ import Testing
         #expect(try journals(place) == [] && place.remains() == [])
     }
 
-    @Test("what a killed session left in a project that is not there waits for it, or goes with it", arguments: ["back", "forgotten"])
-    func goneProject(_ end: String) throws {
+    enum Fate: String, CaseIterable, Sendable { case back, unmounted, moved, forgotten }
+
+    @Test("what a killed session left in a project that is not there waits for it, or goes with it", arguments: Fate.allCases)
+    func goneProject(_ fate: Fate) throws {
         let place = try Sandboxed(TestIdentity.ordinary.first ?? .root)
-        let script = "git init -q evil; git -C evil config core.fsmonitor /tmp/evil.sh; echo ready; read x"
+        let script = """
+            git init -q evil; git -C evil config core.fsmonitor /tmp/evil.sh; printf 'name = "x"\n[sandbox]\npids = 99\n' > coop.toml
+            echo ready; read x
+            """
         let run = try place.start(["run", "--network", "none", "--", "sh", "-c", script], input: .pipe)
         #expect(try run.waitForOutput("ready"))
         kill(run.pid, SIGKILL)
@@ -55,23 +60,51 @@ import Testing
         #expect(try Deadline.poll(seconds: 60) { try place.processes().isEmpty })
         let elsewhere = place.root + "/elsewhere"
         try FileSystem.rename(place.project, to: elsewhere)
+        // What is left of a mount point.
+        if fate == .unmounted { try place.makeDirectory(place.project) }
         let next = try place.coop(["ps"], directory: place.home)
         #expect(next.exitCode == 0 && next.error.contains("is not there") && next.error.contains("Next: coop project rm "), "\(next)")
         let again = try place.coop(["ps"], directory: place.home)
         #expect(again.exitCode == 0 && again.error == "", "\(again)")
         #expect(try journals(place).count == 1)
-        if end == "back" {
+        var root = place.project
+        switch fate {
+        case .back, .unmounted:
+            try FileSystem.removeDirectory(place.project)
             try FileSystem.rename(elsewhere, to: place.project)
-            #expect(try place.coop(["ps"]).error.contains("evil"))
-            #expect(try FileSystem.list(place.project) == ["evil"] && !place.text("evil/.git/config").contains("fsmonitor"))
-        } else {
-            try place.coop(["project", "rm", "--yes", place.project], directory: place.home).expectSuccess()
-            let last = try place.coop(["ps"], directory: place.home)
-            #expect(last.exitCode == 0 && last.error.contains("was not looked at"), "\(last)")
+        case .moved: root = elsewhere
+        case .forgotten:
+            let forgotten = try place.coop(["project", "rm", "--yes", place.project], directory: place.home)
+            #expect(forgotten.exitCode == 0 && forgotten.error.contains("was not looked at"), "\(forgotten)")
+        }
+        if fate != .forgotten {
+            let run = try place.coop(["run", "--network", "none", "--", "true"], directory: root)
+            #expect(run.exitCode == 126 && run.error.contains("coop.toml was written by the killed"), "\(run)")
+            #expect(try !place.text(root + "/evil/.git/config").contains("fsmonitor"))
         }
         let last = try place.coop(["ps"], directory: place.home)
         #expect(last.exitCode == 0 && last.error == "", "\(last)")
         #expect(try journals(place) == [] && place.remains() == [])
+    }
+
+    @Test("a killed session's coop.toml is not believed while something else keeps it from being finished, and is asked about once")
+    func closedAndDistrusted() throws {
+        let place = try Sandboxed(TestIdentity.ordinary.first ?? .root)
+        let script = "printf 'name = \"x\"\n[sandbox]\npids = 99\n' > coop.toml; chmod 555 .; echo ready; read x"
+        let run = try place.start(["run", "--network", "none", "--", "sh", "-c", script], input: .pipe)
+        #expect(try run.waitForOutput("ready"))
+        kill(run.pid, SIGKILL)
+        _ = try run.wait()
+        #expect(try Deadline.poll(seconds: 60) { try place.processes().isEmpty })
+        let next = try place.coop(["run", "--network", "none", "--", "true"])
+        #expect(next.exitCode == 126 && next.error.contains("coop.toml was written by"), "\(next)")
+        #expect(next.error.contains("cannot finish the sandbox"), "\(next)")
+        #expect(try place.coop(["trust", "--yes"]).exitCode == 0)
+        #expect(try place.outside(["chmod", "755", place.project]).exitCode == 0)
+        let last = try place.coop(["ps"])
+        #expect(last.exitCode == 0 && last.error == "", "\(last)")
+        #expect(try place.run(["true"]).exitCode == 0)
+        #expect(try place.remains() == [])
     }
 
     @Test("placeholders whose session has left nothing else go as well", arguments: TestIdentity.all)

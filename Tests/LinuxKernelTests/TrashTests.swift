@@ -40,7 +40,36 @@ import Testing
                 try FileSystem.makeDirectories(other + "/session/deep")
                 try Trash(directory: path + "/removed").remove(other + "/session")
                 #expect(try FileSystem.list(other) == [])
+                // By a link of the user's, which goes with what it leads to.
+                try FileSystem.makeDirectories(other + "/session/deep")
+                try check("symlink") { symlink(other + "/session", path + "/link") }
+                try Trash(directory: path + "/removed").remove(path + "/link")
+                #expect(try FileSystem.list(other) == [] && FileSystem.kind(path + "/link", followLinks: false) == nil)
             }
+        }
+    }
+
+    @Test("one that cannot be removed keeps none of the others")
+    func stuck() throws {
+        try withDirectory(in: "/tmp") { path in
+            for name in ["a/deep", "m", "z/deep"] { try FileSystem.makeDirectories("\(path)/removed/\(name)") }
+            try FileSystem.removeTree(path + "/removed/m")
+            try FileSystem.create(path + "/removed/m", with: [])
+            #expect(throws: SystemError("open", path + "/removed/m", errno: ENOTDIR)) { try Trash(directory: path + "/removed").empty() }
+            #expect(try FileSystem.list(path + "/removed") == ["m"])
+        }
+    }
+
+    @Test("on a full disk as well", .enabled(if: getuid() == 0))
+    func full() throws {
+        try withDirectory(in: "/tmp") { path in
+            // Directories are counted: its root, and two more.
+            try check("mount") { mount("none", path, "tmpfs", 0, "nr_inodes=3") }
+            defer { umount2(path, Int32(MNT_DETACH)) }
+            try FileSystem.makeDirectories(path + "/session/deep")
+            #expect(mkdir(path + "/more", 0o700) != 0 && errno == ENOSPC)
+            try Trash(directory: path + "/removed").remove(path + "/session")
+            #expect(try FileSystem.list(path) == [])
         }
     }
 }

@@ -13,8 +13,9 @@ struct ConfigurationDraft {
     init(of file: ConfigurationFile, home: CoopHome, text: [UInt8]) throws {
         self.home = home
         name = FileSystem.lastComponent(of: file.path)
-        let parent = ConfigurationDraft.parent(home)
+        let parent = FileSystem.join(home.path, "state")
         try home.prepare(parent)
+        try ConfigurationDraft.clear(parent)
         directory = FileSystem.join(parent, "edit.\(getpid())")
         try FileSystem.removeTree(directory)
         try home.prepare(directory)
@@ -23,11 +24,8 @@ struct ConfigurationDraft {
 
     private var path: String { FileSystem.join(directory, name) }
 
-    private static func parent(_ home: CoopHome) -> String { FileSystem.join(home.path, "state") }
-
-    /// Removes what edits that were killed have left; an edit lives as long as its process.
-    static func clear(_ home: CoopHome) throws(SystemError) {
-        let parent = parent(home)
+    /// What edits that were killed have left; an edit lives as long as its process.
+    private static func clear(_ parent: String) throws {
         for entry in try FileSystem.list(parent) where entry.hasPrefix("edit.") {
             guard let process = pid_t(entry.dropFirst(5)), kill(process, 0) != 0, errno == ESRCH else { continue }
             try FileSystem.removeTree(FileSystem.join(parent, entry))

@@ -31,7 +31,7 @@ struct ProjectRemove: ParsableCommand {
         let what = "cannot forget the project `\(record.title.printable)`"
         try live.refuse(what)
         // What a killed sandbox has left may hold commits that have not arrived yet.
-        try Sweep(context: context).run()
+        try Sweep(context: context).run(givingUp: record.key.text)
         let store = TaskStore(directory: context.home.directory(.tasks, of: record.key))
         let tasks = try store.all().map(\.name) + store.damaged().map(\.name)
         if let first = tasks.first {
@@ -42,10 +42,12 @@ struct ProjectRemove: ParsableCommand {
         }
         let kept = try ProjectCommits(context: context, project: record.key).all
         if let first = kept.first {
+            let isThere = FileSystem.kind(record.path) != nil
             throw CoopError(
                 .notReady, what,
                 "commits of \(kept.count == 1 ? "the session \(first.session)" : "\(kept.count) sessions") have not arrived",
-                next: "cd \(record.path.shellQuoted) && coop commits list   # then, for each: coop commits rm ID")
+                next: "\(isThere ? "" : "mkdir -p \(record.path.shellQuoted) && ")cd \(record.path.shellQuoted) && coop commits list   "
+                    + "# then, for each: coop commits bundle or coop commits rm ID")
         }
         for session in try SessionStore(context: context).all() where session.project == record.key.text {
             guard try session.overlay()?.hasChanges() ?? false else { continue }

@@ -101,6 +101,7 @@ extension SandboxLauncher {
     private func host(_ command: [String], _ mode: Hosting.Mode, context: Context) throws {
         // The supervisor has no terminal: what has to be asked is asked here, and looked at again there.
         let project = try context.project(for: options)
+        try Sweep(context: context).run()
         _ = try context.approvedConfiguration(
             of: project, flags: options.flags, agent: try AgentRun.find(command, options: options, context: context))
         let id = try BackgroundSupervisor(options: options, mode: mode).start(command)

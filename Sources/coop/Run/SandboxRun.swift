@@ -69,6 +69,9 @@ final class SandboxRun {
         self.options = options
         self.login = login
         project = try login.map { _ in Project.none } ?? context.project(for: options)
+        try context.home.prepare(context.run)
+        // First of all: what a killed sandbox wrote is not to be believed.
+        try Sweep(context: context).run()
         let agent = try AgentRun.find(command, options: options, context: context)
         let state = ConfigurationState(project: project, home: context.home)
         let approved =
@@ -79,8 +82,6 @@ final class SandboxRun {
         let configuration = approved.resolved
         for note in IneffectiveSettings.notes(configuration.effective) { FileHandleOutput.standardError("coop: \(note.printable)\n") }
         try EarlyStart.current.advance()
-        try context.home.prepare(context.run)
-        try Sweep(context: context).run()
         if let name = options.name, try Sessions(context: context).all().contains(where: { $0.name == name }) {
             throw CoopError(.usage, "cannot name the sandbox \(name.printable)", "another one has that name", next: "coop ps")
         }

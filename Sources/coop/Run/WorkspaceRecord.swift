@@ -1,5 +1,6 @@
 import Glibc
 import LinuxKernel
+import Projects
 import Vault
 import Workspaces
 
@@ -19,6 +20,8 @@ struct WorkspaceRecord: Decodable {
     var startNanoseconds: Int
     /// Where the sandbox's changes are kept apart from the workspace; nil where they are not.
     var overlay: String?
+    /// The identity of `root`; nil where its file system keeps none.
+    private var identity: String?
     /// Protected paths that the sandbox could write all the same, or exchange.
     private var missing: [ProtectionPlan.Missing]?
     private var links: [ProtectionPlan.Link]?
@@ -37,7 +40,31 @@ struct WorkspaceRecord: Decodable {
         startSeconds = start.tv_sec
         startNanoseconds = start.tv_nsec
         self.overlay = overlay
+        identity = FileIdentity(of: root)?.description
         (missing, links, watched) = (plan?.missing, plan?.links, plan?.watched)
+    }
+
+    /// Whether the workspace is where it was. An empty directory in its place may be where its disk is mounted at other times.
+    func isThere() throws(SystemError) -> Bool {
+        guard try FileSystem.kindIfPresent(root) == .directory else { return false }
+        if identity == nil || identity == FileIdentity(of: root)?.description { return true }
+        return try !FileSystem.list(root).isEmpty
+    }
+
+    /// The same for the project as it is known now under another path; nil when it is not.
+    func moved(among projects: [ProjectRecord], _ home: CoopHome) -> WorkspaceRecord? {
+        guard let identity, task == nil,
+            let project = projects.first(where: {
+                $0.path != root && $0.identity?.description == identity && FileIdentity(of: $0.path)?.description == identity
+            })
+        else { return nil }
+        var result = self
+        let former = FileSystem.join(home.directory(.projects), self.project)
+        result.overlay = overlay.map { overlay in
+            FileSystem.relative(overlay, to: former).map { FileSystem.join(home.directory(of: project.key), $0) } ?? overlay
+        }
+        (result.root, result.project) = (project.path, project.key.text)
+        return result
     }
 
     /// What to compare the protected paths with; nil for a sandbox that could reach none.
@@ -69,6 +96,7 @@ struct WorkspaceRecord: Decodable {
         ])
         if let task { value["task"] = .string(task) }
         if let overlay { value["overlay"] = .string(overlay) }
+        value["identity"] = identity.map { .string($0) }
         value["missing"] = missing.map { items in
             .array(items.map { JSONValue(["path": .string($0.path), "reason": .string($0.reason)]) })
         }

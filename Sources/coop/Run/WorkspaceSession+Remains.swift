@@ -1,59 +1,72 @@
 import CoopErrors
 import LinuxKernel
 import Overlays
+import Projects
 import Sandbox
 import Workspaces
 
 /// What a session leaves whose supervisor was killed.
 extension WorkspaceSession {
-    /// Finishes what a killed command has left behind.
+    /// Finishes what a killed command has left behind. Each part is tried, whatever becomes of the others.
     ///
+    /// - Parameter given: the key of a project that is given up: nothing waits for it any more.
     /// - Returns: whether the remains can go.
-    static func settle(_ remains: SessionDirectory, context: Context) throws -> Bool {
+    static func settle(_ remains: SessionDirectory, context: Context, givingUp given: String? = nil) throws -> Bool {
         var record: WorkspaceRecord?
         if try FileSystem.kindIfPresent(remains.file(recordName), followLinks: false) == .file {
             let bytes = try FileSystem.read(remains.file(recordName), limit: 1 << 22)
             // Killed while it was being written: the sandbox had not started.
             record = try? JSONText.decode(WorkspaceRecord.self, from: bytes)
         }
-        let isGone = try record.map { try FileSystem.kindIfPresent($0.root) == nil } ?? false
-        if isGone, let record, try waits(remains, record, context) { return false }
-        try PlaceholderJournal.sweep(placeholderDirectory(context)) { $0 == remains.id }
+        var isGone = false
+        if let lost = record, try !lost.isThere() {
+            record = try lost.moved(among: ProjectRegistry(home: context.home).all(), context.home) ?? lost
+            isGone = record?.root == lost.root
+            if isGone, try waits(remains, lost, context, givingUp: given) { return false }
+        }
+        var first: (any Error)?
+        func attempt(_ body: () throws -> Void) { do { try body() } catch { first = first ?? error } }
+        let inspected = isGone || record?.overlay != nil ? nil : record
+        var distrusting: (any Error)?
+        if let inspected {
+            do { try distrust(inspected, by: "the killed sandbox, or since,", in: remains, context: context) } catch { distrusting = error }
+        }
+        attempt { try PlaceholderJournal.sweep(placeholderDirectory(context)) { $0 == remains.id } }
         var git: PrivateGit?
-        if try FileSystem.kindIfPresent(remains.file(gitRecordName), followLinks: false) == .file {
+        var isLocked = false
+        attempt {
+            guard try FileSystem.kindIfPresent(remains.file(gitRecordName), followLinks: false) == .file else { return }
             if let saved = try privateGit(of: remains) {
+                git = saved
                 // Another session has gone on with the task: its commits come first, and these when it is over.
                 let lock = try SessionCommits.taskLock(of: saved)
-                if saved.ownBranch != nil, lock == nil { return false }
+                isLocked = saved.ownBranch != nil && lock == nil
+                if isLocked { return }
                 defer { withExtendedLifetime(lock) {} }
                 // Without a record the sandbox had not started; without the directory its commits are kept elsewhere.
                 if let record, try FileSystem.kindIfPresent(saved.directory, followLinks: false) != nil {
                     try takeOver(saved, remains, record, context)
                 }
-                git = saved
             } else if let record, try FileSystem.kindIfPresent(remains.file(gitName), followLinks: false) == .directory {
                 try SessionCommits.keepWithoutRecord(remains.file(gitName), of: remains.id, project: record.project, context: context)
             }
         }
-        if let overlay = record?.overlay {
-            _ = try OverlayRecorder.finish(OverlayDirectory(path: overlay))
-        } else if let record, !isGone {
-            let distrusted = Result {
-                if let plan = record.plan { try distrust(since: plan, record, context: context, session: remains.id) }
-            }
-            // What it fails for says more of the same.
-            try inspect(record, repository: git?.repository, context: context, session: remains.id)
-            try distrusted.get()
-        }
+        if isLocked, first == nil { return false }
+        if let overlay = record?.overlay { attempt { _ = try OverlayRecorder.finish(OverlayDirectory(path: overlay)) } }
+        if let inspected { attempt { try inspect(inspected, repository: git?.repository, context: context, session: remains.id) } }
+        // What keeps coop from comparing files is said best by the look at all of them.
+        if let error = first ?? distrusting { throw error }
         return true
     }
 
-    /// Whether remains wait for a project that is not there now: it may be on a disk that is not mounted. That is said once. What is not there
-    /// for good is forgotten with its project, and a task that was removed is gone for good.
-    private static func waits(_ remains: SessionDirectory, _ record: WorkspaceRecord, _ context: Context) throws -> Bool {
+    /// Whether remains wait for a project that is not there now: it may be on a disk that is not mounted, or was moved, and no command has run
+    /// in its new place. That is said once. A task that was removed is gone for good.
+    private static func waits(
+        _ remains: SessionDirectory, _ record: WorkspaceRecord, _ context: Context, givingUp given: String?
+    ) throws -> Bool {
         if record.task != nil { return false }
         let project = FileSystem.join(context.home.directory(.projects), record.project)
-        guard try FileSystem.kindIfPresent(project) != nil else {
+        guard given != record.project, try FileSystem.kindIfPresent(project) != nil else {
             say("the project \(record.root) of the killed sandbox \(remains.id) is gone: what it left there was not looked at")
             return false
         }

@@ -184,7 +184,7 @@ final class WorkspaceSession {
             if let first { throw first }
             return
         }
-        if let plan = record.plan { attempt { try WorkspaceSession.distrust(since: plan, record, context: context, session: session.id) } }
+        attempt { try WorkspaceSession.distrust(record, by: "the sandbox", in: session, context: context) }
         // Before the look at the whole, which would look into each of them.
         attempt { try placeholders?.remove() }
         attempt { try WorkspaceSession.inspect(record, repository: git?.repository, context: context, session: session.id) }
@@ -193,22 +193,29 @@ final class WorkspaceSession {
         if let first { throw first }
     }
 
-    /// A file of coop's own that the sandbox wrote is not believed until it is approved again.
-    static func distrust(since plan: ProtectionPlan, _ record: WorkspaceRecord, context: Context, session: String) throws {
+    /// A file of coop's own that the sandbox wrote is not believed until it is approved again. Done once: what its user has approved since is
+    /// approved.
+    ///
+    /// - Parameter author: who wrote it, as far as anybody knows.
+    static func distrust(_ record: WorkspaceRecord, by author: String, in session: SessionDirectory, context: Context) throws {
+        let done = session.file("distrusted")
+        guard let plan = record.plan, try FileSystem.kindIfPresent(done) == nil else { return }
+        let changes = try ProtectedPaths.changes(since: plan)
         // What a task's tree says of coop is nobody's configuration.
         let project = record.task == nil ? try ProjectLocator(home: context.home).project(at: record.root) : nil
-        for change in try ProtectedPaths.changes(since: plan) {
+        for change in changes {
             guard change.kind == .written else {
                 say("\(change.path) is another file than at the start: \(change.reason)")
                 continue
             }
             if let project, change.path == "coop.toml" || change.path == "coop.local.toml" {
-                try RecordedTrust(home: context.home).loseTrust(change.path, in: project, session: session)
-                say("\(change.path) was written by the sandbox and is not trusted; look at it, then: coop trust")
+                try RecordedTrust(home: context.home).loseTrust(change.path, in: project, session: session.id)
+                say("\(change.path) was written by \(author) and is not trusted; look at it, then: coop trust")
             } else {
-                say("\(change.path) was written by the sandbox: \(change.reason)")
+                say("\(change.path) was written by \(author): \(change.reason)")
             }
         }
+        if !changes.isEmpty { try FileSystem.create(done, with: []) }
     }
 
     /// Makes harmless what the host's git would obey, and reports the rest.

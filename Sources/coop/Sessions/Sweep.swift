@@ -12,7 +12,8 @@ import Sessions
 struct Sweep {
     let context: Context
 
-    func run() throws {
+    /// - Parameter given: the key of a project that is given up, whose remains wait for it no longer.
+    func run(givingUp given: String? = nil) throws {
         try recoverAfterBoot()
         emptyTrash()
         try finishTasks()
@@ -24,7 +25,7 @@ struct Sweep {
             do {
                 for cgroup in try remains.recordedCgroups() { try NativeEngine.removeCgroup(cgroup) }
                 try concludeLog(of: remains)
-                if try WorkspaceSession.settle(remains, context: context) { try remains.remove() }
+                if try WorkspaceSession.settle(remains, context: context, givingUp: given) { try remains.remove() }
             } catch {
                 // One that cannot be finished must not stop every later command; what it holds stays for the next try.
                 let next = (error as? CoopError)?.next ?? "coop doctor"
@@ -43,14 +44,10 @@ struct Sweep {
         }
     }
 
-    /// What was being removed, and copies of configurations that were being edited.
     private func emptyTrash() {
-        do {
-            try ConfigurationDraft.clear(context.home)
-            try context.home.trash.empty()
-        } catch {
+        do { try context.home.trash.empty() } catch {
             FileHandleOutput.standardError(
-                "coop: cannot finish what a killed command was removing: \("\(error)".printableLines)\nNext: ls -la \(context.home.path.shellQuoted)/state/removed\n"
+                "coop: cannot finish what was being removed: \("\(error)".printableLines)\nNext: ls -la \(context.home.path.shellQuoted)/state/removed\n"
             )
         }
     }
