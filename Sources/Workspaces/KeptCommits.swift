@@ -86,6 +86,21 @@ public struct KeptCommits: Sendable {
 }
 
 extension PrivateGit {
+    /// The same for a project whose directory has another path now.
+    public func relocated(from old: String, to new: String) -> PrivateGit {
+        func path(_ path: String) -> String {
+            guard let rest = FileSystem.relative(path, to: old) else { return path }
+            return rest.isEmpty ? new : FileSystem.join(new, rest)
+        }
+        var result = self
+        result.repository.workTree = path(repository.workTree)
+        result.repository.gitDirectory = path(repository.gitDirectory)
+        result.repository.commonDirectory = path(repository.commonDirectory)
+        result.repository.objectDirectories = repository.objectDirectories.map(path)
+        result.mounts = mounts.map { Mount(source: path($0.source), target: path($0.target), readOnly: $0.readOnly) }
+        return result
+    }
+
     /// The same with its directory, and the files beside it, elsewhere.
     func moved(to place: String) -> PrivateGit {
         func path(_ old: String) -> String {

@@ -87,6 +87,26 @@ import Testing
         #expect(try journals(place) == [] && place.remains() == [])
     }
 
+    @Test("commits of a killed session arrive where its project was moved to", arguments: TestIdentity.ordinary)
+    func movedRepository(_ identity: TestIdentity) throws {
+        let place = try Sandboxed(identity)
+        try place.makeRepository()
+        let script = "echo 2 > second; git add second; git commit -qm inside; echo ready; read x"
+        let run = try place.start(["run", "--network", "none", "--", "sh", "-c", script], input: .pipe)
+        #expect(try run.waitForOutput("ready"))
+        kill(run.pid, SIGKILL)
+        _ = try run.wait()
+        #expect(try Deadline.poll(seconds: 60) { try place.processes().isEmpty })
+        let elsewhere = place.root + "/elsewhere"
+        try FileSystem.rename(place.project, to: elsewhere)
+        let next = try place.coop(["run", "--network", "none", "--", "true"], directory: elsewhere)
+        #expect(next.exitCode == 0 && !next.error.contains("cannot import"), "\(next)")
+        #expect(try place.coop(["commits", "list"], directory: elsewhere).output.hasPrefix("All commits"))
+        try FileSystem.rename(elsewhere, to: place.project)
+        #expect(try place.git("log", "--format=%s", "main") == "inside\nfirst")
+        #expect(try place.remains() == [])
+    }
+
     @Test("a killed session's coop.toml is not believed while something else keeps it from being finished, and is asked about once")
     func closedAndDistrusted() throws {
         let place = try Sandboxed(TestIdentity.ordinary.first ?? .root)

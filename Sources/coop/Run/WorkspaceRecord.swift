@@ -53,18 +53,19 @@ struct WorkspaceRecord: Decodable {
 
     /// The same for the project as it is known now under another path; nil when it is not.
     func moved(among projects: [ProjectRecord], _ home: CoopHome) -> WorkspaceRecord? {
-        guard let identity, task == nil,
-            let project = projects.first(where: {
-                $0.path != root && $0.identity?.description == identity && FileIdentity(of: $0.path)?.description == identity
-            })
-        else { return nil }
-        var result = self
         let former = FileSystem.join(home.directory(.projects), self.project)
-        result.overlay = overlay.map { overlay in
-            FileSystem.relative(overlay, to: former).map { FileSystem.join(home.directory(of: project.key), $0) } ?? overlay
+        for project in projects {
+            func place(_ path: String) -> String? {
+                FileSystem.relative(path, to: former).map { FileSystem.join(home.directory(of: project.key), $0) }
+            }
+            // The tree of a task lies in what is kept for the project.
+            let root = place(root) ?? project.path
+            guard root != self.root, let identity, FileIdentity(of: root)?.description == identity else { continue }
+            var result = self
+            (result.root, result.project, result.overlay) = (root, project.key.text, overlay.map { place($0) ?? $0 })
+            return result
         }
-        (result.root, result.project) = (project.path, project.key.text)
-        return result
+        return nil
     }
 
     /// What to compare the protected paths with; nil for a sandbox that could reach none.

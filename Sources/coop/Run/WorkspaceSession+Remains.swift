@@ -19,6 +19,7 @@ extension WorkspaceSession {
             record = try? JSONText.decode(WorkspaceRecord.self, from: bytes)
         }
         var isGone = false
+        let former = record?.root
         if let lost = record, try !lost.isThere() {
             record = try lost.moved(among: ProjectRegistry(home: context.home).all(), context.home) ?? lost
             isGone = record?.root == lost.root
@@ -36,7 +37,8 @@ extension WorkspaceSession {
         var isLocked = false
         attempt {
             guard try FileSystem.kindIfPresent(remains.file(gitRecordName), followLinks: false) == .file else { return }
-            if let saved = try privateGit(of: remains) {
+            if var saved = try privateGit(of: remains) {
+                if let former, let root = record?.root { saved = saved.relocated(from: former, to: root) }
                 git = saved
                 // Another session has gone on with the task: its commits come first, and these when it is over.
                 let lock = try SessionCommits.taskLock(of: saved)
