@@ -110,7 +110,8 @@ import Testing
 
     @Test("changes go along with a project that was renamed, or copied and given what the old one had", arguments: [false, true])
     func movedProject(copied: Bool) throws {
-        let place = try place(doing: "echo change > src/a; rm src/b; echo new > new")
+        // What is removed is not kept beside the base: in a copy, whose files have other times, nobody can tell whether it is still the same.
+        let place = try place(doing: "echo change > src/a; echo new > new" + (copied ? "" : "; rm src/b"))
         let other = place.root + "/other"
         let moved = try place.outside([
             "/bin/sh", "-c", copied ? "cp -r . ../other && cd .. && mv project gone" : "cd .. && mv project other",
@@ -119,11 +120,12 @@ import Testing
         defer { try? FileSystem.rename(copied ? place.root + "/gone" : other, to: place.project) }
         if copied { #expect(try place.coop(["project", "move", place.project], directory: other).exitCode == 0) }
         let shown = try place.coop(["diff", "--name-only"], directory: other)
-        #expect(shown.output == "new\nsrc/a\nsrc/b\n", "\(shown)")
+        #expect(shown.output == "new\nsrc/a\n" + (copied ? "" : "src/b\n"), "\(shown)")
         #expect(try place.coop(["diff"], directory: other).output.contains("-src/a\n+change\n"))
         let applied = try place.coop(["apply", "--yes"], directory: other)
         #expect(applied.exitCode == 0, "\(applied)")
-        #expect(try place.text(other + "/src/a") == "change\n" && place.text(other + "/new") == "new\n" && !place.exists(other + "/src/b"))
+        #expect(try place.text(other + "/src/a") == "change\n" && place.text(other + "/new") == "new\n")
+        #expect(place.exists(other + "/src/b") == copied)
         #expect(try place.coop(["undo"], directory: other).exitCode == 0)
         #expect(try place.text(other + "/src/a") == "src/a\n" && place.exists(other + "/src/b"))
     }
