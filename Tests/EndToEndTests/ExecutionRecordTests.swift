@@ -41,7 +41,7 @@ private let anyone = TestIdentity.ordinary.first ?? .root
         let attached = try place.start(["attach", session.id], input: Self.screen)
         #expect(try attached.waitForOutput("the main one"))
         try attached.send("\u{1}d")
-        #expect(try !attached.wait().output.contains("42"))
+        #expect(try !attached.wait().output.contains("42\r\n"))
 
         let logs = try place.coop(["logs", session.id]).output
         #expect(logs.contains("the main one\n") && logs.contains("[2] one\n[2] 1\n") && logs.contains("42\n"), "\(logs)")
