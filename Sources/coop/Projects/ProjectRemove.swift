@@ -31,7 +31,7 @@ struct ProjectRemove: ParsableCommand {
         let what = "cannot forget the project `\(record.title.printable)`"
         try live.refuse(what)
         // What a killed sandbox has left may hold commits that have not arrived yet.
-        try Sweep(context: context).run(givingUp: record.key.text)
+        try Sweep(context: context).run()
         let store = TaskStore(directory: context.home.directory(.tasks, of: record.key))
         let tasks = try store.all().map(\.name) + store.damaged().map(\.name)
         if let first = tasks.first {
@@ -40,15 +40,7 @@ struct ProjectRemove: ParsableCommand {
                 .notReady, what, tasks.count == 1 ? "it has the task \(first)" : "it has \(tasks.count) tasks",
                 next: "coop task list   # then, for each: coop task rm NAME")
         }
-        let kept = try ProjectCommits(context: context, project: record.key).all
-        if let first = kept.first {
-            let isThere = FileSystem.kind(record.path) != nil
-            throw CoopError(
-                .notReady, what,
-                "commits of \(kept.count == 1 ? "the session \(first.session)" : "\(kept.count) sessions") have not arrived",
-                next: "\(isThere ? "" : "mkdir -p \(record.path.shellQuoted) && ")cd \(record.path.shellQuoted) && coop commits list   "
-                    + "# then, for each: coop commits bundle or coop commits rm ID")
-        }
+        try refuseKeptCommits(record, context, what)
         for session in try SessionStore(context: context).all() where session.project == record.key.text {
             guard try session.overlay()?.hasChanges() ?? false else { continue }
             throw CoopError(
@@ -69,12 +61,27 @@ struct ProjectRemove: ParsableCommand {
                 throw CoopError(.refused, what, "you said no", next: "coop project info \(name.shellQuoted)")
             }
         }
+        // What waited for the directory to be there again waits no longer.
+        try Sweep(context: context).run(givingUp: record.key.text)
+        try refuseKeptCommits(record, context, what)
         if contents.approvals { try RecordedTrust(home: context.home).forget(Project(at: record.path)) }
         try registry.remove(record) { () throws(CoopError) in try live.refuse(what) }
         if json {
             print(try JSONText.encode(Report(removed: ProjectSummary(record), contents: contents)))
         } else {
             print("Forgot \(record.title.printable); \(place) is as it was.")
+        }
+    }
+
+    private func refuseKeptCommits(_ record: ProjectRecord, _ context: Context, _ what: String) throws {
+        let kept = try ProjectCommits(context: context, project: record.key).all
+        if let first = kept.first {
+            let isThere = FileSystem.kind(record.path) != nil
+            throw CoopError(
+                .notReady, what,
+                "commits of \(kept.count == 1 ? "the session \(first.session)" : "\(kept.count) sessions") have not arrived",
+                next: "\(isThere ? "" : "mkdir -p \(record.path.shellQuoted) && ")cd \(record.path.shellQuoted) && coop commits list   "
+                    + "# then, for each: coop commits bundle or coop commits rm ID")
         }
     }
 }
