@@ -324,12 +324,15 @@ import Testing
 
     @Test func `every name that is accepted git accepts as well`() throws {
         var random = SystemRandomNumberGenerator()
+        var accepted = 0
         let alphabet = Array("ab./-@{}~^:?*[\\ \u{7f}é_")
         for _ in 0..<150 {
             let tail = String((0..<Int.random(in: 1...6, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "a" })
             let name = "refs/heads/" + tail
             guard RefName.isValid(name) else { continue }
-            try sh(["git", "check-ref-format", name], in: "/")
+            accepted += 1
+            #expect(throws: Never.self, "\(name.printable)") { try sh(["git", "check-ref-format", name], in: "/") }
         }
+        #expect(accepted > 0)
     }
 }

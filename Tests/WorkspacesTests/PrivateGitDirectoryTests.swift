@@ -197,9 +197,11 @@ import Testing
 
     @Test func `preparing starts no process in the common case`() throws {
         let session = try Session()
-        guard let repository = try GitRepository.find(at: session.work) else { return }
-        _ = try PrivateGitDirectory.prepare(repository, at: session.temporary("g"), user: .none) {
-            throw CoopError(.failed, "git was asked for", "")
+        let repository = try #require(try GitRepository.find(at: session.work))
+        #expect(throws: Never.self) {
+            _ = try PrivateGitDirectory.prepare(repository, at: session.temporary("g"), user: .none) {
+                throw CoopError(.failed, "git was asked for", "")
+            }
         }
     }
 }
