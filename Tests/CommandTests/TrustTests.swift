@@ -1,4 +1,3 @@
-import Glibc
 import LinuxKernel
 import TestSupport
 import Testing
@@ -188,12 +187,8 @@ import Testing
     @Test("nor where the supervisor was killed before it could say so", arguments: TestIdentity.all)
     func writtenAndKilled(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
-        let script = "printf 'name = \"x\"\\n[sandbox]\\npids = 99\\n' > coop.toml; echo {} > .mcp.json; echo ready; read x"
-        let run = try place.start(["run", "--network", "none", "--", "sh", "-c", script], input: .pipe)
-        #expect(try run.waitForOutput("ready"))
-        kill(run.pid, SIGKILL)
-        _ = try run.wait()
-        #expect(try Deadline.poll(seconds: 60) { try place.processes().isEmpty })
+        let script = "printf 'name = \"x\"\\n[sandbox]\\npids = 99\\n' > coop.toml; echo {} > .mcp.json"
+        try place.runKilled(script)
         let next = try place.coop(["ps"])
         #expect(next.error.contains("coop.toml was written by the killed sandbox, or since, and is not trusted"), "\(next)")
         #expect(next.error.contains(".mcp.json was written by the killed sandbox"), "\(next)")

@@ -51,13 +51,8 @@ import Testing
         let place = try Sandboxed(TestIdentity.ordinary.first ?? .root)
         let script = """
             git init -q evil; git -C evil config core.fsmonitor /tmp/evil.sh; printf 'name = "x"\n[sandbox]\npids = 99\n' > coop.toml
-            echo ready; read x
             """
-        let run = try place.start(["run", "--network", "none", "--", "sh", "-c", script], input: .pipe)
-        #expect(try run.waitForOutput("ready"))
-        kill(run.pid, SIGKILL)
-        _ = try run.wait()
-        #expect(try Deadline.poll(seconds: 60) { try place.processes().isEmpty })
+        try place.runKilled(script)
         let elsewhere = place.root + "/elsewhere"
         try FileSystem.rename(place.project, to: elsewhere)
         // What is left of a mount point.
@@ -91,12 +86,8 @@ import Testing
     func movedRepository(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
         try place.makeRepository()
-        let script = "echo 2 > second; git add second; git commit -qm inside; echo ready; read x"
-        let run = try place.start(["run", "--network", "none", "--", "sh", "-c", script], input: .pipe)
-        #expect(try run.waitForOutput("ready"))
-        kill(run.pid, SIGKILL)
-        _ = try run.wait()
-        #expect(try Deadline.poll(seconds: 60) { try place.processes().isEmpty })
+        let script = "echo 2 > second; git add second; git commit -qm inside"
+        try place.runKilled(script)
         let elsewhere = place.root + "/elsewhere"
         try FileSystem.rename(place.project, to: elsewhere)
         let next = try place.coop(["run", "--network", "none", "--", "true"], directory: elsewhere)
@@ -110,12 +101,8 @@ import Testing
     @Test("a killed session's coop.toml is not believed while something else keeps it from being finished, and is asked about once")
     func closedAndDistrusted() throws {
         let place = try Sandboxed(TestIdentity.ordinary.first ?? .root)
-        let script = "printf 'name = \"x\"\n[sandbox]\npids = 99\n' > coop.toml; chmod 555 .; echo ready; read x"
-        let run = try place.start(["run", "--network", "none", "--", "sh", "-c", script], input: .pipe)
-        #expect(try run.waitForOutput("ready"))
-        kill(run.pid, SIGKILL)
-        _ = try run.wait()
-        #expect(try Deadline.poll(seconds: 60) { try place.processes().isEmpty })
+        let script = "printf 'name = \"x\"\n[sandbox]\npids = 99\n' > coop.toml; chmod 555 ."
+        try place.runKilled(script)
         let next = try place.coop(["run", "--network", "none", "--", "true"])
         #expect(next.exitCode == 126 && next.error.contains("coop.toml was written by"), "\(next)")
         #expect(next.error.contains("cannot finish the sandbox"), "\(next)")
@@ -130,11 +117,7 @@ import Testing
     @Test("placeholders whose session has left nothing else go as well", arguments: TestIdentity.all)
     func journalAlone(_ identity: TestIdentity) throws {
         let place = try Sandboxed(identity)
-        let run = try place.start(["run", "--network", "none", "--", "sh", "-c", "echo ready; read x"], input: .pipe)
-        #expect(try run.waitForOutput("ready"))
-        kill(run.pid, SIGKILL)
-        _ = try run.wait()
-        #expect(try Deadline.poll(seconds: 60) { try place.processes().isEmpty })
+        try place.runKilled("true")
         // Its cgroups, which nobody knows then, are the test's to remove.
         let gone = try place.hostShell("cd \"$COOP_HOME/run\"; cat */cgroups 2> /dev/null | xargs -r rmdir; rm -r ./*")
         #expect(gone.exitCode == 0, "\(gone)")
@@ -153,6 +136,23 @@ import Testing
         #expect(first.exitCode == 0 && first.error.contains("what a power loss may have left"), "\(first)")
         let second = try place.coop(["ps"], directory: place.home + "/other")
         #expect(second.exitCode == 0 && second.error == "", "\(second)")
+    }
+
+    @Test("a record of the workspace that a power loss has emptied stops nothing, and nothing is thrown away")
+    func emptiedWorkspace() throws {
+        let place = try Sandboxed(TestIdentity.ordinary.first ?? .root)
+        try place.makeRepository()
+        try place.runKilled("git commit -q --allow-empty -m inside")
+        let directory = place.coopHome + "/run/" + (try #require(try place.sandboxIDs().first))
+        #expect(try place.hostShell(": > '\(directory)/workspace.json'").exitCode == 0)
+        let next = try place.coop(["ps"])
+        #expect(next.exitCode == 0 && next.error.contains("its record is damaged"), "\(next)")
+        #expect(next.error.contains("Next: rm -r \(directory)   #"), "\(next)")
+        #expect(FileSystem.kind(directory + "/git/HEAD") == .file)
+        #expect(try place.hostShell("rm -r '\(directory)'").exitCode == 0)
+        let last = try place.coop(["ps"])
+        #expect(last.exitCode == 0 && last.error == "", "\(last)")
+        #expect(try place.remains() == [])
     }
 
     @Test("records that a power loss has emptied stop nothing, and commits are kept", arguments: TestIdentity.all)

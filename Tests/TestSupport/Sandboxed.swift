@@ -129,6 +129,15 @@ public final class Sandboxed {
         try ChildProcess.run(identity.arguments(command), environment: environment, directory: project, input: input, timeout: timeout)
     }
 
+    /// Runs a script in a sandbox and kills its supervisor; returns once no process of the sandbox is left.
+    public func runKilled(_ script: String, options: [String] = []) throws {
+        let run = try start(["run", "--network", "none"] + options + ["--", "sh", "-c", script + "; echo ready; read x"], input: .pipe)
+        guard try run.waitForOutput("ready\n") else { throw TestSupportError("not ready: \(script)") }
+        kill(run.pid, SIGKILL)
+        _ = try run.wait()
+        guard try Deadline.poll(seconds: 60, { try processes().isEmpty }) else { throw TestSupportError("processes stay: \(script)") }
+    }
+
     // MARK: - What is left
 
     /// What sandboxes have left after their end: processes, and directories of live sandboxes. Empty is right; the kernel gets the time that

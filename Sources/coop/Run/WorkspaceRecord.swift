@@ -84,8 +84,11 @@ struct WorkspaceRecord: Decodable {
 
     var start: timespec { timespec(tv_sec: startSeconds, tv_nsec: startNanoseconds) }
 
+    /// In one step: whoever finds it finds all of it.
     func save(to path: String) throws(SystemError) {
-        try Descriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600).writeAll(text.utf8, subject: path)
+        let new = path + ".new"
+        try Descriptor.open(new, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600).writeAll(text.utf8, subject: new)
+        try FileSystem.rename(new, to: path)
     }
 
     /// As JSON. What writes any `Encodable` would take a good part of a millisecond for these few members.

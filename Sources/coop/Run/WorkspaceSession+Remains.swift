@@ -12,12 +12,7 @@ extension WorkspaceSession {
     /// - Parameter given: the key of a project that is given up: nothing waits for it any more.
     /// - Returns: whether the remains can go.
     static func settle(_ remains: SessionDirectory, context: Context, givingUp given: String? = nil) throws -> Bool {
-        var record: WorkspaceRecord?
-        if try FileSystem.kindIfPresent(remains.file(recordName), followLinks: false) == .file {
-            let bytes = try FileSystem.read(remains.file(recordName), limit: 1 << 22)
-            // Killed while it was being written: the sandbox had not started.
-            record = try? JSONText.decode(WorkspaceRecord.self, from: bytes)
-        }
+        var record = try workspaceRecord(of: remains)
         var isGone = false
         let former = record?.root
         if let lost = record, try !lost.isThere() {
@@ -59,6 +54,19 @@ extension WorkspaceSession {
         // What keeps coop from comparing files is said best by the look at all of them.
         if let error = first ?? distrusting { throw error }
         return true
+    }
+
+    /// What the session worked on; nil where its sandbox had not started.
+    private static func workspaceRecord(of remains: SessionDirectory) throws -> WorkspaceRecord? {
+        let path = remains.file(recordName)
+        guard try FileSystem.kindIfPresent(path, followLinks: false) == .file else { return nil }
+        let bytes = try FileSystem.read(path, limit: 1 << 22)
+        do { return try JSONText.decode(WorkspaceRecord.self, from: bytes) } catch {
+            // Nobody knows where to look, nor whose the commits are: nothing is thrown away.
+            throw CoopError(
+                .failed, "cannot read what it worked on", "its record is damaged, as after a power loss",
+                next: "rm -r \(remains.path.shellQuoted)   # once nothing is needed of the commits in its directory git")
+        }
     }
 
     /// Whether remains wait for a project that is not there now: it may be on a disk that is not mounted, or was moved, and no command has run
