@@ -40,7 +40,9 @@ struct OverlayWork {
             if getuid() != 0, let foreign = overlay.foreign { OverlayWork.warn(of: foreign, in: root) }
         } catch {
             // Killed instead, it is the next command's.
-            try? OverlayDirectory(path: path).remove()
+            do { try OverlayDirectory(path: path).remove() } catch {
+                WorkspaceSession.say("what was made for the overlay stays in \(path): \(error)")
+            }
             throw OverlayWork.explain(error, root)
         }
     }
